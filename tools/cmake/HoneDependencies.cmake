@@ -1,0 +1,28 @@
+# HoneDependencies: finds what hone links, and says in hone_deps_FOLDER which folder of src/ uses it.
+# Every one is a package of Debian 12, Debian 13 and Ubuntu 24.04; tools/quickstart installs them.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_program(HONE_GLSLANG glslangValidator REQUIRED)
+find_program(HONE_SPIRV_VAL spirv-val REQUIRED)
+
+find_path(HONE_VULKAN_INCLUDE vulkan/vulkan.h REQUIRED)
+find_path(HONE_VOLK_INCLUDE volk.h REQUIRED)
+find_path(HONE_STB_INCLUDE stb_image.h PATH_SUFFIXES stb REQUIRED)
+find_program(HONE_PROTOC_C protoc-c REQUIRED)
+pkg_check_modules(PROTOBUFC REQUIRED IMPORTED_TARGET libprotobuf-c)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
+pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+pkg_check_modules(TURBOJPEG QUIET IMPORTED_TARGET libjpeg)
+
+set(hone_deps_base Threads::Threads m)
+set(hone_deps_gpu ${CMAKE_DL_LIBS} PkgConfig::XXHASH)
+set(hone_deps_exec m)
+set(hone_deps_ops m)
+set(hone_deps_formats PkgConfig::PROTOBUFC PkgConfig::JANSSON m)
+set(hone_deps_model PkgConfig::JANSSON m)
+set(hone_deps_image m)
+set(hone_deps_data PkgConfig::XXHASH PkgConfig::JANSSON m)
+set(hone_deps_infer PkgConfig::JANSSON m)
+set(hone_deps_eval PkgConfig::JANSSON m)
+set(hone_deps_train PkgConfig::JANSSON m)

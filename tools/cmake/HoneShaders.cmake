@@ -1,0 +1,51 @@
+# HoneShaders: shaders/kernels.cmake (the table) to SPIR-V modules, each checked by spirv-val, to one
+# generated C file that holds the table of src/kernels/kernels.h.
+set(HONE_SPIRV_DIR ${CMAKE_BINARY_DIR}/spirv)
+set(HONE_KERNEL_TABLE ${CMAKE_BINARY_DIR}/generated/kernels/table.c)
+file(GLOB HONE_SHADER_LIB CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/shaders/lib/*.glsl)
+set(hone_kernel_rows "")
+set(hone_kernel_modules "")
+
+# One variant: hone_kernel(NAME source BINDINGS n PUSH bytes SPEC n [DEFINES A=1 ...] [NEEDS feature ...])
+# NAME is what C asks for; source lies below shaders/; features are those of enum hone_feature,
+# lower case without the prefix (subgroup_basic, subgroup_ballot, buffer_address, cpu, ...).
+function(hone_kernel name source)
+  cmake_parse_arguments(K "" "BINDINGS;PUSH;SPEC" "DEFINES;NEEDS" ${ARGN})
+  if(K_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "kernel ${name}: unknown words ${K_UNPARSED_ARGUMENTS}")
+  endif()
+  set(defines)
+  foreach(define IN LISTS K_DEFINES)
+    list(APPEND defines -D${define})
+  endforeach()
+  set(module ${HONE_SPIRV_DIR}/${name}.spv)
+  add_custom_command(OUTPUT ${module}
+    COMMAND ${HONE_GLSLANG} --quiet -V --target-env vulkan1.2 -I${CMAKE_SOURCE_DIR}/shaders/lib ${defines}
+      -o ${module} ${CMAKE_SOURCE_DIR}/shaders/${source}
+    COMMAND ${HONE_SPIRV_VAL} --target-env vulkan1.2 --scalar-block-layout ${module}
+    DEPENDS ${CMAKE_SOURCE_DIR}/shaders/${source} ${HONE_SHADER_LIB}
+    COMMENT "shader ${name}" VERBATIM)
+  set(needs 0)
+  foreach(feature IN LISTS K_NEEDS)
+    string(TOUPPER ${feature} feature)
+    string(APPEND needs " | HONE_FEATURE_${feature}")
+  endforeach()
+  set(row "${name},${K_BINDINGS},${K_SPEC},${K_PUSH},${needs}")
+  set(hone_kernel_rows "${hone_kernel_rows};${row}" PARENT_SCOPE)
+  set(hone_kernel_modules "${hone_kernel_modules};${module}" PARENT_SCOPE)
+endfunction()
+
+macro(add_subdirectory_shaders)
+  file(MAKE_DIRECTORY ${HONE_SPIRV_DIR})
+  include(${CMAKE_SOURCE_DIR}/shaders/kernels.cmake)
+  list(FILTER hone_kernel_rows EXCLUDE REGEX "^$")
+  list(FILTER hone_kernel_modules EXCLUDE REGEX "^$")
+  list(JOIN hone_kernel_rows "\n" hone_rows_text)
+  file(CONFIGURE OUTPUT ${HONE_SPIRV_DIR}/rows.txt CONTENT "${hone_rows_text}\n" @ONLY)
+  add_custom_command(OUTPUT ${HONE_KERNEL_TABLE}
+    COMMAND ${CMAKE_COMMAND} -DROWS=${HONE_SPIRV_DIR}/rows.txt -DSPIRV=${HONE_SPIRV_DIR}
+      -DOUT=${HONE_KERNEL_TABLE} -P ${CMAKE_SOURCE_DIR}/tools/cmake/embed_kernels.cmake
+    DEPENDS ${hone_kernel_modules} ${HONE_SPIRV_DIR}/rows.txt
+      ${CMAKE_SOURCE_DIR}/tools/cmake/embed_kernels.cmake
+    COMMENT "kernel table" VERBATIM)
+endmacro()

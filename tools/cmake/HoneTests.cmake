@@ -1,0 +1,29 @@
+# HoneTests: tests/<ring>/test_*.c, each a cmocka program linked with the whole library. tests/support holds
+# what they share. A ring is a ctest label.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+
+file(GLOB hone_test_support CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/support/*.c)
+add_library(hone_test_support STATIC ${hone_test_support} ${CMAKE_SOURCE_DIR}/tests/support/support.h)
+set_target_properties(hone_test_support PROPERTIES LINKER_LANGUAGE C)
+target_include_directories(hone_test_support PUBLIC ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests
+  ${CMAKE_BINARY_DIR}/generated)
+target_link_libraries(hone_test_support PUBLIC hone hone_options PkgConfig::CMOCKA PkgConfig::JANSSON)
+target_compile_definitions(hone_test_support PUBLIC HONE_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+  HONE_BINARY_DIR="${CMAKE_BINARY_DIR}")
+
+foreach(ring unit ops gpu e2e golden cli)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${ring}/test_*.c)
+  foreach(source IN LISTS sources)
+    get_filename_component(name ${source} NAME_WE)
+    string(REGEX REPLACE "^test_" "${ring}_" name ${name})
+    add_executable(${name} ${source})
+    target_link_libraries(${name} PRIVATE hone_test_support)
+    set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+    if(TARGET hone_command)
+      add_dependencies(${name} hone_command)
+    endif()
+    add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+    set_tests_properties(${name} PROPERTIES LABELS ${ring} TIMEOUT 1200 SKIP_RETURN_CODE 77)
+  endforeach()
+endforeach()
