@@ -1,0 +1,190 @@
+// ops.h: the operators, their inputs, outputs and attributes. This header is what importers, model builders
+// and the trainer need to emit nodes; a family file in this folder holds each definition.
+//
+// Letters: N C H W input, K P Q output, R S filter, G groups; M N K in matmul. Activations (N,H,W,C), convolution
+// weights (K,R,S,C/G). Everything is f32 unless a dtype is written. [x] is optional.
+#ifndef HONE_OPS_OPS_H
+#define HONE_OPS_OPS_H
+
+#include "ir/graph.h"
+#include "ir/grad.h"
+
+#define HONE_OP(name) extern const struct hone_op hone_op_##name;
+#include "ops/ops.def"
+#undef HONE_OP
+
+// All definitions, in the order of ops.def.
+extern const struct hone_op *const hone_ops[];
+extern const int hone_op_count;
+// NULL when there is none of that name.
+const struct hone_op *hone_op_find(const char *name);
+// add and fill, for hone_graph_gradients().
+extern const struct hone_grad_ops hone_ops_for_gradients;
+
+// ---- Activation functions, as ops of their own and as epilogues -----------------------------------------
+enum hone_act {
+    HONE_ACT_NONE,
+    HONE_ACT_RELU,         // max(x, 0)
+    HONE_ACT_CLIP,         // min(max(x, a), b); relu6 is clip 0 6
+    HONE_ACT_SIGMOID,      // 1 / (1 + exp(-x))
+    HONE_ACT_HARD_SIGMOID, // min(max(a x + b, 0), 1)
+    HONE_ACT_SILU,         // x sigmoid(x)
+    HONE_ACT_HARD_SWISH,   // x min(max(x / 6 + 1/2, 0), 1)
+    HONE_ACT_COUNT,
+};
+// act(x) -> y.   act_bwd(dy, saved) -> dx, where saved is y for kinds whose derivative is a function of the
+// result (relu, clip, sigmoid, hard_sigmoid) and x for the others: hone_act_saves_output().
+struct hone_act_attrs {
+    int32_t kind; // enum hone_act
+    float a, b;
+};
+bool hone_act_saves_output(enum hone_act kind);
+double hone_act_value(const struct hone_act_attrs *attrs, double x);
+double hone_act_derivative(const struct hone_act_attrs *attrs, double saved);
+
+// ---- Convolution -----------------------------------------------------------------------------------------
+// conv2d(x (N,H,W,C), w (K,R,S,C/G), [b (K)]) -> y (N,P,Q,K) = act(conv(x, w) + b)
+//   P = (H + top + bottom - dilation_h (R - 1) - 1) / stride_h + 1
+// conv2d_bwd_x(dy, w) -> dx (N,H,W,C): attrs.in_h, in_w hold H, W
+// conv2d_bwd_w(dy, x) -> dw (K,R,S,C/G): attrs.filter_h, filter_w hold R, S
+// Depthwise is groups == C. act applies in conv2d only; its gradient is act_bwd of the saved y.
+struct hone_conv2d_attrs {
+    int32_t stride[2];   // h, w
+    int32_t pad[4];      // top, left, bottom, right; zeros
+    int32_t dilation[2]; // h, w
+    int32_t groups;
+    int32_t in_h, in_w;         // conv2d_bwd_x only
+    int32_t filter_h, filter_w; // conv2d_bwd_w only
+    struct hone_act_attrs act;
+};
+
+// matmul(a, b, [bias (N)]) -> act(op(a) op(b) + bias) (M,N). op(a) (M,K): a is (M,K), or (K,M) with trans_a.
+// op(b) (K,N): b is (K,N), or (N,K) with trans_b. A linear layer is trans_b = 1 with b = w (out, in).
+struct hone_matmul_attrs {
+    int32_t trans_a, trans_b;
+    struct hone_act_attrs act;
+};
+
+// ---- Batch norm (Ioffe, Szegedy 2015), over the last axis -------------------------------------------------
+// batch_norm(x, gamma, beta, mean, var) -> y = gamma (x - mean) / sqrt(var + eps) + beta
+// batch_norm_bwd_x(dy, gamma, var) -> dx                        statistics are constants
+// batch_norm_bwd_p(dy, x, mean, var) -> dgamma, dbeta
+// batch_norm_train(x, gamma, beta, mean, var) -> y, mean', var', batch_mean, batch_invstd
+//   statistics of this batch (biased variance in y); mean' = (1 - momentum) mean + momentum batch_mean, var' likewise
+//   with the unbiased variance, as PyTorch does
+// batch_norm_train_bwd(dy, x, gamma, batch_mean, batch_invstd) -> dx, dgamma, dbeta
+struct hone_batch_norm_attrs {
+    float eps;
+    float momentum; // share of the new batch; batch_norm_train only
+};
+
+// ---- Arithmetic ------------------------------------------------------------------------------------------
+// add(a, b), mul(a, b) -> numpy broadcasting, aligned at the last axis; the result's rank is the larger one
+// scale(x) -> alpha x
+struct hone_scale_attrs {
+    float alpha;
+};
+// fill() -> constant of struct hone_fill_attrs (ir/grad.h)
+// reduce_to(x) -> sum of x over the axes along which the given shape, aligned at the last axis, has 1 or nothing
+// broadcast_to(x) -> x repeated to the given shape
+struct hone_shape_attrs {
+    int32_t rank;
+    int32_t dim[HONE_MAX_RANK];
+};
+
+// ---- Layout ----------------------------------------------------------------------------------------------
+// reshape(x) -> the same elements; struct hone_shape_attrs, where dim[0] = 0 keeps x's first dimension (the
+//   batch) and one dim = -1 takes what is left. A view.
+// permute(x) -> y with y.dim[i] = x.dim[perm[i]]
+struct hone_permute_attrs {
+    int32_t perm[HONE_MAX_RANK];
+};
+// concat(x...) along axis (from the front, 0-based)
+struct hone_concat_attrs {
+    int32_t axis;
+};
+// slice(x) -> x[begin .. begin + size) on each axis; size 0 means up to the end
+struct hone_slice_attrs {
+    int32_t begin[HONE_MAX_RANK], size[HONE_MAX_RANK];
+};
+// pad(x) -> x with `before` and `after` more elements of `value` on each axis
+struct hone_pad_attrs {
+    int32_t before[HONE_MAX_RANK], after[HONE_MAX_RANK];
+    float value;
+};
+// view(slab (L)) -> the elements from offset on, with a shape of their own. A view.
+struct hone_view_attrs {
+    int32_t offset; // elements, a multiple of HONE_PACK_ALIGN
+    int32_t rank;
+    int32_t dim[HONE_MAX_RANK];
+};
+// pack(x...) -> slab (L): input k starts at the sum of its predecessors' sizes, each rounded up to
+// HONE_PACK_ALIGN elements; the gaps are 0. No copy where the planner can place the inputs.
+enum { HONE_PACK_ALIGN = 64 };
+int64_t hone_pack_stride(const struct hone_desc *desc); // elements, rounded up
+
+// ---- Pooling ---------------------------------------------------------------------------------------------
+// max_pool(x) -> y (N,P,Q,C), index (N,P,Q,C) i32: r S + s of the first maximum. Padding never wins.
+// max_pool_bwd(dy, index) -> dx; attrs.in_h, in_w hold H, W
+// avg_pool(x) -> y. Divides by R S, or by the number of elements inside x where count_pad is 0.
+// avg_pool_bwd(dy) -> dx
+// global_avg_pool(x) -> (N,1,1,C)
+struct hone_pool_attrs {
+    int32_t kernel[2], stride[2];
+    int32_t pad[4];   // top, left, bottom, right; bottom and right include what ceil_mode adds
+    int32_t count_pad;
+    int32_t in_h, in_w; // backward only
+};
+
+// ---- Softmax and loss ------------------------------------------------------------------------------------
+// softmax(x) -> over the last axis;   softmax_bwd(dy, y) -> dx
+// cross_entropy(logits (N,C), labels (N) i32, weights (C)) -> loss (1): the weighted mean of PyTorch's
+//   CrossEntropyLoss(weight, label_smoothing, reduction="mean"); rows with a negative label count nothing
+// cross_entropy_bwd(dloss (1), logits, labels, weights) -> dlogits
+struct hone_cross_entropy_attrs {
+    float smoothing;
+};
+
+// ---- Random ----------------------------------------------------------------------------------------------
+// Every random op draws from the counter generator of base/rng.h with key clock[0] (seed), counter
+// (element, clock[1] (step)) and stream `salt`, so that the same step gives the same numbers on every device.
+// clock: i32 (2), an input.
+// dropout(x, clock) -> x mask / (1 - rate). Its gradient is dropout(dy, clock) with the same salt.
+struct hone_dropout_attrs {
+    float rate;
+    int32_t salt;
+};
+
+// ---- Pictures --------------------------------------------------------------------------------------------
+// image_normalize(u8 (N,H,W,3)) -> f32 (N,H,W,3) = pixel scale[c] + shift[c]
+// augment_matrix(clock) -> (N,6): for each picture a random map from output to input pixel centres in units of
+//   the picture's size about its centre: (u, v) = (m0 x + m1 y + m2, m3 x + m4 y + m5), x, y in [-1/2, 1/2]
+// image_warp(u8 (N,H,W,3), matrix (N,6)) -> f32 (N,H,W,3): bilinear, mirrored at the borders, then as normalize
+struct hone_normalize_attrs {
+    float scale[3], shift[3];
+};
+struct hone_augment_attrs {
+    int32_t batch;
+    int32_t flip_x, flip_y;      // 1: with probability one half
+    float rotate;                // uniform in [-rotate, rotate] radians
+    float scale_lo, scale_hi;    // zoom, uniform; 1, 1: none. Above 1 shows a part of the picture (a crop)
+    float shift;                 // uniform in [-shift, shift] of the size, each axis
+    int32_t salt;
+};
+
+// ---- Optimisers: one multi-tensor update over slabs --------------------------------------------------------
+// hyper (4): learning rate, 1 - beta1^t, 1 - beta2^t, 0. segments (L / HONE_PACK_ALIGN, 2): for each run of
+// HONE_PACK_ALIGN elements a factor on the learning rate and the weight decay.
+// sgd(w, g, m, segments, hyper) -> w', m': PyTorch's SGD: g += decay w; m = momentum m + g; w -= lr m
+//   (nesterov: w -= lr (g + momentum m))
+// adamw(w, g, m, v, segments, hyper) -> w', m', v' (Loshchilov, Hutter 2019)
+struct hone_sgd_attrs {
+    float momentum;
+    int32_t nesterov;
+};
+struct hone_adamw_attrs {
+    float beta1, beta2, eps;
+};
+// train_stats(stats (4), loss (1), logits (N,C), labels (N) i32) -> stats': adds loss n, n, correct, 0, where n
+//   counts the rows with a label >= 0 and correct those whose first largest logit is the label
+#endif
