@@ -1,0 +1,69 @@
+// file.h: files and folders. Reading whole or mapped; writing so that a reader sees the old file or
+// the new one, never half of one: a temporary file in the same folder, fsync, rename, fsync of the
+// folder.
+//
+// Messages read "cannot read PATH: Permission denied"; a missing file is HONE_NOT_FOUND, other
+// causes HONE_IO. Every function may run on any thread.
+#ifndef HONE_BASE_FILE_H
+#define HONE_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/alloc.h"
+#include "base/error.h"
+
+// Whole file into memory (hone_free), with a zero byte after its end, so that text is a string. A
+// file larger than `limit_bytes` is HONE_INVALID; 0 sets no limit.
+hone_status hone_file_read(const char *path, uint64_t limit_bytes, char **out, size_t *out_bytes);
+
+// Read-only map of a file. Zero it to begin; close is harmless on a zeroed one. An empty file maps
+// to a valid pointer and 0 bytes. The process is killed when another program shortens a mapped
+// file.
+struct hone_file_map {
+    const uint8_t *data;
+    size_t bytes;
+};
+hone_status hone_file_map_open(const char *path, struct hone_file_map *out);
+void hone_file_map_close(struct hone_file_map *map);
+
+// Writes a file in pieces; nothing appears under `path` before commit. Where `path` is a device or
+// a pipe, the pieces go to it at once. A link is followed. After a failed write, discard.
+struct hone_file_writer;
+hone_status hone_file_writer_open(const char *path, struct hone_file_writer **out);
+hone_status hone_file_writer_write(struct hone_file_writer *writer, const void *data, size_t bytes);
+// Both free the writer and null the pointer; a failed commit leaves no temporary file.
+hone_status hone_file_writer_commit(struct hone_file_writer **writer);
+void hone_file_writer_discard(struct hone_file_writer **writer);
+// All of it in one call.
+hone_status hone_file_write(const char *path, const void *data, size_t bytes);
+
+bool hone_file_exists(const char *path); // of any kind
+bool hone_dir_exists(const char *path);
+// Makes the folder and those above it; an existing folder is fine.
+hone_status hone_dir_make(const char *path);
+
+struct hone_dir_entry {
+    const char *name;
+    bool is_dir; // links are followed
+};
+// Entries of a folder, without "." and "..", in order of their bytes: the same on every machine.
+// Memory belongs to `arena`.
+hone_status hone_dir_list(const char *path, struct hone_arena *arena, struct hone_dir_entry **out,
+                          size_t *out_count);
+
+// "folder/name", or a copy of `name` where it is absolute or `folder` is empty. hone_free; NULL:
+// memory.
+char *hone_path_join(const char *folder, const char *name);
+// "a/b/c.png" -> "c.png"; points into `path`.
+const char *hone_path_base(const char *path);
+// "a/b/c.png" -> ".png"; ".hidden" and "plain" -> "". Points into `path`.
+const char *hone_path_extension(const char *path);
+// "a/b/c.png" -> "a/b"; "c.png" -> "."; "/c" -> "/". hone_free; NULL: memory.
+char *hone_path_folder(const char *path);
+
+// "cannot VERB PATH: strerror(code)", with the status that fits the code.
+hone_status hone_fail_errno(int code, const char *verb, const char *path);
+
+#endif
