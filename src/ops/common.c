@@ -1,0 +1,196 @@
+// common.c: see common.h.
+#include "ops/common.h"
+
+bool hone_op_has(const struct hone_infer_args *args, int input) {
+    return input < args->input_count && args->in[input].rank >= 0;
+}
+
+hone_status hone_op_expect(const struct hone_infer_args *args, int input, const char *what,
+                           enum hone_dtype dtype, int rank) {
+    if (!hone_op_has(args, input)) return hone_fail(HONE_INVALID, "input %s is missing", what);
+    const struct hone_desc *in = &args->in[input];
+    char text[HONE_DESC_TEXT];
+    if (in->dtype != dtype)
+        return hone_fail(HONE_INVALID, "%s is %s; elements of type %s are expected", what,
+                         hone_desc_text(in, text), hone_dtype_name(dtype));
+    if (rank >= 0 && in->rank != rank)
+        return hone_fail(HONE_INVALID, "%s is %s; %d dimensions are expected", what,
+                         hone_desc_text(in, text), rank);
+    return HONE_OK;
+}
+
+hone_status hone_op_expect_f32(const struct hone_infer_args *args, int input, const char *what,
+                               int rank) {
+    return hone_op_expect(args, input, what, HONE_F32, rank);
+}
+
+hone_status hone_op_expect_dim(const struct hone_infer_args *args, int input, const char *what,
+                               int axis, int64_t want, const char *why) {
+    const struct hone_desc *in = &args->in[input];
+    char text[HONE_DESC_TEXT];
+    if (axis < in->rank && in->dim[axis] == want) return HONE_OK;
+    return hone_fail(HONE_INVALID, "%s is %s; dimension %d must be %lld, %s", what,
+                     hone_desc_text(in, text), axis, (long long)want, why);
+}
+
+hone_status hone_op_expect_same(const struct hone_infer_args *args, int input, const char *what,
+                                int other, const char *other_what) {
+    if (!hone_op_has(args, input)) return hone_fail(HONE_INVALID, "input %s is missing", what);
+    if (hone_desc_equal(&args->in[input], &args->in[other])) return HONE_OK;
+    char text[HONE_DESC_TEXT], other_text[HONE_DESC_TEXT];
+    return hone_fail(HONE_INVALID, "%s is %s but %s is %s; they must be alike", what,
+                     hone_desc_text(&args->in[input], text), other_what,
+                     hone_desc_text(&args->in[other], other_text));
+}
+
+hone_status hone_op_fail_dims(const char *what, const struct hone_desc *a,
+                              const struct hone_desc *b) {
+    char text_a[HONE_DESC_TEXT], text_b[HONE_DESC_TEXT];
+    return hone_fail(HONE_INVALID, "%s: %s and %s", what, hone_desc_text(a, text_a),
+                     hone_desc_text(b, text_b));
+}
+
+hone_status hone_op_set(struct hone_desc *out, enum hone_dtype dtype, int rank,
+                        const int64_t *dim) {
+    if (rank < 0 || rank > HONE_MAX_RANK)
+        return hone_fail(HONE_INVALID, "a result of %d dimensions; at most %d are possible", rank,
+                         HONE_MAX_RANK);
+    struct hone_desc made = {.dtype = dtype, .rank = rank};
+    for (int i = 0; i < rank; i++) {
+        if (dim[i] < 1 || dim[i] > INT32_MAX)
+            return hone_fail(HONE_INVALID, "dimension %d of the result would be %lld", i,
+                             (long long)dim[i]);
+        made.dim[i] = (int32_t)dim[i];
+    }
+    if (!hone_desc_valid(&made)) {
+        char text[HONE_DESC_TEXT];
+        return hone_fail(HONE_INVALID, "a result of %s is too large: 2^31 elements or more",
+                         hone_desc_text(&made, text));
+    }
+    *out = made;
+    return HONE_OK;
+}
+
+hone_status hone_op_infer_unary(const struct hone_infer_args *args) {
+    HONE_TRY(hone_op_expect_f32(args, 0, "x", -1));
+    args->out[0] = args->in[0];
+    return HONE_OK;
+}
+
+void hone_op_dims4(const struct hone_desc *desc, int32_t dim[4]) {
+    int missing = 4 - desc->rank;
+    for (int i = 0; i < 4; i++) dim[i] = i < missing ? 1 : desc->dim[i - missing];
+}
+
+void hone_op_strides4(const struct hone_desc *desc, int32_t stride[4]) {
+    int32_t dim[4];
+    hone_op_dims4(desc, dim);
+    int32_t step = 1;
+    for (int i = 3; i >= 0; i--) {
+        stride[i] = dim[i] == 1 ? 0 : step;
+        step *= dim[i];
+    }
+}
+
+// Whether `operands` walk axes i and j, i outside, as one.
+static bool joins(int32_t (*stride)[4], int operands, int i, int j, int32_t size_j) {
+    for (int k = 0; k < operands; k++)
+        if (stride[k][i] != stride[k][j] * size_j) return false;
+    return true;
+}
+
+int hone_op_collapse(int32_t size[4], int32_t (*stride)[4], int operands) {
+    int to = 3; // the axis being built; axes behind it are finished
+    bool begun = false;
+    for (int from = 3; from >= 0; from--) {
+        if (size[from] == 1) continue;
+        if (begun && joins(stride, operands, from, to, size[to])) {
+            size[to] *= size[from];
+            continue;
+        }
+        if (begun) to--;
+        begun = true;
+        size[to] = size[from];
+        for (int k = 0; k < operands; k++) stride[k][to] = stride[k][from];
+    }
+    if (!begun) size[3] = 1;
+    for (int i = begun ? 0 : 3; i < (begun ? to : 4); i++) {
+        size[i] = 1;
+        for (int k = 0; k < operands; k++) stride[k][i] = 0;
+    }
+    return 4 - to;
+}
+
+bool hone_op_next4(int32_t at[4], const int32_t size[4]) {
+    for (int i = 3; i >= 0; i--) {
+        if (++at[i] < size[i]) return true;
+        at[i] = 0;
+    }
+    return false;
+}
+
+hone_status hone_op_broadcast(const struct hone_desc *a, const struct hone_desc *b,
+                              struct hone_desc *out) {
+    int32_t dim_a[4], dim_b[4];
+    hone_op_dims4(a, dim_a);
+    hone_op_dims4(b, dim_b);
+    int rank = a->rank > b->rank ? a->rank : b->rank;
+    int64_t dim[4] = {0};
+    for (int i = 0; i < rank; i++) {
+        int32_t da = dim_a[4 - rank + i], db = dim_b[4 - rank + i];
+        if (da != db && da != 1 && db != 1) return hone_op_fail_dims("shapes do not match", a, b);
+        dim[i] = da == 1 ? db : da;
+    }
+    return hone_op_set(out, a->dtype, rank, dim);
+}
+
+double hone_op_bytes(const struct hone_infer_args *args, int outputs) {
+    double bytes = 0;
+    for (int i = 0; i < args->input_count; i++)
+        if (hone_op_has(args, i)) bytes += (double)hone_desc_bytes(&args->in[i]);
+    for (int i = 0; i < outputs; i++) bytes += (double)hone_desc_bytes(&args->out[i]);
+    return bytes;
+}
+
+struct hone_cost hone_op_cost_elements(const struct hone_infer_args *args, int outputs,
+                                       double flops) {
+    return (struct hone_cost){.flops = flops * (double)hone_desc_elements(&args->out[0]),
+                              .bytes = hone_op_bytes(args, outputs)};
+}
+
+struct hone_cost hone_op_cost_copy(const struct hone_infer_args *args) {
+    return (struct hone_cost){.bytes = 2.0 * (double)hone_desc_bytes(&args->out[0])};
+}
+
+bool hone_op_alias_unary(const struct hone_infer_args *args, int k, struct hone_alias *out) {
+    (void)args;
+    if (k > 0) return false;
+    *out = (struct hone_alias){.kind = HONE_ALIAS_IN_PLACE};
+    return true;
+}
+
+uint64_t hone_op_random_stream(int32_t salt, int32_t step) {
+    return (uint32_t)salt | (uint64_t)(uint32_t)step << 32;
+}
+
+struct hone_dispatch *hone_op_linear(struct hone_launch *launch, const char *kernel,
+                                     uint64_t threads) {
+    struct hone_dispatch *dispatch = hone_launch_add(launch, kernel);
+    if (!dispatch) return NULL;
+    hone_dispatch_spec(dispatch, HONE_OP_GROUP);
+    hone_dispatch_linear(dispatch, threads, HONE_OP_GROUP);
+    return dispatch;
+}
+
+void hone_op_bind_all(struct hone_dispatch *dispatch, int inputs, int outputs) {
+    for (int i = 0; i < inputs; i++) hone_dispatch_in(dispatch, i);
+    for (int i = 0; i < outputs; i++) hone_dispatch_out(dispatch, i);
+}
+
+bool hone_op_multiple_of_4(const struct hone_desc *desc) {
+    return hone_desc_elements(desc) % 4 == 0;
+}
+
+bool hone_op_fits_vec4(const struct hone_row_args *args) {
+    return hone_op_multiple_of_4(&args->node->out[0]);
+}

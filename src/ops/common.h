@@ -1,0 +1,80 @@
+// common.h: what the operator families share: checks of inputs with messages that name the input
+// and the wrong dimension, four-axis index arithmetic, costs, aliases and the launches of kernels
+// that work element by element. Nothing here knows an operator.
+#ifndef HONE_OPS_COMMON_H
+#define HONE_OPS_COMMON_H
+
+#include "ir/op.h"
+#include "ops/row.h"
+
+// ---- infer: every check returns HONE_INVALID with its message
+// --------------------------------------------- False for an optional input that is absent.
+bool hone_op_has(const struct hone_infer_args *args, int input);
+// Input `input`, called `what` in messages, is present with this dtype and rank; rank -1: any.
+hone_status hone_op_expect(const struct hone_infer_args *args, int input, const char *what,
+                           enum hone_dtype dtype, int rank);
+hone_status hone_op_expect_f32(const struct hone_infer_args *args, int input, const char *what,
+                               int rank);
+// dim[axis] of the input is `want`, because of `why` ("the channels of x").
+hone_status hone_op_expect_dim(const struct hone_infer_args *args, int input, const char *what,
+                               int axis, int64_t want, const char *why);
+// Input `input` has the desc of input `other`.
+hone_status hone_op_expect_same(const struct hone_infer_args *args, int input, const char *what,
+                                int other, const char *other_what);
+// "what: f32[2,3] and f32[4]"
+hone_status hone_op_fail_dims(const char *what, const struct hone_desc *a,
+                              const struct hone_desc *b);
+// Sets *out; fails where a dimension is not positive or there are too many elements.
+hone_status hone_op_set(struct hone_desc *out, enum hone_dtype dtype, int rank, const int64_t *dim);
+// out[0] = in[0], which is f32.
+hone_status hone_op_infer_unary(const struct hone_infer_args *args);
+
+// ---- Index arithmetic over four axes, aligned at the last; missing axes in front have size 1
+// -------------
+void hone_op_dims4(const struct hone_desc *desc, int32_t dim[4]);
+// Elements to step along each axis; 0 along axes of size 1, so that a broadcast operand repeats.
+void hone_op_strides4(const struct hone_desc *desc, int32_t stride[4]);
+// Joins axes that every operand walks without a gap and drops axes of size 1; the result is aligned
+// at the last axis again. Returns the number of axes that are left, at least 1. stride[k] belongs
+// to operand k.
+int hone_op_collapse(int32_t size[4], int32_t (*stride)[4], int operands);
+// Steps `at` to the next element in row-major order; false after the last.
+bool hone_op_next4(int32_t at[4], const int32_t size[4]);
+// The numpy broadcast of a and b, or HONE_INVALID.
+hone_status hone_op_broadcast(const struct hone_desc *a, const struct hone_desc *b,
+                              struct hone_desc *out);
+
+// ---- Costs
+// -------------------------------------------------------------------------------------------------
+// Bytes of all inputs that are present and of all `outputs` outputs.
+double hone_op_bytes(const struct hone_infer_args *args, int outputs);
+// `flops` per element of out[0]; moves every operand once.
+struct hone_cost hone_op_cost_elements(const struct hone_infer_args *args, int outputs,
+                                       double flops);
+// Moves in[0] to out[0].
+struct hone_cost hone_op_cost_copy(const struct hone_infer_args *args);
+
+// ---- Aliases
+// -----------------------------------------------------------------------------------------------
+// The one relation of a unary elementwise op: out[0] may overwrite in[0].
+bool hone_op_alias_unary(const struct hone_infer_args *args, int k, struct hone_alias *out);
+
+// ---- Random ops: the 64-bit stream of base/rng.h for a salt in a step
+// ------------------------------------------
+uint64_t hone_op_random_stream(int32_t salt, int32_t step);
+
+// ---- Launches
+// ------------------------------------------------------------------------------------------------
+enum { HONE_OP_GROUP = 64 }; // workgroup size of linear kernels, specialisation constant 0
+// Appends a dispatch of `kernel` with a linear grid of `threads` invocations and HONE_OP_GROUP as
+// its first constant. NULL with the error set as hone_launch_add(). Operands, constants and push
+// follow.
+struct hone_dispatch *hone_op_linear(struct hone_launch *launch, const char *kernel,
+                                     uint64_t threads);
+// in[0..inputs) then out[0..outputs), whole.
+void hone_op_bind_all(struct hone_dispatch *dispatch, int inputs, int outputs);
+bool hone_op_multiple_of_4(const struct hone_desc *desc);
+// fits() of vec4 rows: out[0] has a multiple of four elements.
+bool hone_op_fits_vec4(const struct hone_row_args *args);
+
+#endif
