@@ -1,10 +1,10 @@
 // graph.h: a graph of operators in SSA form. A value is an input (written before each run), a state
-// (kept between runs: parameters, statistics, moments), or an output of a node. Nodes are in an order
-// in which every value is defined before it is used.
+// (kept between runs: parameters, statistics, moments), or an output of a node. Nodes are in an
+// order in which every value is defined before it is used.
 //
-// Building never needs a check per call: the first failure sticks, later calls give HONE_NO_VALUE, and
-// hone_graph_status() reports it with the node's name. A graph owns everything that it hands out.
-// Not thread-safe; two graphs are independent.
+// Building never needs a check per call: the first failure sticks, later calls give HONE_NO_VALUE,
+// and hone_graph_status() reports it with the node's name. A graph owns everything that it hands
+// out. Not thread-safe; two graphs are independent.
 #ifndef HONE_IR_GRAPH_H
 #define HONE_IR_GRAPH_H
 
@@ -16,11 +16,12 @@ enum hone_value_kind { HONE_VALUE_INPUT, HONE_VALUE_STATE, HONE_VALUE_NODE };
 struct hone_value_info {
     enum hone_value_kind kind;
     struct hone_desc desc;
-    const char *name;    // never NULL; unique among inputs and among states
-    uint32_t node;       // HONE_VALUE_NODE: index of the defining node
-    uint8_t output;      // and which of its outputs
-    bool is_output;      // the host reads it after a run
-    hone_value next;     // HONE_VALUE_STATE: its content after a run, or HONE_NO_VALUE: it never changes
+    const char *name; // never NULL; unique among inputs and among states
+    uint32_t node;    // HONE_VALUE_NODE: index of the defining node
+    uint8_t output;   // and which of its outputs
+    bool is_output;   // the host reads it after a run
+    hone_value
+        next; // HONE_VALUE_STATE: its content after a run, or HONE_NO_VALUE: it never changes
 };
 
 struct hone_node {
@@ -53,8 +54,9 @@ void hone_graph_fail(struct hone_graph *graph, hone_status status);
 hone_value hone_graph_input(struct hone_graph *graph, const char *name, struct hone_desc desc);
 hone_value hone_graph_state(struct hone_graph *graph, const char *name, struct hone_desc desc);
 
-// Appends a node. `name` may be NULL (the op's name and the node's number are used). attrs points to
-// op->attrs_bytes bytes (copied), NULL when there are none. Outputs are written to outputs[0..op->outputs).
+// Appends a node. `name` may be NULL (the op's name and the node's number are used). attrs points
+// to op->attrs_bytes bytes (copied), NULL when there are none. Outputs are written to
+// outputs[0..op->outputs).
 void hone_graph_node(struct hone_graph *graph, const struct hone_op *op, const char *name,
                      const void *attrs, const hone_value *inputs, int input_count,
                      hone_value *outputs);
@@ -77,7 +79,8 @@ hone_value hone_graph_find(const struct hone_graph *graph, const char *name);
 // The node that defines `value`, or NULL for inputs and states.
 const struct hone_node *hone_graph_producer(const struct hone_graph *graph, hone_value value);
 
-// Gathers the descs of a node's inputs (rank -1 where absent) and outputs, for infer, cost, alias, rows.
+// Gathers the descs of a node's inputs (rank -1 where absent) and outputs, for infer, cost, alias,
+// rows.
 enum { HONE_NODE_FEW = 16 };
 struct hone_node_descs {
     struct hone_infer_args args;

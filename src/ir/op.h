@@ -28,8 +28,8 @@ struct hone_field {
 
 enum { HONE_OP_MAX_OUTPUTS = 8, HONE_OP_VARIADIC = 255 };
 
-// Shape inference. Inputs that are absent (optional) have rank -1. Fill out[0..outputs) or fail with
-// a message that names the wrong dimension; the graph adds the node's name.
+// Shape inference. Inputs that are absent (optional) have rank -1. Fill out[0..outputs) or fail
+// with a message that names the wrong dimension; the graph adds the node's name.
 struct hone_infer_args {
     const void *attrs;
     int input_count;
@@ -57,9 +57,10 @@ struct hone_cost {
 
 // Aliasing: "value `inner` lies inside value `outer`, at `offset` bytes".
 //   HONE_ALIAS_VIEW     the output is a window of an input; no kernel runs
-//   HONE_ALIAS_PACK     input k lies inside the output; no kernel runs for inputs that the planner placed
-//   HONE_ALIAS_IN_PLACE the output may overwrite the input when nobody reads the input afterwards
-//   HONE_ALIAS_UPDATE   the same, but required: the output is the next content of a state
+//   HONE_ALIAS_PACK     input k lies inside the output; no kernel runs for inputs that the planner
+//   placed HONE_ALIAS_IN_PLACE the output may overwrite the input when nobody reads the input
+//   afterwards HONE_ALIAS_UPDATE   the same, but required: the output is the next content of a
+//   state
 enum hone_alias_kind { HONE_ALIAS_VIEW, HONE_ALIAS_PACK, HONE_ALIAS_IN_PLACE, HONE_ALIAS_UPDATE };
 struct hone_alias {
     enum hone_alias_kind kind;
@@ -68,9 +69,9 @@ struct hone_alias {
 };
 
 enum hone_op_flag {
-    HONE_OP_NO_GRAD = 1 << 0,     // gradients do not flow through it; asking for one is an error
-    HONE_OP_VIEW = 1 << 1,        // every output is a view: no kernel rows
-    HONE_OP_PACK = 1 << 2,        // HONE_ALIAS_PACK applies; the rows copy what could not be placed
+    HONE_OP_NO_GRAD = 1 << 0, // gradients do not flow through it; asking for one is an error
+    HONE_OP_VIEW = 1 << 1,    // every output is a view: no kernel rows
+    HONE_OP_PACK = 1 << 2,    // HONE_ALIAS_PACK applies; the rows copy what could not be placed
 };
 
 struct hone_op {
@@ -84,17 +85,23 @@ struct hone_op {
 
     hone_status (*infer)(const struct hone_infer_args *args);
 
-    // Emits nodes into `graph` that compute the gradients of the node's inputs. dout[i] is the gradient
-    // of output i or HONE_NO_VALUE; din[i] comes as HONE_NO_VALUE and is set for each input that has a
-    // gradient and for which want[i] is true. Failures stick to the graph.
+    // Emits nodes into `graph` that compute the gradients of the node's inputs. dout[i] is the
+    // gradient of output i or HONE_NO_VALUE; din[i] comes as HONE_NO_VALUE and is set for each
+    // input that has a gradient and for which want[i] is true. Failures stick to the graph.
     void (*grad)(struct hone_graph *graph, const struct hone_node *node, const hone_value *dout,
                  const bool *want, hone_value *din);
 
     void (*ref)(const struct hone_ref_args *args);
     struct hone_cost (*cost)(const struct hone_infer_args *args);
 
-    // The k-th alias relation of the node, k = 0, 1, ...; false when there are no more. May be NULL.
+    // The k-th alias relation of the node, k = 0, 1, ...; false when there are no more. May be
+    // NULL.
     bool (*alias)(const struct hone_infer_args *args, int k, struct hone_alias *out);
+
+    // Fusion: can `node` (of this op) compute its only consumer as an epilogue? Then fills attrs
+    // (attrs_bytes bytes, a copy of the node's own) for the node that replaces both, and returns
+    // true. May be NULL.
+    bool (*absorb)(const struct hone_node *node, const struct hone_node *consumer, void *attrs);
 
     const struct hone_op_row *rows; // first fit wins
     int row_count;

@@ -18,7 +18,7 @@ enum { HONE_MAX_RANK = 4 };
 
 struct hone_desc {
     enum hone_dtype dtype;
-    int rank;                 // 0 to HONE_MAX_RANK; rank 0 is a scalar of one element
+    int rank;                   // 0 to HONE_MAX_RANK; rank 0 is a scalar of one element
     int32_t dim[HONE_MAX_RANK]; // each >= 1; unused ones are 0
 };
 

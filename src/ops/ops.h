@@ -1,8 +1,9 @@
-// ops.h: the operators, their inputs, outputs and attributes. This header is what importers, model builders
-// and the trainer need to emit nodes; a family file in this folder holds each definition.
+// ops.h: the operators, their inputs, outputs and attributes. This header is what importers, model
+// builders and the trainer need to emit nodes; a family file in this folder holds each definition.
 //
-// Letters: N C H W input, K P Q output, R S filter, G groups; M N K in matmul. Activations (N,H,W,C), convolution
-// weights (K,R,S,C/G). Everything is f32 unless a dtype is written. [x] is optional.
+// Letters: N C H W input, K P Q output, R S filter, G groups; M N K in matmul. Activations
+// (N,H,W,C), convolution weights (K,R,S,C/G). Everything is f32 unless a dtype is written. [x] is
+// optional.
 #ifndef HONE_OPS_OPS_H
 #define HONE_OPS_OPS_H
 
@@ -21,7 +22,8 @@ const struct hone_op *hone_op_find(const char *name);
 // add and fill, for hone_graph_gradients().
 extern const struct hone_grad_ops hone_ops_for_gradients;
 
-// ---- Activation functions, as ops of their own and as epilogues -----------------------------------------
+// ---- Activation functions, as ops of their own and as epilogues
+// -----------------------------------------
 enum hone_act {
     HONE_ACT_NONE,
     HONE_ACT_RELU,         // max(x, 0)
@@ -32,8 +34,9 @@ enum hone_act {
     HONE_ACT_HARD_SWISH,   // x min(max(x / 6 + 1/2, 0), 1)
     HONE_ACT_COUNT,
 };
-// act(x) -> y.   act_bwd(dy, saved) -> dx, where saved is y for kinds whose derivative is a function of the
-// result (relu, clip, sigmoid, hard_sigmoid) and x for the others: hone_act_saves_output().
+// act(x) -> y.   act_bwd(dy, saved) -> dx, where saved is y for kinds whose derivative is a
+// function of the result (relu, clip, sigmoid, hard_sigmoid) and x for the others:
+// hone_act_saves_output().
 struct hone_act_attrs {
     int32_t kind; // enum hone_act
     float a, b;
@@ -42,7 +45,8 @@ bool hone_act_saves_output(enum hone_act kind);
 double hone_act_value(const struct hone_act_attrs *attrs, double x);
 double hone_act_derivative(const struct hone_act_attrs *attrs, double saved);
 
-// ---- Convolution -----------------------------------------------------------------------------------------
+// ---- Convolution
+// -----------------------------------------------------------------------------------------
 // conv2d(x (N,H,W,C), w (K,R,S,C/G), [b (K)]) -> y (N,P,Q,K) = act(conv(x, w) + b)
 //   P = (H + top + bottom - dilation_h (R - 1) - 1) / stride_h + 1
 // conv2d_bwd_x(dy, w) -> dx (N,H,W,C): attrs.in_h, in_w hold H, W
@@ -58,42 +62,46 @@ struct hone_conv2d_attrs {
     struct hone_act_attrs act;
 };
 
-// matmul(a, b, [bias (N)]) -> act(op(a) op(b) + bias) (M,N). op(a) (M,K): a is (M,K), or (K,M) with trans_a.
-// op(b) (K,N): b is (K,N), or (N,K) with trans_b. A linear layer is trans_b = 1 with b = w (out, in).
+// matmul(a, b, [bias (N)]) -> act(op(a) op(b) + bias) (M,N). op(a) (M,K): a is (M,K), or (K,M) with
+// trans_a. op(b) (K,N): b is (K,N), or (N,K) with trans_b. A linear layer is trans_b = 1 with b = w
+// (out, in).
 struct hone_matmul_attrs {
     int32_t trans_a, trans_b;
     struct hone_act_attrs act;
 };
 
-// ---- Batch norm (Ioffe, Szegedy 2015), over the last axis -------------------------------------------------
-// batch_norm(x, gamma, beta, mean, var) -> y = gamma (x - mean) / sqrt(var + eps) + beta
-// batch_norm_bwd_x(dy, gamma, var) -> dx                        statistics are constants
-// batch_norm_bwd_p(dy, x, mean, var) -> dgamma, dbeta
-// batch_norm_train(x, gamma, beta, mean, var) -> y, mean', var', batch_mean, batch_invstd
-//   statistics of this batch (biased variance in y); mean' = (1 - momentum) mean + momentum batch_mean, var' likewise
-//   with the unbiased variance, as PyTorch does
+// ---- Batch norm (Ioffe, Szegedy 2015), over the last axis
+// ------------------------------------------------- batch_norm(x, gamma, beta, mean, var) -> y =
+// gamma (x - mean) / sqrt(var + eps) + beta batch_norm_bwd_x(dy, gamma, var) -> dx statistics are
+// constants batch_norm_bwd_p(dy, x, mean, var) -> dgamma, dbeta batch_norm_train(x, gamma, beta,
+// mean, var) -> y, mean', var', batch_mean, batch_invstd
+//   statistics of this batch (biased variance in y); mean' = (1 - momentum) mean + momentum
+//   batch_mean, var' likewise with the unbiased variance, as PyTorch does
 // batch_norm_train_bwd(dy, x, gamma, batch_mean, batch_invstd) -> dx, dgamma, dbeta
 struct hone_batch_norm_attrs {
     float eps;
     float momentum; // share of the new batch; batch_norm_train only
 };
 
-// ---- Arithmetic ------------------------------------------------------------------------------------------
-// add(a, b), mul(a, b) -> numpy broadcasting, aligned at the last axis; the result's rank is the larger one
-// scale(x) -> alpha x
+// ---- Arithmetic
+// ------------------------------------------------------------------------------------------ add(a,
+// b), mul(a, b) -> numpy broadcasting, aligned at the last axis; the result's rank is the larger
+// one scale(x) -> alpha x
 struct hone_scale_attrs {
     float alpha;
 };
 // fill() -> constant of struct hone_fill_attrs (ir/grad.h)
-// reduce_to(x) -> sum of x over the axes along which the given shape, aligned at the last axis, has 1 or nothing
-// broadcast_to(x) -> x repeated to the given shape
+// reduce_to(x) -> sum of x over the axes along which the given shape, aligned at the last axis, has
+// 1 or nothing broadcast_to(x) -> x repeated to the given shape
 struct hone_shape_attrs {
     int32_t rank;
     int32_t dim[HONE_MAX_RANK];
 };
 
-// ---- Layout ----------------------------------------------------------------------------------------------
-// reshape(x) -> the same elements; struct hone_shape_attrs, where dim[0] = 0 keeps x's first dimension (the
+// ---- Layout
+// ----------------------------------------------------------------------------------------------
+// reshape(x) -> the same elements; struct hone_shape_attrs, where dim[0] = 0 keeps x's first
+// dimension (the
 //   batch) and one dim = -1 takes what is left. A view.
 // permute(x) -> y with y.dim[i] = x.dim[perm[i]]
 struct hone_permute_attrs {
@@ -123,59 +131,68 @@ struct hone_view_attrs {
 enum { HONE_PACK_ALIGN = 64 };
 int64_t hone_pack_stride(const struct hone_desc *desc); // elements, rounded up
 
-// ---- Pooling ---------------------------------------------------------------------------------------------
-// max_pool(x) -> y (N,P,Q,C), index (N,P,Q,C) i32: r S + s of the first maximum. Padding never wins.
-// max_pool_bwd(dy, index) -> dx; attrs.in_h, in_w hold H, W
-// avg_pool(x) -> y. Divides by R S, or by the number of elements inside x where count_pad is 0.
-// avg_pool_bwd(dy) -> dx
+// ---- Pooling
+// ---------------------------------------------------------------------------------------------
+// max_pool(x) -> y (N,P,Q,C), index (N,P,Q,C) i32: r S + s of the first maximum. Padding never
+// wins. max_pool_bwd(dy, index) -> dx; attrs.in_h, in_w hold H, W avg_pool(x) -> y. Divides by R S,
+// or by the number of elements inside x where count_pad is 0. avg_pool_bwd(dy) -> dx
 // global_avg_pool(x) -> (N,1,1,C)
 struct hone_pool_attrs {
     int32_t kernel[2], stride[2];
-    int32_t pad[4];   // top, left, bottom, right; bottom and right include what ceil_mode adds
+    int32_t pad[4]; // top, left, bottom, right; bottom and right include what ceil_mode adds
     int32_t count_pad;
     int32_t in_h, in_w; // backward only
 };
 
-// ---- Softmax and loss ------------------------------------------------------------------------------------
-// softmax(x) -> over the last axis;   softmax_bwd(dy, y) -> dx
-// cross_entropy(logits (N,C), labels (N) i32, weights (C)) -> loss (1): the weighted mean of PyTorch's
-//   CrossEntropyLoss(weight, label_smoothing, reduction="mean"); rows with a negative label count nothing
+// ---- Softmax and loss
+// ------------------------------------------------------------------------------------ softmax(x)
+// -> over the last axis;   softmax_bwd(dy, y) -> dx cross_entropy(logits (N,C), labels (N) i32,
+// weights (C)) -> loss (1): the weighted mean of PyTorch's
+//   CrossEntropyLoss(weight, label_smoothing, reduction="mean"); rows with a negative label count
+//   nothing
 // cross_entropy_bwd(dloss (1), logits, labels, weights) -> dlogits
 struct hone_cross_entropy_attrs {
     float smoothing;
 };
 
-// ---- Random ----------------------------------------------------------------------------------------------
+// ---- Random
+// ----------------------------------------------------------------------------------------------
 // Every random op draws from the counter generator of base/rng.h with key clock[0] (seed), counter
-// (element, clock[1] (step)) and stream `salt`, so that the same step gives the same numbers on every device.
-// clock: i32 (2), an input.
-// dropout(x, clock) -> x mask / (1 - rate). Its gradient is dropout(dy, clock) with the same salt.
+// (element, clock[1] (step)) and stream `salt`, so that the same step gives the same numbers on
+// every device. clock: i32 (2), an input. dropout(x, clock) -> x mask / (1 - rate). Its gradient is
+// dropout(dy, clock) with the same salt.
 struct hone_dropout_attrs {
     float rate;
     int32_t salt;
 };
 
-// ---- Pictures --------------------------------------------------------------------------------------------
+// ---- Pictures
+// --------------------------------------------------------------------------------------------
 // image_normalize(u8 (N,H,W,3)) -> f32 (N,H,W,3) = pixel scale[c] + shift[c]
-// augment_matrix(clock) -> (N,6): for each picture a random map from output to input pixel centres in units of
-//   the picture's size about its centre: (u, v) = (m0 x + m1 y + m2, m3 x + m4 y + m5), x, y in [-1/2, 1/2]
-// image_warp(u8 (N,H,W,3), matrix (N,6)) -> f32 (N,H,W,3): bilinear, mirrored at the borders, then as normalize
+// augment_matrix(clock) -> (N,6): for each picture a random map from output to input pixel centres
+// in units of
+//   the picture's size about its centre: (u, v) = (m0 x + m1 y + m2, m3 x + m4 y + m5), x, y in
+//   [-1/2, 1/2]
+// image_warp(u8 (N,H,W,3), matrix (N,6)) -> f32 (N,H,W,3): bilinear, mirrored at the borders, then
+// as normalize
 struct hone_normalize_attrs {
     float scale[3], shift[3];
 };
 struct hone_augment_attrs {
     int32_t batch;
-    int32_t flip_x, flip_y;      // 1: with probability one half
-    float rotate;                // uniform in [-rotate, rotate] radians
-    float scale_lo, scale_hi;    // zoom, uniform; 1, 1: none. Above 1 shows a part of the picture (a crop)
-    float shift;                 // uniform in [-shift, shift] of the size, each axis
+    int32_t flip_x, flip_y; // 1: with probability one half
+    float rotate;           // uniform in [-rotate, rotate] radians
+    float scale_lo,
+        scale_hi; // zoom, uniform; 1, 1: none. Above 1 shows a part of the picture (a crop)
+    float shift;  // uniform in [-shift, shift] of the size, each axis
     int32_t salt;
 };
 
-// ---- Optimisers: one multi-tensor update over slabs --------------------------------------------------------
-// hyper (4): learning rate, 1 - beta1^t, 1 - beta2^t, 0. segments (L / HONE_PACK_ALIGN, 2): for each run of
-// HONE_PACK_ALIGN elements a factor on the learning rate and the weight decay.
-// sgd(w, g, m, segments, hyper) -> w', m': PyTorch's SGD: g += decay w; m = momentum m + g; w -= lr m
+// ---- Optimisers: one multi-tensor update over slabs
+// -------------------------------------------------------- hyper (4): learning rate, 1 - beta1^t, 1
+// - beta2^t, 0. segments (L / HONE_PACK_ALIGN, 2): for each run of HONE_PACK_ALIGN elements a
+// factor on the learning rate and the weight decay. sgd(w, g, m, segments, hyper) -> w', m':
+// PyTorch's SGD: g += decay w; m = momentum m + g; w -= lr m
 //   (nesterov: w -= lr (g + momentum m))
 // adamw(w, g, m, v, segments, hyper) -> w', m', v' (Loshchilov, Hutter 2019)
 struct hone_sgd_attrs {
@@ -185,6 +202,7 @@ struct hone_sgd_attrs {
 struct hone_adamw_attrs {
     float beta1, beta2, eps;
 };
-// train_stats(stats (4), loss (1), logits (N,C), labels (N) i32) -> stats': adds loss n, n, correct, 0, where n
+// train_stats(stats (4), loss (1), logits (N,C), labels (N) i32) -> stats': adds loss n, n,
+// correct, 0, where n
 //   counts the rows with a label >= 0 and correct those whose first largest logit is the label
 #endif

@@ -1,5 +1,6 @@
-// row.h: a kernel row: one way to run an operator on a device. A row says what it needs, whether a node
-// fits, and which dispatches compute it. Rows are pure: they see descs and caps, never a device.
+// row.h: a kernel row: one way to run an operator on a device. A row says what it needs, whether a
+// node fits, and which dispatches compute it. Rows are pure: they see descs and caps, never a
+// device.
 #ifndef HONE_OPS_ROW_H
 #define HONE_OPS_ROW_H
 
@@ -9,8 +10,9 @@
 
 enum hone_operand_kind { HONE_OPERAND_INPUT, HONE_OPERAND_OUTPUT, HONE_OPERAND_SCRATCH };
 
-// One buffer binding, in binding order. A range is bytes [offset, offset + bytes) of the operand; bytes 0
-// means the whole. Inputs are read only, unless the op updates them in place through an output.
+// One buffer binding, in binding order. A range is bytes [offset, offset + bytes) of the operand;
+// bytes 0 means the whole. Inputs are read only, unless the op updates them in place through an
+// output.
 struct hone_operand {
     enum hone_operand_kind kind;
     uint8_t index;
@@ -30,7 +32,8 @@ struct hone_dispatch {
     int operand_count;
 };
 
-// What setup() fills: a short list of dispatches, run in order, each seeing the writes of those before it.
+// What setup() fills: a short list of dispatches, run in order, each seeing the writes of those
+// before it.
 enum { HONE_LAUNCH_DISPATCHES = 16, HONE_LAUNCH_SCRATCH = 2 };
 struct hone_launch {
     struct hone_dispatch dispatches[HONE_LAUNCH_DISPATCHES];
@@ -44,15 +47,15 @@ struct hone_row_args {
 };
 
 struct hone_op_row {
-    const char *name;  // "cpu", "plain", "vec4": unique within the op
-    uint32_t needs;    // enum hone_feature bits
+    const char *name;                               // "cpu", "plain", "vec4": unique within the op
+    uint32_t needs;                                 // enum hone_feature bits
     bool (*fits)(const struct hone_row_args *args); // NULL: always
     hone_status (*setup)(const struct hone_row_args *args, struct hone_launch *launch);
 };
 
-// Helpers for setup(). hone_launch_add() appends a dispatch of the named kernel; binding and spec counts
-// and the push size must be those of the kernel table (checked in exec). NULL with the error set when
-// the kernel is unknown or the list is full.
+// Helpers for setup(). hone_launch_add() appends a dispatch of the named kernel; binding and spec
+// counts and the push size must be those of the kernel table (checked in exec). NULL with the error
+// set when the kernel is unknown or the list is full.
 struct hone_dispatch *hone_launch_add(struct hone_launch *launch, const char *kernel);
 void hone_dispatch_spec(struct hone_dispatch *dispatch, uint32_t value);
 void hone_dispatch_spec_f32(struct hone_dispatch *dispatch, float value);
@@ -65,7 +68,8 @@ void hone_dispatch_scratch(struct hone_dispatch *dispatch, int index);
 void hone_dispatch_linear(struct hone_dispatch *dispatch, uint64_t threads, uint32_t group);
 
 // The first row that fits, or NULL. `skip` names rows to pass over (may be NULL; NULL-terminated).
-const struct hone_op_row *hone_row_select(const struct hone_op *op, const struct hone_row_args *args,
+const struct hone_op_row *hone_row_select(const struct hone_op *op,
+                                          const struct hone_row_args *args,
                                           const char *const *skip);
 
 #endif

@@ -1,0 +1,27 @@
+// passes.h: rewrites of a graph before it is compiled. Each pass reads one graph and writes
+// another, so that a failed pass leaves nothing half-done. Inputs, states and outputs keep their
+// names.
+#ifndef HONE_IR_PASSES_H
+#define HONE_IR_PASSES_H
+
+#include "ir/graph.h"
+
+enum hone_pass {
+    HONE_PASS_DCE = 1 << 0,  // drop nodes that no output and no state's next value depends on
+    HONE_PASS_FUSE = 1 << 1, // an operator absorbs its only consumer (hone_op.absorb)
+    HONE_PASS_ALL = HONE_PASS_DCE | HONE_PASS_FUSE,
+};
+// "dce", "fuse"; 0 for an unknown name. For switching passes off by name.
+enum hone_pass hone_pass_find(const char *name);
+
+// Runs the passes of the mask. *out is a new graph that the caller owns; `graph` is untouched.
+hone_status hone_graph_run_passes(const struct hone_graph *graph, unsigned passes,
+                                  struct hone_graph **out);
+
+// Appends to `target` the nodes of `source` that `keep` marks (NULL: all), replacing values by map:
+// map[v] must be set for every input and state of source that a kept node reads, and receives the
+// new values. For passes and for whoever embeds one graph in another. Failures stick to target.
+void hone_graph_append(struct hone_graph *target, const struct hone_graph *source, const bool *keep,
+                       hone_value *map);
+
+#endif
