@@ -1,0 +1,27 @@
+// device.h: what a program runs on: a GPU through gpu/, or "ref", which evaluates every operator's reference in
+// double and needs no Vulkan.
+#ifndef HONE_EXEC_DEVICE_H
+#define HONE_EXEC_DEVICE_H
+
+#include "base/caps.h"
+#include "base/error.h"
+
+struct hone_device;
+struct hone_gpu;
+
+struct hone_device_params {
+    const char *name;      // NULL: the best GPU; an index, a part of a name, a UUID, or "ref"
+    bool validate;         // Khronos validation layers
+    const char *cache_dir; // see struct hone_gpu_open_params
+};
+
+// Blocks while the driver starts. Errors as hone_gpu_open(). `params` may be NULL.
+hone_status hone_device_open(const struct hone_device_params *params, struct hone_device **out);
+// Stores and programs of the device must be gone. NULL is fine.
+void hone_device_close(struct hone_device **device);
+
+const struct hone_caps *hone_device_caps(const struct hone_device *device);
+// NULL for the ref device.
+struct hone_gpu *hone_device_gpu(struct hone_device *device);
+
+#endif
