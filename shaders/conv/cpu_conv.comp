@@ -1,0 +1,168 @@
+// conv_cpu_fprop, conv_cpu_dgrad (-DDGRAD): convolution and its input gradient as implicit GEMM for CPU drivers
+// A subgroup is a workgroup. Rows of the product are pixels of dst: a lane loads one pixel's channels by fours,
+// MA pixels a lane, and its values go to the others by shuffles; columns are channels of dst, NL consecutive ones a
+// lane; accumulators stay in registers; no shared memory, no barrier.
+// fprop: src x (N,H,W,C)    w (K,R,S,C/G)   b (K) or any buffer   dst y (N,P,Q,K) = act(conv(x, w) + b)
+// dgrad: src dy (N,P,Q,K)   w (C,R,S,K/G) by conv_flip            dst dx (N,H,W,C); pixels of one remainder modulo
+//   the stride form a class, whose taps are the same for all: nothing is multiplied by inserted zeros
+// grid (ceil(dst channels/G / (L NL)) * G, pixel tiles, pixel tiles / 65,535 * classes)   push conv.glsl
+// spec L MA NL VEC BROADCAST TAPS MASK ACT BIAS: TAPS 0: 1x1 filter; MASK 0: no pixel of src lies outside; VEC: stores by VEC
+// needs src channels/G % 4 == 0, dst channels % VEC == 0, subgroups of exactly L lanes
+#version 460
+#extension GL_GOOGLE_include_directive : require
+
+layout(local_size_x_id = 0) in;
+layout(constant_id = 0) const uint L = 8;
+layout(constant_id = 1) const uint MA = 1;
+layout(constant_id = 2) const uint NL = 4;
+layout(constant_id = 3) const uint VEC = 1;
+layout(constant_id = 4) const uint BROADCAST = 0;
+layout(constant_id = 5) const uint TAPS = 1;
+layout(constant_id = 6) const uint MASK = 1;
+layout(constant_id = 7) const uint ACT = 0;
+layout(constant_id = 8) const uint BIAS = 0;
+#include "lanes.glsl"
+#include "conv.glsl"
+
+layout(set = 0, binding = 0, std430) readonly buffer Src { vec4 src[]; };
+layout(set = 0, binding = 1, std430) readonly buffer W { vec4 w[]; };
+layout(set = 0, binding = 2, std430) readonly buffer B { float b[]; };
+layout(set = 0, binding = 3, std430) writeonly buffer Dst { float dst[]; };
+layout(set = 0, binding = 3, std430) writeonly buffer Dst2 { vec2 dst2[]; };
+layout(set = 0, binding = 3, std430) writeonly buffer Dst4 { vec4 dst4[]; };
+
+// One axis of the pixel map: dst = first + step i; src = i * mul + offset(tap) for tap = tap0, tap0 + tap_step, ...
+struct axis {
+    int first, step, count, mul, tap0, tap_step, src_size;
+};
+
+#ifdef DGRAD
+axis axis_of(int cls, int size, int src_size, int taps, int stride, int pad, int dilation) {
+    axis a = axis(cls, stride, (size - cls + stride - 1) / stride, 1, 0, 1, src_size);
+    if (stride == 1) return a;
+    // taps whose source coordinate (dst + pad - tap dilation) / stride is whole
+    int tap0 = taps, again = 0;
+    for (int t = taps - 1; t >= 0; t--)
+        if ((cls + pad + (taps * stride - t) * dilation) % stride == 0) {
+            again = tap0;
+            tap0 = t;
+        }
+    a.tap0 = tap0;
+    a.tap_step = again == taps || again == 0 ? taps : again - tap0;
+    return a;
+}
+int tap_offset(axis a, int tap, int stride, int pad, int dilation) {
+    return (a.first + pad - tap * dilation) / stride;
+}
+#else
+axis axis_of(int cls, int size, int src_size, int taps, int stride, int pad, int dilation) {
+    return axis(0, 1, size, stride, 0, 1, src_size);
+}
+int tap_offset(axis a, int tap, int stride, int pad, int dilation) {
+    return tap * dilation - pad;
+}
+#endif
+
+float acc[MA * L * NL];
+
+// acc += src[rows at row + c4] * w[columns at column + c4], c4 < count; rows outside src count as zeros
+void accumulate(int row[MA], bool inside[MA], int column[NL], int count) {
+    for (int c4 = 0; c4 < count; c4++) {
+        vec4 wv[NL];
+        [[unroll]] for (uint j = 0; j < NL; j++) wv[j] = w[column[j] + c4];
+        [[unroll]] for (uint i = 0; i < MA; i++) {
+            vec4 a = src[row[i] + c4];
+            if (MASK != 0) a = inside[i] ? a : vec4(0.0);
+            [[unroll]] for (uint l = 0; l < L; l++)
+                [[unroll]] for (uint e = 0; e < 4; e++) {
+                    float v = lane_value(a[e], l);
+                    [[unroll]] for (uint j = 0; j < NL; j++) {
+                        uint o = (i * L + l) * NL + j;
+                        acc[o] = fma(v, wv[j][e], acc[o]);
+                    }
+                }
+        }
+    }
+}
+
+void store(int pixel, uint row, int channel, int channels, int group_end) {
+    float v[NL];
+    [[unroll]] for (uint j = 0; j < NL; j++) {
+        v[j] = acc[row * NL + j];
+        if (BIAS != 0) v[j] += b[min(channel + int(j), group_end - 1)];
+        v[j] = conv_act(v[j], ACT);
+    }
+    [[unroll]] for (uint j = 0; j < NL; j += VEC) {
+        int o = pixel * channels + channel + int(j);
+        if (channel + int(j) >= group_end) continue;
+        if (VEC == 4) dst4[o >> 2] = vec4(v[j], v[(j + 1) % NL], v[(j + 2) % NL], v[(j + 3) % NL]);
+        else if (VEC == 2) dst2[o >> 1] = vec2(v[j], v[(j + 1) % NL]);
+        else dst[o] = v[j];
+    }
+}
+
+void main() {
+#ifdef DGRAD
+    int src_h = g.p, src_w = g.q, src_c = g.k, dst_h = g.h, dst_w = g.w, dst_c = g.c;
+    int classes = g.stride_h * g.stride_w;
+#else
+    int src_h = g.h, src_w = g.w, src_c = g.c, dst_h = g.p, dst_w = g.q, dst_c = g.k;
+    int classes = 1;
+#endif
+    int lane = int(gl_SubgroupInvocationID);
+    int src_cg = src_c / g.groups, dst_cg = dst_c / g.groups;
+    int tiles = int(gl_NumWorkGroups.x) / g.groups;
+    int group = int(gl_WorkGroupID.x) / tiles, cls = int(gl_WorkGroupID.z) % classes;
+    int first = (int(gl_WorkGroupID.x) - group * tiles) * int(L * NL) + lane * int(NL);
+    axis ay = axis_of(cls / g.stride_w, dst_h, src_h, g.r, g.stride_h, g.pad_h, g.dilation_h);
+    axis ax = axis_of(cls % g.stride_w, dst_w, src_w, g.s, g.stride_w, g.pad_w, g.dilation_w);
+    int pixels = g.n * ay.count * ax.count;
+    int m0 = (int(gl_WorkGroupID.z) / classes * int(gl_NumWorkGroups.y) + int(gl_WorkGroupID.y)) * int(MA * L);
+
+    int column0[NL], column[NL];
+    [[unroll]] for (uint j = 0; j < NL; j++)
+        column0[j] = (group * dst_cg + min(first + int(j), dst_cg - 1)) * g.r * g.s * (src_cg >> 2);
+    int row[MA], image[MA], y[MA], x[MA], out_pixel[MA];
+    bool inside[MA];
+    [[unroll]] for (uint i = 0; i < MA; i++) {
+        int m = max(min(m0 + int(i * L) + lane, pixels - 1), 0);
+        int t = m / max(ax.count, 1);
+        int ix = m - t * ax.count, n = t / max(ay.count, 1), iy = t - n * ay.count;
+        y[i] = iy * ay.mul;
+        x[i] = ix * ax.mul;
+        image[i] = n * src_h;
+        out_pixel[i] = (n * dst_h + ay.first + iy * ay.step) * dst_w + ax.first + ix * ax.step;
+        inside[i] = true;
+    }
+    [[unroll]] for (uint i = 0; i < MA * L * NL; i++) acc[i] = 0.0;
+
+    if (TAPS == 0) {
+        [[unroll]] for (uint i = 0; i < MA; i++)
+            row[i] = (((image[i] + y[i]) * src_w + x[i]) * src_c + group * src_cg) >> 2;
+        accumulate(row, inside, column0, src_cg >> 2);
+    } else {
+        for (int r = ay.tap0; r < g.r; r += ay.tap_step) {
+            int dy = tap_offset(ay, r, g.stride_h, g.pad_h, g.dilation_h);
+            for (int s = ax.tap0; s < g.s; s += ax.tap_step) {
+                int dx = tap_offset(ax, s, g.stride_w, g.pad_w, g.dilation_w);
+                [[unroll]] for (uint i = 0; i < MA; i++) {
+                    int h = y[i] + dy, v = x[i] + dx;
+                    inside[i] = h >= 0 && h < src_h && v >= 0 && v < src_w;
+                    h = min(max(h, 0), src_h - 1);
+                    v = min(max(v, 0), src_w - 1);
+                    row[i] = (((image[i] + h) * src_w + v) * src_c + group * src_cg) >> 2;
+                }
+                [[unroll]] for (uint j = 0; j < NL; j++) column[j] = column0[j] + (r * g.s + s) * (src_cg >> 2);
+                accumulate(row, inside, column, src_cg >> 2);
+            }
+        }
+    }
+
+    int group_end = (group + 1) * dst_cg, channel = group * dst_cg + first;
+    [[unroll]] for (uint i = 0; i < MA; i++)
+        [[unroll]] for (uint l = 0; l < L; l++)
+            if (m0 + int(i * L + l) < pixels) {
+                int pixel = lane_value(out_pixel[i], l);
+                store(pixel, i * L + l, channel, dst_c, group_end);
+            }
+}

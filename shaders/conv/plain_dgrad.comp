@@ -1,0 +1,36 @@
+// conv_plain_dgrad: dx of y = conv(x, w), one element of dx an invocation; the row that runs anywhere
+// dy (N,P,Q,K) f32   w (K,R,S,C/G) f32   dx (N,H,W,C) f32
+// grid linear over N*H*W*C   spec WG   push conv.glsl   any size, groups and dilation
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "index.glsl"
+#include "conv.glsl"
+
+layout(set = 0, binding = 0, std430) readonly buffer DY { float dy[]; };
+layout(set = 0, binding = 1, std430) readonly buffer W { float w[]; };
+layout(set = 0, binding = 2, std430) writeonly buffer DX { float dx[]; };
+
+void main() {
+    int i = int(linear_index());
+    if (i >= g.n * g.h * g.w * g.c) return;
+    int c = i % g.c, x = i / g.c % g.w, y = i / (g.c * g.w) % g.h, n = i / (g.c * g.w * g.h);
+    int cg = g.c / g.groups, kg = g.k / g.groups, group = c / cg;
+    int step_k = g.r * g.s * cg;
+    float sum = 0.0;
+    for (int r = 0; r < g.r; r++) {
+        int top = y + g.pad_h - r * g.dilation_h; // p * stride
+        for (int s = 0; s < g.s; s++) {
+            int left = x + g.pad_w - s * g.dilation_w;
+            int p = top / g.stride_h, q = left / g.stride_w;
+            if (top < 0 || left < 0 || p >= g.p || q >= g.q) continue;
+            if (p * g.stride_h != top || q * g.stride_w != left) continue;
+            int di = ((n * g.p + p) * g.q + q) * g.k + group * kg;
+            int wi = ((group * kg * g.r + r) * g.s + s) * cg + c - group * cg;
+            int k = 0;
+            for (; k + 8 <= kg; k += 8)
+                [[unroll]] for (int u = 0; u < 8; u++) sum = fma(dy[di + k + u], w[wi + (k + u) * step_k], sum);
+            for (; k < kg; k++) sum = fma(dy[di + k], w[wi + k * step_k], sum);
+        }
+    }
+    dx[i] = sum;
+}
