@@ -1,5 +1,5 @@
-// device.h: what a program runs on: a GPU through gpu/, or "ref", which evaluates every operator's reference in
-// double and needs no Vulkan.
+// device.h: what a program runs on: a GPU through gpu/, or "ref", which evaluates every operator's
+// reference in double and needs no Vulkan.
 #ifndef HONE_EXEC_DEVICE_H
 #define HONE_EXEC_DEVICE_H
 

@@ -1,12 +1,12 @@
-// program.h: a graph compiled for a device: passes run, kernels chosen, memory planned, commands recorded. A run
-// is one submit.
+// program.h: a graph compiled for a device: passes run, kernels chosen, memory planned, commands
+// recorded. A run is one submit.
 //
 //   hone_program_compile(store, graph, NULL, &program);
 //   for each step: hone_program_write(program, "images", ...); hone_program_run(program);
 //   hone_program_read(program, "loss", ...);
 //
-// Writing does not wait for the run in flight (inputs are staged twice); reading waits. A program belongs to
-// one thread at a time, together with its store.
+// Writing does not wait for the run in flight (inputs are staged twice); reading waits. A program
+// belongs to one thread at a time, together with its store.
 #ifndef HONE_EXEC_PROGRAM_H
 #define HONE_EXEC_PROGRAM_H
 
@@ -22,17 +22,18 @@ struct hone_compile_params {
     bool no_sharing;              // every value keeps its own memory (checker and tests)
 };
 
-// Compiles `graph` (borrowed for this call only) against the states of `store`, which are created as
-// needed. `params` may be NULL. Blocks: compiles pipelines. HONE_OUT_OF_MEMORY says what did not fit,
-// HONE_UNSUPPORTED names the node that no kernel of this device can run.
+// Compiles `graph` (borrowed for this call only) against the states of `store`, which are created
+// as needed. `params` may be NULL. Blocks: compiles pipelines. HONE_OUT_OF_MEMORY says what did not
+// fit, HONE_UNSUPPORTED names the node that no kernel of this device can run.
 hone_status hone_program_compile(struct hone_store *store, const struct hone_graph *graph,
                                  const struct hone_compile_params *params,
                                  struct hone_program **out);
 // Waits for the run in flight. NULL is fine.
 void hone_program_destroy(struct hone_program **program);
 
-// Sets an input for the next run and those after it, by the name it has in the graph. `bytes` is the
-// size of the desc's elements (u8 pictures: not rounded up). May wait for the run before the last.
+// Sets an input for the next run and those after it, by the name it has in the graph. `bytes` is
+// the size of the desc's elements (u8 pictures: not rounded up). May wait for the run before the
+// last.
 hone_status hone_program_write(struct hone_program *program, const char *input, const void *data,
                                uint64_t bytes);
 // Starts a run; returns when it is submitted.
@@ -51,8 +52,9 @@ struct hone_program_memory {
 };
 struct hone_program_memory hone_program_memory(const struct hone_program *program);
 
-// One line per node in order: what ran, on which kernel row, and, with params.profile, how long in the last
-// run (milliseconds; 0 without). For `hone bench` and messages. The pointers live as long as the program.
+// One line per node in order: what ran, on which kernel row, and, with params.profile, how long in
+// the last run (milliseconds; 0 without). For `hone bench` and messages. The pointers live as long
+// as the program.
 struct hone_program_node {
     const char *name, *op, *row;
     double flops, bytes, ms;

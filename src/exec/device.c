@@ -1,0 +1,59 @@
+// device.c: opening a GPU or the reference.
+#include "exec/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// The ref device has no limits of its own; the numbers below only fill messages and plans.
+static const struct hone_caps ref_caps = {
+    .name = "ref",
+    .driver = "reference in double precision",
+    .kind = HONE_DEVICE_CPU,
+    .subgroup_size = 1,
+    .subgroup_min = 1,
+    .subgroup_max = 1,
+    .storage_range_bytes = 1ull << 40,
+    .storage_offset_align = 1,
+    .allocation_bytes = 1ull << 40,
+    .heap_bytes = 1ull << 40,
+    .unified_memory = true,
+};
+
+hone_status hone_device_open(const struct hone_device_params *params, struct hone_device **out) {
+    static const struct hone_device_params defaults = {0};
+    if (!params) params = &defaults;
+    *out = NULL;
+    struct hone_device *device = hone_calloc(1, sizeof *device, "a device");
+    if (!device) return HONE_OUT_OF_MEMORY;
+    hone_status status = HONE_OK;
+    if (params->name && strcmp(params->name, "ref") == 0) {
+        device->caps = ref_caps;
+    } else {
+        status = hone_gpu_open(&(struct hone_gpu_open_params){.device = params->name,
+                                                              .validate = params->validate,
+                                                              .cache_dir = params->cache_dir},
+                               &device->gpu);
+        if (status == HONE_OK) device->caps = *hone_gpu_caps(device->gpu);
+    }
+    if (status != HONE_OK) {
+        hone_free(device);
+        return status;
+    }
+    *out = device;
+    return HONE_OK;
+}
+
+void hone_device_close(struct hone_device **device) {
+    if (!*device) return;
+    hone_gpu_close(&(*device)->gpu);
+    hone_free(*device);
+    *device = NULL;
+}
+
+const struct hone_caps *hone_device_caps(const struct hone_device *device) {
+    return &device->caps;
+}
+
+struct hone_gpu *hone_device_gpu(struct hone_device *device) {
+    return device->gpu;
+}

@@ -1,0 +1,89 @@
+// internal.h: the structs that the files of exec/ share.
+#ifndef HONE_EXEC_INTERNAL_H
+#define HONE_EXEC_INTERNAL_H
+
+#include "exec/program.h"
+#include "gpu/gpu.h"
+#include "ir/memplan.h"
+#include "ops/row.h"
+
+struct hone_device {
+    struct hone_gpu *gpu; // NULL: the ref device
+    struct hone_caps caps;
+};
+
+// One state: a device buffer, or doubles on the ref device.
+struct hone_state {
+    char *name;
+    struct hone_desc desc;
+    struct hone_gpu_buffer *buffer;
+    double *values;
+};
+
+struct hone_store {
+    struct hone_device *device;
+    struct hone_state *states;
+    size_t count, capacity;
+    uint64_t bytes;
+};
+
+// NULL when there is none. Valid until the next hone_store_ensure().
+struct hone_state *hone_store_find(const struct hone_store *store, const char *name);
+
+// Converts between doubles and the element types of descs, `count` elements.
+void hone_elements_load(enum hone_dtype dtype, const void *data, int64_t count, double *out);
+void hone_elements_save(enum hone_dtype dtype, const double *values, int64_t count, void *out);
+
+enum { HONE_PROGRAM_SLOTS = 2 }; // input staging: one is written while the other is in flight
+
+// How a GPU runs the program.
+struct hone_program_gpu {
+    struct hone_gpu_buffer **chunks; // plan.chunk_count
+    struct hone_gpu_buffer *upload[HONE_PROGRAM_SLOTS];
+    struct hone_gpu_recording *recording[HONE_PROGRAM_SLOTS];
+    uint64_t ticket[HONE_PROGRAM_SLOTS]; // last submit that read the slot; 0: none
+    int slot;                            // the one that the next run uses
+};
+
+struct hone_program_input {
+    hone_value value;
+    uint64_t offset, bytes; // in the upload buffer
+    int latest;             // slot with the newest content
+};
+
+struct hone_program {
+    struct hone_store *store;
+    struct hone_graph *graph; // after the passes
+    struct hone_plan plan;
+    const struct hone_op_row **rows; // per node; NULL for views, packs and on ref
+    int *dispatches;                 // per node
+    struct hone_cost *costs;         // per node
+    struct hone_program_input *inputs;
+    size_t input_count;
+    uint64_t upload_bytes, state_bytes;
+    bool profile;
+    struct hone_program_gpu gpu;
+    double **values; // ref device: per value of the graph
+};
+
+// select.c: chooses a row for each node and lets it fill a launch. launches[n] stays empty for
+// views and packs.
+hone_status hone_program_select(struct hone_program *program, const char *const *skip_rows,
+                                struct hone_launch *launches);
+// The launch obeys the kernel table and the device's limits.
+hone_status hone_launch_check(const struct hone_launch *launch, const struct hone_caps *caps);
+
+// record.c: buffers, then commands.
+hone_status hone_program_gpu_build(struct hone_program *program,
+                                   const struct hone_launch *launches);
+void hone_program_gpu_deinit(struct hone_program *program);
+// The bytes of a value on the device: buffer and offset.
+hone_status hone_program_locate(struct hone_program *program, hone_value value,
+                                struct hone_gpu_range *range);
+
+// ref.c: the same life for the ref device.
+hone_status hone_program_ref_build(struct hone_program *program);
+void hone_program_ref_deinit(struct hone_program *program);
+hone_status hone_program_ref_run(struct hone_program *program);
+
+#endif

@@ -1,0 +1,96 @@
+// select.c: which kernel row runs each node of this device, and the check that its launch is sound.
+#include "exec/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// Rows of `op` to pass over, out of "op/row" names.
+enum { SELECT_SKIPS = 16 };
+static void select_skips(const struct hone_op *op, const char *const *skip_rows,
+                         const char *skips[SELECT_SKIPS + 1]) {
+    int count = 0;
+    size_t length = strlen(op->name);
+    for (const char *const *name = skip_rows; name && *name && count < SELECT_SKIPS; name++)
+        if (strncmp(*name, op->name, length) == 0 && (*name)[length] == '/')
+            skips[count++] = *name + length + 1;
+    skips[count] = NULL;
+}
+
+static hone_status dispatch_check(const struct hone_dispatch *d, const struct hone_caps *caps) {
+    const struct hone_kernel *kernel = d->kernel;
+    // A kernel that takes addresses finds them at the start of its push constants, eight bytes an
+    // operand.
+    bool addresses = (kernel->needs & HONE_FEATURE_BUFFER_ADDRESS) != 0;
+    int bindings = addresses ? 0 : d->operand_count;
+    int push = d->push_bytes + (addresses ? 8 * d->operand_count : 0);
+    if (d->operand_count > HONE_DISPATCH_OPERANDS || bindings != kernel->bindings ||
+        d->spec_count != kernel->specs || push != kernel->push_bytes || push > HONE_DISPATCH_PUSH)
+        return hone_fail(
+            HONE_INTERNAL,
+            "kernel '%s' takes %d buffers, %d constants and %d push bytes; the row gave "
+            "%d, %d and %d",
+            kernel->name, kernel->bindings, kernel->specs, kernel->push_bytes, bindings,
+            d->spec_count, push);
+    for (int i = 0; i < 3; i++)
+        if (d->grid[i] > caps->workgroup_count[i] || d->grid[i] > 65535)
+            return hone_fail(HONE_INTERNAL, "kernel '%s': %u workgroups on axis %d", kernel->name,
+                             d->grid[i], i);
+    if (kernel->needs & ~caps->features)
+        return hone_fail(HONE_INTERNAL, "kernel '%s' needs features that this device lacks",
+                         kernel->name);
+    return HONE_OK;
+}
+
+hone_status hone_launch_check(const struct hone_launch *launch, const struct hone_caps *caps) {
+    for (int i = 0; i < launch->dispatch_count; i++)
+        HONE_TRY(dispatch_check(&launch->dispatches[i], caps));
+    return HONE_OK;
+}
+
+// What any row would bind must fit a storage-buffer binding of this device.
+static hone_status check_ranges(const struct hone_infer_args *args, int outputs,
+                                const struct hone_caps *caps) {
+    for (int i = 0; i < args->input_count + outputs; i++) {
+        const struct hone_desc *desc =
+            i < args->input_count ? &args->in[i] : &args->out[i - args->input_count];
+        if (desc->rank < 0 || hone_desc_bytes(desc) <= caps->storage_range_bytes) continue;
+        char text[HONE_DESC_TEXT];
+        return hone_fail(HONE_UNSUPPORTED,
+                         "a tensor %s is larger than the %llu MiB that this device binds at once; "
+                         "use a smaller --batch or --size",
+                         hone_desc_text(desc, text),
+                         (unsigned long long)(caps->storage_range_bytes >> 20));
+    }
+    return HONE_OK;
+}
+
+static hone_status select_node(struct hone_program *program, size_t n, const char *const *skip_rows,
+                               struct hone_launch *launch) {
+    const struct hone_node *node = &program->graph->nodes[n];
+    const struct hone_caps *caps = hone_device_caps(program->store->device);
+    struct hone_node_descs descs;
+    HONE_TRY(hone_node_descs_init(&descs, program->graph, node));
+    if (node->op->cost) program->costs[n] = node->op->cost(&descs.args);
+    hone_status status = HONE_OK;
+    if (!(node->op->flags & (HONE_OP_VIEW | HONE_OP_PACK)) && program->store->device->gpu) {
+        struct hone_row_args args = {.node = &descs.args, .caps = caps};
+        const char *skips[SELECT_SKIPS + 1];
+        select_skips(node->op, skip_rows, skips);
+        const struct hone_op_row *row = hone_row_select(node->op, &args, skips);
+        if (!row) status = hone_fail(HONE_UNSUPPORTED, "no kernel of this device fits");
+        if (status == HONE_OK) status = check_ranges(&descs.args, node->op->outputs, caps);
+        if (status == HONE_OK) status = row->setup(&args, launch);
+        if (status == HONE_OK) status = hone_launch_check(launch, caps);
+        program->rows[n] = row;
+        program->dispatches[n] = launch->dispatch_count;
+    }
+    hone_node_descs_deinit(&descs);
+    return hone_fail_context(status, "node '%s' (%s)", node->name, node->op->name);
+}
+
+hone_status hone_program_select(struct hone_program *program, const char *const *skip_rows,
+                                struct hone_launch *launches) {
+    for (size_t n = 0; n < program->graph->node_count; n++)
+        HONE_TRY(select_node(program, n, skip_rows, &launches[n]));
+    return HONE_OK;
+}
