@@ -1,0 +1,128 @@
+// train.h: fine-tune a pretrained backbone on labelled pictures.
+//
+// hone_train() does all of it: reads the backbone, gives it a classifier for the classes of the
+// data, trains, and keeps a run folder that holds the model and how it came about:
+//
+//   args.json            every option of the run
+//   results.csv          a row an epoch
+//   splits/*.txt         path<TAB>class of each picture, by part
+//   best.safetensors     weights, optimiser, step, epoch and seed at the best epoch;
+//   last.safetensors: at the end model.onnx           the best weights with class names and
+//   preprocessing inside confusion.csv        of the validation part and of the test part
+//   summary.json         the figures of the best epoch and of the test part
+#ifndef HONE_TRAIN_H
+#define HONE_TRAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <hone/base.h>
+#include <hone/eval.h>
+#include <hone/options.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct hone_data_params; // <hone/data.h>
+
+enum hone_optimizer { HONE_OPTIMIZER_ADAMW, HONE_OPTIMIZER_SGD };
+enum hone_schedule { HONE_SCHEDULE_COSINE, HONE_SCHEDULE_LINEAR, HONE_SCHEDULE_CONSTANT };
+// Weight of a class in the loss, scaled so that the mean over the training pictures is 1. auto:
+// balanced where only the head is trained, sqrt elsewhere.
+enum hone_class_weights {
+    HONE_CLASS_WEIGHTS_AUTO,
+    HONE_CLASS_WEIGHTS_NONE,
+    HONE_CLASS_WEIGHTS_SQRT,     // 1 / sqrt(pictures of the class)
+    HONE_CLASS_WEIGHTS_BALANCED, // 1 / pictures of the class
+};
+enum hone_flips { HONE_FLIPS_BOTH, HONE_FLIPS_X, HONE_FLIPS_Y, HONE_FLIPS_NONE };
+
+// hone_options_init(&hone_train_options, &params) fills the defaults; a zeroed struct is completed
+// by hone_train() where 0 is out of range. Strings are borrowed for the call.
+struct hone_train_params {
+    const char *backbone; // the pretrained model file; required
+    const char *out; // folder of the run; NULL: the next free runs/trainN below the working folder
+    const char *device; // NULL: the best GPU; an index, a part of a name, a UUID, or "ref"
+    const char *freeze; // "none", "all" (train the classifier alone, on features computed once), or
+                        // N: the first N layers with parameters keep their weights. NULL: none
+    const char *
+        preprocess; // "imagenet", "tf", "none" or "MEAN,STD"; NULL: as the file says, else imagenet
+    int32_t epochs, batch, size; // size: pixels; 0: as the file says, else 224
+    float lr;
+    float head_lr; // of the new classifier, as a multiple of lr
+    int optimizer; // enum hone_optimizer
+    int schedule;  // enum hone_schedule
+    float warmup;  // share of all steps over which the rate rises from 0
+    float weight_decay, momentum, label_smoothing;
+    int class_weights;         // enum hone_class_weights
+    float l2;                  // freeze all: strength of the ridge on the classifier's weights
+    int flips;                 // enum hone_flips
+    float rotate, zoom, shift; // augmentation: degrees; share of the size, each way
+    int64_t seed;
+    bool validate; // Khronos validation layers
+};
+extern const hone_option_table hone_train_options;
+
+enum hone_train_phase {
+    HONE_TRAIN_DECODE,   // done of total pictures read
+    HONE_TRAIN_COMPILE,  // programs are built; no count
+    HONE_TRAIN_FEATURES, // freeze all: pictures through the backbone
+    HONE_TRAIN_STEPS,    // pictures of this epoch (freeze all: passes of the solver)
+    HONE_TRAIN_EVAL,     // pictures of the validation or test part
+};
+
+struct hone_train_progress {
+    enum hone_train_phase phase;
+    int64_t done, total;
+    int32_t epoch, epochs; // epoch counts from 1
+    double loss;           // of the epoch so far; NaN where there is none yet
+    double pictures_per_second;
+};
+
+// A row of results.csv. Figures that do not exist (no validation part) are NaN and empty in the
+// file.
+struct hone_train_epoch {
+    int32_t epoch, epochs;
+    double train_loss, val_loss, train_accuracy, val_accuracy, val_macro_f1;
+    double lr, pictures_per_second, seconds; // seconds since the start of the run
+    bool best;                               // the best so far
+};
+
+// Calls from the training thread; each may be NULL.
+struct hone_train_hooks {
+    void *user;
+    void (*progress)(void *user,
+                     const struct hone_train_progress *progress); // about ten times a second
+    void (*epoch)(void *user, const struct hone_train_epoch *epoch);
+    void (*note)(void *user,
+                 const char *line); // facts for people: the device, the classes, the plan
+    // Asked after each step; true ends the run there, with everything saved.
+    bool (*cancelled)(void *user);
+};
+
+// Zero it to begin; hone_train_result_deinit to end.
+struct hone_train_result {
+    char *run_dir;
+    int32_t class_count;
+    char **class_names;
+    int32_t best_epoch, epochs_done;
+    bool cancelled;
+    struct hone_metrics val, test; // of the best weights; class_count 0 where there is no such part
+    int64_t parameters, trained_parameters;
+    double seconds, pictures_per_second; // training steps only
+};
+
+// Blocks until the run has ended. `hooks` may be NULL. On HONE_CANCELLED the result is filled as on
+// HONE_OK: the run folder is whole, with the weights after the last step. On any other failure a
+// run folder that this call made is removed while it still holds no epoch; otherwise what was saved
+// stays. HONE_INVALID: options, data or backbone; HONE_UNSUPPORTED: operators that hone lacks, by
+// name; HONE_NOT_FOUND: a file or device; HONE_IO: reading or writing, a full disk among it.
+hone_status hone_train(const struct hone_train_params *params, const struct hone_data_params *data,
+                       const struct hone_train_hooks *hooks, struct hone_train_result *out);
+void hone_train_result_deinit(struct hone_train_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
