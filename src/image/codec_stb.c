@@ -1,0 +1,67 @@
+// codec_stb.c: stb_image, the one place that compiles it. Formats that hone does not promise are
+// left out; memory comes from base/, so that the allocation tests reach into it.
+#include "image/codec.h"
+
+#include <limits.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+#define STB_IMAGE_IMPLEMENTATION
+#define STB_IMAGE_STATIC
+#define STBI_NO_STDIO
+#define STBI_NO_GIF
+#define STBI_NO_HDR
+#define STBI_NO_LINEAR
+#define STBI_NO_PIC
+#define STBI_NO_PNM
+#define STBI_NO_PSD
+#define STBI_MALLOC(bytes)        hone_realloc(NULL, (bytes), 1, "a picture")
+#define STBI_REALLOC(data, bytes) hone_realloc((data), (bytes), 1, "a picture")
+#define STBI_FREE(data)           hone_free(data)
+#define STBI_ASSERT(condition)    ((void)0)
+// Up to the end of the file: gcc reports unused functions there.
+#if defined(__GNUC__)
+#pragma GCC diagnostic ignored "-Wunused-function"
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
+#include <stb_image.h>
+
+static hone_status hone_stb_failed(void) {
+    const char *reason = stbi_failure_reason();
+    if (reason && strcmp(reason, "outofmem") == 0)
+        return hone_fail(HONE_OUT_OF_MEMORY, "out of memory for the picture");
+    return hone_fail(HONE_INVALID, "the picture is damaged or of an unknown kind (%s)",
+                     reason ? reason : "no reason given");
+}
+
+// 16 bits to their high byte, within the same memory (stb's own reduction leaks when memory runs
+// out).
+static uint8_t *hone_stb_load_16(const uint8_t *data, int bytes, int *width, int *height) {
+    int channels;
+    uint16_t *wide = stbi_load_16_from_memory(data, bytes, width, height, &channels, 3);
+    if (!wide) return NULL;
+    uint8_t *pixels = (uint8_t *)wide;
+    size_t samples = (size_t)*width * (size_t)*height * 3;
+    for (size_t i = 0; i < samples; i++) {
+        uint16_t sample = wide[i];
+        pixels[i] = (uint8_t)(sample >> 8);
+    }
+    uint8_t *fitted = hone_realloc(pixels, samples, 1, "a picture");
+    return fitted ? fitted : pixels; // a shrink that fails leaves the block as it was
+}
+
+hone_status hone_codec_stb(const uint8_t *data, size_t bytes, uint64_t pixels_max,
+                           struct hone_image *out) {
+    int width, height, channels;
+    if (bytes > INT_MAX) return hone_fail(HONE_INVALID, "the file is larger than 2 GB");
+    if (!stbi_info_from_memory(data, (int)bytes, &width, &height, &channels))
+        return hone_stb_failed();
+    HONE_TRY(hone_image_check_size(width, height, pixels_max));
+    uint8_t *pixels = stbi_is_16_bit_from_memory(data, (int)bytes)
+                          ? hone_stb_load_16(data, (int)bytes, &width, &height)
+                          : stbi_load_from_memory(data, (int)bytes, &width, &height, &channels, 3);
+    if (!pixels) return hone_stb_failed();
+    *out = (struct hone_image){.width = width, .height = height, .pixels = pixels};
+    return HONE_OK;
+}
