@@ -1,0 +1,270 @@
+// softmax.c: softmax over the last axis, and the cross-entropy loss of class scores.
+//
+//   softmax        y = exp(x - max x) / sum exp(x - max x);   dx = y (dy - sum dy y)
+//   cross_entropy  logits (N,C), labels (N) i32, weights w (C) -> loss (1):
+//     loss = sum_n [(1 - s) w[label] nll(n, label) + s / C sum_c w[c] nll(n, c)] / W,  W = sum_n
+//     w[label] nll(n, c) = log sum_j exp(logits[n,j]) - logits[n,c],  s the label smoothing
+//   as PyTorch's CrossEntropyLoss(weight, label_smoothing, reduction="mean"). Rows whose label is
+//   not in [0, C) count nothing; when none counts (W = 0) loss and gradient are 0, where PyTorch
+//   gives NaN.
+#include "ops/common.h"
+#include "ops/ops.h"
+
+#include <math.h>
+
+// ---- softmax(x) -> y ----
+
+static hone_status softmax_infer(const struct hone_infer_args *args) {
+    HONE_TRY(hone_op_expect_f32(args, 0, "x", -1));
+    if (args->in[0].rank < 1)
+        return hone_fail(HONE_INVALID, "x is a scalar; softmax needs an axis");
+    args->out[0] = args->in[0];
+    return HONE_OK;
+}
+
+static void softmax_grad(struct hone_graph *graph, const struct hone_node *node,
+                         const hone_value *dout, const bool *want, hone_value *din) {
+    if (dout[0] == HONE_NO_VALUE || !want[0]) return;
+    din[0] = HONE_EMIT(graph, &hone_op_softmax_bwd, NULL, NULL, dout[0], node->outputs[0]);
+}
+
+// Largest element and log-sum-exp of a row.
+static double row_max(const double *x, int64_t count) {
+    double best = x[0];
+    for (int64_t i = 1; i < count; i++) best = x[i] > best ? x[i] : best;
+    return best;
+}
+
+static double row_sum_exp(const double *x, int64_t count, double shift) {
+    double sum = 0;
+    for (int64_t i = 0; i < count; i++) sum += exp(x[i] - shift);
+    return sum;
+}
+
+static int32_t last_dim(const struct hone_desc *desc) {
+    return desc->dim[desc->rank - 1];
+}
+
+static void softmax_ref(const struct hone_ref_args *args) {
+    int64_t columns = last_dim(&args->in_desc[0]),
+            rows = hone_desc_elements(&args->in_desc[0]) / columns;
+    for (int64_t row = 0; row < rows; row++) {
+        const double *x = args->in[0] + row * columns;
+        double shift = row_max(x, columns), sum = row_sum_exp(x, columns, shift);
+        for (int64_t i = 0; i < columns; i++)
+            args->out[0][row * columns + i] = exp(x[i] - shift) / sum;
+    }
+}
+
+static struct hone_cost softmax_cost(const struct hone_infer_args *args) {
+    return hone_op_cost_elements(args, 1, 5);
+}
+
+const struct hone_op hone_op_softmax = {
+    .name = "softmax",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .outputs = 1,
+    .infer = softmax_infer,
+    .grad = softmax_grad,
+    .ref = softmax_ref,
+    .cost = softmax_cost,
+    .alias = hone_op_alias_unary,
+};
+
+// ---- softmax_bwd(dy, y) -> dx ----
+
+static hone_status softmax_bwd_infer(const struct hone_infer_args *args) {
+    HONE_TRY(softmax_infer(args));
+    return hone_op_expect_same(args, 1, "y", 0, "dy");
+}
+
+static void softmax_bwd_ref(const struct hone_ref_args *args) {
+    int64_t columns = last_dim(&args->in_desc[0]),
+            rows = hone_desc_elements(&args->in_desc[0]) / columns;
+    for (int64_t row = 0; row < rows; row++) {
+        const double *dy = args->in[0] + row * columns, *y = args->in[1] + row * columns;
+        double sum = 0;
+        for (int64_t i = 0; i < columns; i++) sum += dy[i] * y[i];
+        for (int64_t i = 0; i < columns; i++)
+            args->out[0][row * columns + i] = y[i] * (dy[i] - sum);
+    }
+}
+
+static bool softmax_bwd_alias(const struct hone_infer_args *args, int k, struct hone_alias *out) {
+    (void)args;
+    if (k >= 2) return false;
+    *out = (struct hone_alias){.kind = HONE_ALIAS_IN_PLACE, .input = k};
+    return true;
+}
+
+const struct hone_op hone_op_softmax_bwd = {
+    .name = "softmax_bwd",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .outputs = 1,
+    .flags = HONE_OP_NO_GRAD,
+    .infer = softmax_bwd_infer,
+    .ref = softmax_bwd_ref,
+    .cost = softmax_cost,
+    .alias = softmax_bwd_alias,
+};
+
+// ---- cross_entropy(logits, labels, weights) -> loss ----
+
+static const struct hone_field loss_fields[] = {
+    HONE_FIELD(hone_cross_entropy_attrs, smoothing, HONE_FIELD_F32, 1),
+};
+#define LOSS_ATTRS                                                                                 \
+    .attrs_bytes = sizeof(struct hone_cross_entropy_attrs), .fields = loss_fields, .field_count = 1
+
+// logits, labels and weights at in[first ..].
+static hone_status expect_scores(const struct hone_infer_args *args, int first) {
+    const struct hone_cross_entropy_attrs *attrs = args->attrs;
+    if (!(attrs->smoothing >= 0.0f && attrs->smoothing <= 1.0f))
+        return hone_fail(HONE_INVALID, "smoothing is %g; it must be in 0..1",
+                         (double)attrs->smoothing);
+    HONE_TRY(hone_op_expect_f32(args, first, "logits", 2));
+    HONE_TRY(hone_op_expect(args, first + 1, "labels", HONE_I32, 1));
+    HONE_TRY(hone_op_expect_f32(args, first + 2, "weights", 1));
+    const int32_t *dim = args->in[first].dim;
+    HONE_TRY(hone_op_expect_dim(args, first + 1, "labels", 0, dim[0], "the rows of logits"));
+    return hone_op_expect_dim(args, first + 2, "weights", 0, dim[1], "the classes of logits");
+}
+
+static hone_status loss_infer(const struct hone_infer_args *args) {
+    HONE_TRY(expect_scores(args, 0));
+    return hone_op_set(&args->out[0], HONE_F32, 1, (const int64_t[]){1});
+}
+
+static void loss_grad(struct hone_graph *graph, const struct hone_node *node,
+                      const hone_value *dout, const bool *want, hone_value *din) {
+    if (want[2]) {
+        hone_graph_fail(
+            graph, hone_fail(HONE_UNSUPPORTED, "%s: class weights have no gradient", node->name));
+        return;
+    }
+    if (dout[0] == HONE_NO_VALUE || !want[0]) return;
+    din[0] = HONE_EMIT(graph, &hone_op_cross_entropy_bwd, NULL, node->attrs, dout[0],
+                       node->inputs[0], node->inputs[1], node->inputs[2]);
+}
+
+// A loss in terms of its inputs, for both directions.
+struct scores {
+    const double *logits, *labels, *weights;
+    int64_t rows, classes;
+    double smoothing, weight_sum; // weight_sum: of all classes
+};
+
+static struct scores scores_of(const struct hone_ref_args *args, int first) {
+    const struct hone_cross_entropy_attrs *attrs = args->attrs;
+    struct scores s = {args->in[first],
+                       args->in[first + 1],
+                       args->in[first + 2],
+                       args->in_desc[first].dim[0],
+                       args->in_desc[first].dim[1],
+                       (double)attrs->smoothing,
+                       0};
+    for (int64_t c = 0; c < s.classes; c++) s.weight_sum += s.weights[c];
+    return s;
+}
+
+// The label of a row, or -1 when it does not count.
+static int64_t label_of(const struct scores *s, int64_t row) {
+    int64_t label = (int64_t)s->labels[row];
+    return label >= 0 && label < s->classes ? label : -1;
+}
+
+static double counted_weight(const struct scores *s) {
+    double sum = 0;
+    for (int64_t row = 0; row < s->rows; row++)
+        if (label_of(s, row) >= 0) sum += s->weights[label_of(s, row)];
+    return sum;
+}
+
+static void loss_ref(const struct hone_ref_args *args) {
+    struct scores s = scores_of(args, 0);
+    double loss = 0, total = counted_weight(&s);
+    for (int64_t row = 0; row < s.rows; row++) {
+        int64_t label = label_of(&s, row);
+        if (label < 0) continue;
+        const double *x = s.logits + row * s.classes;
+        double shift = row_max(x, s.classes), log_sum = log(row_sum_exp(x, s.classes, shift)),
+               smooth = 0;
+        for (int64_t c = 0; c < s.classes; c++) smooth += s.weights[c] * (log_sum - (x[c] - shift));
+        loss += (1.0 - s.smoothing) * s.weights[label] * (log_sum - (x[label] - shift)) +
+                s.smoothing / (double)s.classes * smooth;
+    }
+    args->out[0][0] = total > 0 ? loss / total : 0;
+}
+
+static struct hone_cost loss_cost(const struct hone_infer_args *args) {
+    return (struct hone_cost){.flops = 6.0 * (double)hone_desc_elements(&args->in[0]),
+                              .bytes = hone_op_bytes(args, 1)};
+}
+
+const struct hone_op hone_op_cross_entropy = {
+    .name = "cross_entropy",
+    .inputs_min = 3,
+    .inputs_max = 3,
+    .outputs = 1,
+    LOSS_ATTRS,
+    .infer = loss_infer,
+    .grad = loss_grad,
+    .ref = loss_ref,
+    .cost = loss_cost,
+};
+
+// ---- cross_entropy_bwd(dloss, logits, labels, weights) -> dlogits ----
+// dlogits[n,c] = dloss / W (p[n,c] A - (1 - s) w[label] [c = label] - s / C w[c]),
+// A = (1 - s) w[label] + s / C sum_c w[c], p the softmax of the row
+
+static hone_status loss_bwd_infer(const struct hone_infer_args *args) {
+    HONE_TRY(hone_op_expect_f32(args, 0, "dloss", 1));
+    HONE_TRY(hone_op_expect_dim(args, 0, "dloss", 0, 1, "the size of the loss"));
+    HONE_TRY(expect_scores(args, 1));
+    args->out[0] = args->in[1];
+    return HONE_OK;
+}
+
+static void loss_bwd_ref(const struct hone_ref_args *args) {
+    struct scores s = scores_of(args, 1);
+    double total = counted_weight(&s), share = s.smoothing / (double)s.classes;
+    double scale = total > 0 ? args->in[0][0] / total : 0;
+    for (int64_t row = 0; row < s.rows; row++) {
+        int64_t label = label_of(&s, row);
+        const double *x = s.logits + row * s.classes;
+        double *dx = args->out[0] + row * s.classes;
+        double shift = row_max(x, s.classes), sum = row_sum_exp(x, s.classes, shift);
+        double hard = label >= 0 ? (1.0 - s.smoothing) * s.weights[label] : 0;
+        for (int64_t c = 0; c < s.classes; c++) {
+            double p = exp(x[c] - shift) / sum;
+            double target = share * s.weights[c] + (c == label ? hard : 0);
+            dx[c] = label >= 0 ? scale * (p * (hard + share * s.weight_sum) - target) : 0;
+        }
+    }
+}
+
+static struct hone_cost loss_bwd_cost(const struct hone_infer_args *args) {
+    return hone_op_cost_elements(args, 1, 8);
+}
+
+static bool loss_bwd_alias(const struct hone_infer_args *args, int k, struct hone_alias *out) {
+    (void)args;
+    if (k > 0) return false;
+    *out = (struct hone_alias){.kind = HONE_ALIAS_IN_PLACE, .input = 1};
+    return true;
+}
+
+const struct hone_op hone_op_cross_entropy_bwd = {
+    .name = "cross_entropy_bwd",
+    .inputs_min = 4,
+    .inputs_max = 4,
+    .outputs = 1,
+    .flags = HONE_OP_NO_GRAD,
+    LOSS_ATTRS,
+    .infer = loss_bwd_infer,
+    .ref = loss_bwd_ref,
+    .cost = loss_bwd_cost,
+    .alias = loss_bwd_alias,
+};
