@@ -43,6 +43,15 @@ hone_status hone_op_expect_same(const struct hone_infer_args *args, int input, c
                      hone_desc_text(&args->in[other], other_text));
 }
 
+hone_status hone_op_expect_words(const struct hone_infer_args *args, int input) {
+    if (!hone_op_has(args, input)) return hone_fail(HONE_INVALID, "input %d is missing", input);
+    char text[HONE_DESC_TEXT];
+    if (hone_dtype_bytes(args->in[input].dtype) != 4)
+        return hone_fail(HONE_INVALID, "input %d is %s; f32 or i32 is expected", input,
+                         hone_desc_text(&args->in[input], text));
+    return HONE_OK;
+}
+
 hone_status hone_op_fail_dims(const char *what, const struct hone_desc *a,
                               const struct hone_desc *b) {
     char text_a[HONE_DESC_TEXT], text_b[HONE_DESC_TEXT];
@@ -90,6 +99,18 @@ void hone_op_strides4(const struct hone_desc *desc, int32_t stride[4]) {
         stride[i] = dim[i] == 1 ? 0 : step;
         step *= dim[i];
     }
+}
+
+void hone_op_dense4(const int32_t dim[4], int32_t stride[4]) {
+    int32_t step = 1;
+    for (int i = 3; i >= 0; i--) {
+        stride[i] = step;
+        step *= dim[i];
+    }
+}
+
+int hone_op_axis4(int axis, int rank) {
+    return axis + 4 - rank;
 }
 
 // Whether `operands` walk axes i and j, i outside, as one.
@@ -142,6 +163,11 @@ hone_status hone_op_broadcast(const struct hone_desc *a, const struct hone_desc 
         dim[i] = da == 1 ? db : da;
     }
     return hone_op_set(out, a->dtype, rank, dim);
+}
+
+void hone_op_shape_of(const struct hone_desc *desc, struct hone_shape_attrs *out) {
+    *out = (struct hone_shape_attrs){.rank = desc->rank};
+    for (int i = 0; i < desc->rank; i++) out->dim[i] = desc->dim[i];
 }
 
 double hone_op_bytes(const struct hone_infer_args *args, int outputs) {

@@ -5,6 +5,7 @@
 #define HONE_OPS_COMMON_H
 
 #include "ir/op.h"
+#include "ops/ops.h"
 #include "ops/row.h"
 
 // ---- infer: every check returns HONE_INVALID with its message
@@ -21,6 +22,8 @@ hone_status hone_op_expect_dim(const struct hone_infer_args *args, int input, co
 // Input `input` has the desc of input `other`.
 hone_status hone_op_expect_same(const struct hone_infer_args *args, int input, const char *what,
                                 int other, const char *other_what);
+// Input `input` is present and its elements are words of 32 bits.
+hone_status hone_op_expect_words(const struct hone_infer_args *args, int input);
 // "what: f32[2,3] and f32[4]"
 hone_status hone_op_fail_dims(const char *what, const struct hone_desc *a,
                               const struct hone_desc *b);
@@ -34,6 +37,10 @@ hone_status hone_op_infer_unary(const struct hone_infer_args *args);
 void hone_op_dims4(const struct hone_desc *desc, int32_t dim[4]);
 // Elements to step along each axis; 0 along axes of size 1, so that a broadcast operand repeats.
 void hone_op_strides4(const struct hone_desc *desc, int32_t stride[4]);
+// The same without the zeros: the true steps of a dense tensor.
+void hone_op_dense4(const int32_t dim[4], int32_t stride[4]);
+// Axis `axis` of a tensor of `rank`, in the four-axis form.
+int hone_op_axis4(int axis, int rank);
 // Joins axes that every operand walks without a gap and drops axes of size 1; the result is aligned
 // at the last axis again. Returns the number of axes that are left, at least 1. stride[k] belongs
 // to operand k.
@@ -43,6 +50,9 @@ bool hone_op_next4(int32_t at[4], const int32_t size[4]);
 // The numpy broadcast of a and b, or HONE_INVALID.
 hone_status hone_op_broadcast(const struct hone_desc *a, const struct hone_desc *b,
                               struct hone_desc *out);
+
+// The shape of `desc` as attributes of reshape, reduce_to and broadcast_to.
+void hone_op_shape_of(const struct hone_desc *desc, struct hone_shape_attrs *out);
 
 // ---- Costs
 // -------------------------------------------------------------------------------------------------

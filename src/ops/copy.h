@@ -1,0 +1,26 @@
+// copy.h: the strided copy that broadcast_to, permute, slice and concat are made of:
+//
+//   out[to_offset + sum_k at[k] to[k]] = in[from_offset + sum_k at[k] from[k]]   for every `at` in
+//   `size`
+//
+// Elements are 32-bit words of any dtype; shaders/layout/copy.comp runs it.
+#ifndef HONE_OPS_COPY_H
+#define HONE_OPS_COPY_H
+
+#include "ops/row.h"
+
+struct hone_op_copy {
+    int32_t size[4], from[4], to[4]; // steps in elements, aligned at the last axis
+    int32_t from_offset, to_offset;
+};
+
+// Whether whole vectors of four can be moved: both sides dense along the innermost axis (after
+// joining axes), every other step and offset a multiple of 4.
+bool hone_op_copy_fits_vec4(const struct hone_op_copy *copy);
+// The copy on doubles.
+void hone_op_copy_ref(const struct hone_op_copy *copy, const double *from, double *to);
+// One dispatch from in[input] to out[0], by vectors or by elements.
+hone_status hone_op_copy_launch(const struct hone_op_copy *copy, int input, bool vec4,
+                                struct hone_launch *launch);
+
+#endif
