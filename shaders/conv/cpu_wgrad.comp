@@ -2,8 +2,8 @@
 // A subgroup is a workgroup. Four pixels at a time: rows of the product (output channels k) come from one load of four
 // values a lane, spread by shuffles; columns (filter taps and input channels f = (r, s, c), 4 NQ consecutive ones a lane)
 // from one load a pixel. SWAP exchanges the roles: for few f and many k.
-// dy (N,P,Q,K) f32   x (N,H,W,C) f32   part (slices, K,R,S,C/G) f32: a slice is slice_len chunks of 32 pixels of
-//   an output row; conv_wgrad_sum adds the slices in order
+// dy (N,P,Q,K) f32   x (N,H,W,C) f32   part (slices, K,R,S,C/G) f32: slice first_slice + z / G is the sum of slice_len
+//   chunks of 32 pixels of an output row; conv_wgrad_sum adds the slices in order
 // grid (ceil(rows / (L MA)), ceil(columns / (4 L NQ)), slices * G)   spec L MA NQ BROADCAST SWAP MASK   push conv.glsl
 // needs C/G % 4 == 0, K/G % 4 == 0, subgroups of exactly L lanes; MASK 0: no tap lies outside x
 #version 460
@@ -98,7 +98,7 @@ void main() {
         }
     }
 
-    int base = slice * g.k * fs + group * kg * fs;
+    int base = (g.first_slice + slice) * g.k * fs + group * kg * fs;
     [[unroll]] for (uint i = 0; i < MA * L; i++)
         [[unroll]] for (uint j = 0; j < NQ; j++) {
             int row = row0 + int(i), column = column0 + int(4 * j);

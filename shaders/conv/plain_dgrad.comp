@@ -1,14 +1,18 @@
 // conv_plain_dgrad: dx of y = conv(x, w), one element of dx an invocation; the row that runs anywhere
-// dy (N,P,Q,K) f32   w (K,R,S,C/G) f32   dx (N,H,W,C) f32
-// grid linear over N*H*W*C   spec WG   push conv.glsl   any size, groups and dilation
+// dy (N,P,Q,K) f32   w (K,R,S,C/G) f32   b (C) f32 (any buffer when BIAS = 0)   dx (N,H,W,C) f32
+// Bias and activation serve matmul: dx = act(dy w + b).
+// grid linear over N*H*W*C   spec WG ACT BIAS   push conv.glsl   any size, groups and dilation
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "index.glsl"
 #include "conv.glsl"
 
+layout(constant_id = 1) const uint ACT = 0;
+layout(constant_id = 2) const uint BIAS = 0;
 layout(set = 0, binding = 0, std430) readonly buffer DY { float dy[]; };
 layout(set = 0, binding = 1, std430) readonly buffer W { float w[]; };
-layout(set = 0, binding = 2, std430) writeonly buffer DX { float dx[]; };
+layout(set = 0, binding = 2, std430) readonly buffer B { float b[]; };
+layout(set = 0, binding = 3, std430) writeonly buffer DX { float dx[]; };
 
 void main() {
     int i = int(linear_index());
@@ -32,5 +36,6 @@ void main() {
             for (; k < kg; k++) sum = fma(dy[di + k], w[wi + k * step_k], sum);
         }
     }
-    dx[i] = sum;
+    if (BIAS != 0) sum += b[c];
+    dx[i] = conv_act(sum, ACT);
 }

@@ -1,6 +1,6 @@
 // conv_plain_wgrad: part of dw of y = conv(x, w), one element of dw and one slice an invocation; any device
-// dy (N,P,Q,K) f32   x (N,H,W,C) f32   part (slices, K,R,S,C/G) f32: sums over output pixels
-//   [slice * slice_len, ...) of N*P*Q; conv_wgrad_sum adds the slices in order
+// dy (N,P,Q,K) f32   x (N,H,W,C) f32   part (slices, K,R,S,C/G) f32: slice first_slice + z is the sum
+//   over output pixels [z slice_len, ...) of N*P*Q; conv_wgrad_sum adds the slices in order
 // grid (linear over K*R*S*C/G folded in x y, slices in z)   spec WG   push conv.glsl   any size
 #version 460
 #extension GL_GOOGLE_include_directive : require
@@ -26,5 +26,5 @@ void main() {
         if (h < 0 || h >= g.h || w < 0 || w >= g.w) continue;
         sum = fma(dy[m * g.k + k], x[((n * g.h + h) * g.w + w) * g.c + group * cg + c], sum);
     }
-    part[slice * count + i] = sum;
+    part[(g.first_slice + slice) * count + i] = sum;
 }

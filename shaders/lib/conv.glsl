@@ -11,7 +11,7 @@ layout(push_constant) uniform Push {
     int s, stride_h, stride_w, pad_h;
     int pad_w, dilation_h, dilation_w, groups;
     float act_a, act_b;
-    int slices, slice_len; // wgrad: number of slices of the contraction, and their length (see the kernel)
+    int first_slice, slice_len; // wgrad: slices of the contraction
 } g;
 
 // enum hone_act of ops/ops.h; kind is a specialisation constant, so one branch remains

@@ -72,7 +72,9 @@ struct op_case {
     X(arith)                                                                                       \
     X(layout)                                                                                      \
     X(random)                                                                                      \
-    X(optim)
+    X(optim)                                                                                       \
+    X(conv)                                                                                        \
+    X(matmul)
 #define OP_CASE_DECLARE(family) extern const struct op_case op_cases_##family[];
 OP_CASE_FAMILIES(OP_CASE_DECLARE)
 

@@ -1,0 +1,401 @@
+// conv2d.c: convolution of pictures and its two gradients.
+//
+//   conv2d(x, w, [b])     y[n,p,q,k] = act(b[k] + sum over r,s,c of x[n, p sh - top + r dh, q sw -
+//   left + s dw, c] w[k,r,s,c])
+//                         c runs over the C/G channels of k's group; x is 0 outside
+//   conv2d_bwd_x(dy, w)   dx[n,h,w,c] = sum over r,s,k of dy[n,p,q,k] w[k,r,s,c], where p sh - top
+//   + r dh = h and likewise w conv2d_bwd_w(dy, x)   dw[k,r,s,c] = sum over n,p,q of dy[n,p,q,k]
+//   x[n, p sh - top + r dh, q sw - left + s dw, c]
+//
+// Shapes and attributes: ops.h. Chetlur et al. 2014 (cuDNN) names the three; launches are in
+// conv_launch.c.
+#include "ops/common.h"
+#include "ops/conv_launch.h"
+
+#include <string.h>
+
+// ---- Shapes ---------------------------------------------------------------------------------
+
+static hone_status check_attrs(const struct hone_conv2d_attrs *a) {
+    for (int i = 0; i < 2; i++) {
+        if (a->stride[i] < 1 || a->dilation[i] < 1)
+            return hone_fail(HONE_INVALID, "stride %d,%d and dilation %d,%d must be 1 or more",
+                             a->stride[0], a->stride[1], a->dilation[0], a->dilation[1]);
+    }
+    for (int i = 0; i < 4; i++)
+        if (a->pad[i] < 0) return hone_fail(HONE_INVALID, "padding %d is negative", a->pad[i]);
+    if (a->groups < 1) return hone_fail(HONE_INVALID, "groups %d; 1 or more", a->groups);
+    if (a->act.kind < 0 || a->act.kind >= HONE_ACT_COUNT)
+        return hone_fail(HONE_INVALID, "activation kind %d does not exist", a->act.kind);
+    return HONE_OK;
+}
+
+// Output size of one axis; 0 or less: the filter does not fit.
+static int64_t out_size(const struct hone_conv2d_attrs *a, int axis, int64_t size, int64_t taps) {
+    int64_t padded = size + a->pad[axis] + a->pad[axis + 2] - a->dilation[axis] * (taps - 1) - 1;
+    return padded < 0 ? 0 : padded / a->stride[axis] + 1;
+}
+
+// Fills out (N,P,Q,K) for x (N,H,W,C) and w (K,R,S,C/G).
+static hone_status conv_shape(const struct hone_conv2d_attrs *a, const struct hone_desc *x,
+                              const struct hone_desc *w, struct hone_desc *out) {
+    char text[HONE_DESC_TEXT], text_w[HONE_DESC_TEXT];
+    HONE_TRY(check_attrs(a));
+    if ((int64_t)w->dim[3] * a->groups != x->dim[3] || w->dim[0] % a->groups != 0)
+        return hone_fail(HONE_INVALID, "x %s and w %s do not match in %d group(s)",
+                         hone_desc_text(x, text), hone_desc_text(w, text_w), a->groups);
+    int64_t p = out_size(a, 0, x->dim[1], w->dim[1]), q = out_size(a, 1, x->dim[2], w->dim[2]);
+    if (p < 1 || q < 1)
+        return hone_fail(HONE_INVALID, "the filter of w %s is larger than the padded x %s",
+                         hone_desc_text(w, text_w), hone_desc_text(x, text));
+    return hone_op_set(out, HONE_F32, 4, (const int64_t[]){x->dim[0], p, q, w->dim[0]});
+}
+
+static hone_status conv2d_infer(const struct hone_infer_args *args) {
+    HONE_TRY(hone_op_expect_f32(args, 0, "x", 4));
+    HONE_TRY(hone_op_expect_f32(args, 1, "w", 4));
+    if (hone_op_has(args, 2)) {
+        HONE_TRY(hone_op_expect_f32(args, 2, "b", 1));
+        HONE_TRY(hone_op_expect_dim(args, 2, "b", 0, args->in[1].dim[0], "the filters of w"));
+    }
+    return conv_shape(args->attrs, &args->in[0], &args->in[1], &args->out[0]);
+}
+
+// dy belongs to x and w.
+static hone_status check_dy(const struct hone_conv2d_attrs *a, const struct hone_desc *dy,
+                            const struct hone_desc *x, const struct hone_desc *w) {
+    struct hone_desc y = {0};
+    HONE_TRY(conv_shape(a, x, w, &y));
+    if (!hone_desc_equal(&y, dy))
+        return hone_op_fail_dims("dy does not have the shape of y", dy, &y);
+    return HONE_OK;
+}
+
+static hone_status bwd_x_infer(const struct hone_infer_args *args) {
+    const struct hone_conv2d_attrs *a = args->attrs;
+    HONE_TRY(hone_op_expect_f32(args, 0, "dy", 4));
+    HONE_TRY(hone_op_expect_f32(args, 1, "w", 4));
+    const struct hone_desc *dy = &args->in[0], *w = &args->in[1];
+    const int64_t dims[] = {dy->dim[0], a->in_h, a->in_w, (int64_t)w->dim[3] * a->groups};
+    HONE_TRY(hone_op_set(&args->out[0], HONE_F32, 4, dims));
+    return check_dy(a, dy, &args->out[0], w);
+}
+
+static hone_status bwd_w_infer(const struct hone_infer_args *args) {
+    const struct hone_conv2d_attrs *a = args->attrs;
+    HONE_TRY(hone_op_expect_f32(args, 0, "dy", 4));
+    HONE_TRY(hone_op_expect_f32(args, 1, "x", 4));
+    const struct hone_desc *dy = &args->in[0], *x = &args->in[1];
+    HONE_TRY(check_attrs(a));
+    const int64_t dims[] = {dy->dim[3], a->filter_h, a->filter_w, x->dim[3] / a->groups};
+    HONE_TRY(hone_op_set(&args->out[0], HONE_F32, 4, dims));
+    return check_dy(a, dy, x, &args->out[0]);
+}
+
+// ---- Geometry: which operands are x, w and y --------------------------------------------------
+
+struct geometry {
+    const struct hone_conv2d_attrs *attrs;
+    const struct hone_desc *x, *w, *y;
+};
+
+static struct geometry conv2d_geometry(const struct hone_infer_args *args) {
+    return (struct geometry){args->attrs, &args->in[0], &args->in[1], &args->out[0]};
+}
+
+static struct geometry bwd_x_geometry(const struct hone_infer_args *args) {
+    return (struct geometry){args->attrs, &args->out[0], &args->in[1], &args->in[0]};
+}
+
+static struct geometry bwd_w_geometry(const struct hone_infer_args *args) {
+    return (struct geometry){args->attrs, &args->in[1], &args->out[0], &args->in[0]};
+}
+
+static struct hone_cost conv_cost(struct geometry g, const struct hone_infer_args *args) {
+    double taps = (double)g.w->dim[1] * g.w->dim[2] * g.w->dim[3];
+    return (struct hone_cost){.flops = 2 * taps * (double)hone_desc_elements(g.y),
+                              .bytes = hone_op_bytes(args, 1)};
+}
+
+static struct hone_cost conv2d_cost(const struct hone_infer_args *args) {
+    return conv_cost(conv2d_geometry(args), args);
+}
+
+static struct hone_cost bwd_x_cost(const struct hone_infer_args *args) {
+    return conv_cost(bwd_x_geometry(args), args);
+}
+
+static struct hone_cost bwd_w_cost(const struct hone_infer_args *args) {
+    return conv_cost(bwd_w_geometry(args), args);
+}
+
+// ---- Gradient -------------------------------------------------------------------------------
+
+static void conv2d_grad(struct hone_graph *graph, const struct hone_node *node,
+                        const hone_value *dout, const bool *want, hone_value *din) {
+    struct hone_conv2d_attrs attrs = *(const struct hone_conv2d_attrs *)node->attrs;
+    const struct hone_desc *x = hone_graph_desc(graph, node->inputs[0]);
+    const struct hone_desc *w = hone_graph_desc(graph, node->inputs[1]);
+    if (!x || !w) return;
+    struct hone_act_attrs act = attrs.act;
+    attrs.act = (struct hone_act_attrs){.kind = HONE_ACT_NONE};
+    hone_value dy = dout[0];
+    if (act.kind != HONE_ACT_NONE) {
+        hone_value saved = node->outputs[0];
+        if (!hone_act_saves_output(
+                (enum hone_act)act.kind)) // the value before the activation, again
+            saved = hone_graph_emit(graph, node->op, NULL, &attrs, node->inputs, node->input_count);
+        dy = HONE_EMIT(graph, &hone_op_act_bwd, NULL, &act, dy, saved);
+    }
+    attrs.in_h = x->dim[1];
+    attrs.in_w = x->dim[2];
+    attrs.filter_h = w->dim[1];
+    attrs.filter_w = w->dim[2];
+    struct hone_shape_attrs bias = {.rank = 1, .dim = {w->dim[0]}};
+    if (want[0])
+        din[0] = HONE_EMIT(graph, &hone_op_conv2d_bwd_x, NULL, &attrs, dy, node->inputs[1]);
+    if (want[1])
+        din[1] = HONE_EMIT(graph, &hone_op_conv2d_bwd_w, NULL, &attrs, dy, node->inputs[0]);
+    if (node->input_count > 2 && want[2])
+        din[2] = HONE_EMIT(graph, &hone_op_reduce_to, NULL, &bias, dy);
+}
+
+static bool conv2d_absorb(const struct hone_node *node, const struct hone_node *consumer,
+                          void *attrs) {
+    const struct hone_conv2d_attrs *own = node->attrs;
+    if (consumer->op != &hone_op_act || own->act.kind != HONE_ACT_NONE) return false;
+    ((struct hone_conv2d_attrs *)attrs)->act = *(const struct hone_act_attrs *)consumer->attrs;
+    return true;
+}
+
+// ---- Reference ------------------------------------------------------------------------------
+
+// The three sums share one walk: for each output element and tap inside x, `visit` combines the C/G
+// channels of x at xi with those of w at wi for y at yi.
+typedef void visit(void *to, const struct hone_ref_args *args, int64_t xi, int64_t wi, int64_t yi,
+                   int32_t channels);
+
+static void walk(struct geometry g, const struct hone_ref_args *args, visit *each) {
+    const struct hone_conv2d_attrs *a = g.attrs;
+    int32_t cg = g.w->dim[3], kg = g.w->dim[0] / a->groups;
+    int64_t yi = 0;
+    int32_t at[4] = {0}; // n p q k
+    do {
+        int64_t group = at[3] / kg;
+        for (int32_t r = 0; r < g.w->dim[1]; r++) {
+            int64_t h = (int64_t)at[1] * a->stride[0] - a->pad[0] + r * a->dilation[0];
+            if (h < 0 || h >= g.x->dim[1]) continue;
+            for (int32_t s = 0; s < g.w->dim[2]; s++) {
+                int64_t v = (int64_t)at[2] * a->stride[1] - a->pad[1] + s * a->dilation[1];
+                if (v < 0 || v >= g.x->dim[2]) continue;
+                int64_t xi = ((at[0] * g.x->dim[1] + h) * g.x->dim[2] + v) * g.x->dim[3];
+                int64_t wi = (((int64_t)at[3] * g.w->dim[1] + r) * g.w->dim[2] + s) * cg;
+                each(args->out[0], args, xi + group * cg, wi, yi, cg);
+            }
+        }
+        yi++;
+    } while (hone_op_next4(at, g.y->dim));
+}
+
+static void visit_y(void *to, const struct hone_ref_args *args, int64_t xi, int64_t wi, int64_t yi,
+                    int32_t channels) {
+    double *y = to;
+    for (int32_t c = 0; c < channels; c++) y[yi] += args->in[0][xi + c] * args->in[1][wi + c];
+}
+
+static void visit_dx(void *to, const struct hone_ref_args *args, int64_t xi, int64_t wi, int64_t yi,
+                     int32_t channels) {
+    double *dx = to;
+    for (int32_t c = 0; c < channels; c++) dx[xi + c] += args->in[0][yi] * args->in[1][wi + c];
+}
+
+static void visit_dw(void *to, const struct hone_ref_args *args, int64_t xi, int64_t wi, int64_t yi,
+                     int32_t channels) {
+    double *dw = to;
+    for (int32_t c = 0; c < channels; c++) dw[wi + c] += args->in[0][yi] * args->in[1][xi + c];
+}
+
+static void zero(const struct hone_ref_args *args) {
+    memset(args->out[0], 0, (size_t)hone_desc_elements(&args->out_desc[0]) * sizeof(double));
+}
+
+static void conv2d_ref(const struct hone_ref_args *args) {
+    struct geometry g = {args->attrs, &args->in_desc[0], &args->in_desc[1], &args->out_desc[0]};
+    const double *b = args->input_count > 2 ? args->in[2] : NULL;
+    int64_t count = hone_desc_elements(g.y), k = g.y->dim[3];
+    for (int64_t i = 0; i < count; i++) args->out[0][i] = b ? b[i % k] : 0;
+    walk(g, args, visit_y);
+    for (int64_t i = 0; i < count; i++)
+        args->out[0][i] = hone_act_value(&g.attrs->act, args->out[0][i]);
+}
+
+static void bwd_x_ref(const struct hone_ref_args *args) {
+    zero(args);
+    walk((struct geometry){args->attrs, &args->out_desc[0], &args->in_desc[1], &args->in_desc[0]},
+         args, visit_dx);
+}
+
+static void bwd_w_ref(const struct hone_ref_args *args) {
+    zero(args);
+    walk((struct geometry){args->attrs, &args->in_desc[1], &args->out_desc[0], &args->in_desc[0]},
+         args, visit_dw);
+}
+
+// ---- Rows -----------------------------------------------------------------------------------
+
+static struct hone_conv_push push_of(struct geometry g) {
+    const struct hone_conv2d_attrs *a = g.attrs;
+    const int32_t *x = g.x->dim, *w = g.w->dim, *y = g.y->dim;
+    return (struct hone_conv_push){
+        .n = x[0],
+        .h = x[1],
+        .w = x[2],
+        .c = x[3],
+        .k = y[3],
+        .p = y[1],
+        .q = y[2],
+        .r = w[1],
+        .s = w[2],
+        .stride_h = a->stride[0],
+        .stride_w = a->stride[1],
+        .pad_h = a->pad[0],
+        .pad_w = a->pad[1],
+        .dilation_h = a->dilation[0],
+        .dilation_w = a->dilation[1],
+        .groups = a->groups,
+        .act_a = a->act.a,
+        .act_b = a->act.b,
+    };
+}
+
+static struct hone_conv_job job_of(struct geometry g, const struct hone_row_args *args) {
+    return (struct hone_conv_job){
+        .push = push_of(g),
+        .act = HONE_ACT_NONE,
+        .a = {.kind = HONE_OPERAND_INPUT, .index = 0},
+        .b = {.kind = HONE_OPERAND_INPUT, .index = 1},
+        .bias = {.kind = HONE_OPERAND_INPUT, .index = 2},
+        .out = {.kind = HONE_OPERAND_OUTPUT, .index = 0},
+        .caps = args->caps,
+    };
+}
+
+static hone_status conv2d_run(const struct hone_row_args *args, hone_conv_setup *setup,
+                              struct hone_launch *launch) {
+    struct geometry g = conv2d_geometry(args->node);
+    struct hone_conv_job job = job_of(g, args);
+    job.act = (enum hone_act)g.attrs->act.kind;
+    job.has_bias = hone_op_has(args->node, 2);
+    return setup(&job, launch);
+}
+
+static hone_status bwd_x_run(const struct hone_row_args *args, hone_conv_setup *setup,
+                             struct hone_launch *launch) {
+    struct hone_conv_job job = job_of(bwd_x_geometry(args->node), args);
+    return setup(&job, launch);
+}
+
+static hone_status bwd_w_run(const struct hone_row_args *args, hone_conv_setup *setup,
+                             struct hone_launch *launch) {
+    struct hone_conv_job job = job_of(bwd_w_geometry(args->node), args);
+    return setup(&job, launch);
+}
+
+// fits and setup of one row
+#define ROW_FITS(name, geometry_of, fits_)                                                         \
+    static bool name(const struct hone_row_args *args) {                                           \
+        struct hone_conv_push push = push_of(geometry_of(args->node));                             \
+        return fits_(&push, args->caps);                                                           \
+    }
+#define ROW_SETUP(name, run, setup)                                                                \
+    static hone_status name(const struct hone_row_args *args, struct hone_launch *launch) {        \
+        return run(args, setup, launch);                                                           \
+    }
+ROW_FITS(conv2d_fits_cpu, conv2d_geometry, hone_conv_fprop_fits_cpu)
+ROW_FITS(bwd_x_fits_cpu, bwd_x_geometry, hone_conv_dgrad_fits_cpu)
+ROW_FITS(bwd_w_fits_cpu, bwd_w_geometry, hone_conv_wgrad_fits_cpu)
+ROW_SETUP(conv2d_cpu, conv2d_run, hone_conv_fprop_cpu)
+ROW_SETUP(conv2d_plain, conv2d_run, hone_conv_fprop_plain)
+ROW_SETUP(bwd_x_cpu, bwd_x_run, hone_conv_dgrad_cpu)
+ROW_SETUP(bwd_x_plain, bwd_x_run, hone_conv_dgrad_plain)
+ROW_SETUP(bwd_w_cpu, bwd_w_run, hone_conv_wgrad_cpu)
+ROW_SETUP(bwd_w_plain, bwd_w_run, hone_conv_wgrad_plain)
+
+static const struct hone_op_row conv2d_rows[] = {
+    {"cpu", HONE_CONV_CPU_NEEDS, conv2d_fits_cpu, conv2d_cpu},
+    {"plain", 0, NULL, conv2d_plain},
+};
+static const struct hone_op_row bwd_x_rows[] = {
+    {"cpu", HONE_CONV_CPU_NEEDS, bwd_x_fits_cpu, bwd_x_cpu},
+    {"plain", 0, NULL, bwd_x_plain},
+};
+static const struct hone_op_row bwd_w_rows[] = {
+    {"cpu", HONE_CONV_CPU_NEEDS, bwd_w_fits_cpu, bwd_w_cpu},
+    {"plain", 0, NULL, bwd_w_plain},
+};
+
+// ---- Definitions ----------------------------------------------------------------------------
+
+static const struct hone_field conv2d_fields[] = {
+    HONE_FIELD(hone_conv2d_attrs, stride, HONE_FIELD_I32, 2),
+    HONE_FIELD(hone_conv2d_attrs, pad, HONE_FIELD_I32, 4),
+    HONE_FIELD(hone_conv2d_attrs, dilation, HONE_FIELD_I32, 2),
+    HONE_FIELD(hone_conv2d_attrs, groups, HONE_FIELD_I32, 1),
+    HONE_FIELD(hone_conv2d_attrs, in_h, HONE_FIELD_I32, 1),
+    HONE_FIELD(hone_conv2d_attrs, in_w, HONE_FIELD_I32, 1),
+    HONE_FIELD(hone_conv2d_attrs, filter_h, HONE_FIELD_I32, 1),
+    HONE_FIELD(hone_conv2d_attrs, filter_w, HONE_FIELD_I32, 1),
+    HONE_FIELD(hone_conv2d_attrs, act.kind, HONE_FIELD_I32, 1),
+    HONE_FIELD(hone_conv2d_attrs, act.a, HONE_FIELD_F32, 1),
+    HONE_FIELD(hone_conv2d_attrs, act.b, HONE_FIELD_F32, 1),
+};
+#define COUNT(array) (int)(sizeof(array) / sizeof *(array))
+
+const struct hone_op hone_op_conv2d = {
+    .name = "conv2d",
+    .inputs_min = 2,
+    .inputs_max = 3,
+    .outputs = 1,
+    .attrs_bytes = sizeof(struct hone_conv2d_attrs),
+    .fields = conv2d_fields,
+    .field_count = COUNT(conv2d_fields),
+    .infer = conv2d_infer,
+    .grad = conv2d_grad,
+    .ref = conv2d_ref,
+    .cost = conv2d_cost,
+    .absorb = conv2d_absorb,
+    .rows = conv2d_rows,
+    .row_count = COUNT(conv2d_rows),
+};
+
+const struct hone_op hone_op_conv2d_bwd_x = {
+    .name = "conv2d_bwd_x",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .outputs = 1,
+    .flags = HONE_OP_NO_GRAD,
+    .attrs_bytes = sizeof(struct hone_conv2d_attrs),
+    .fields = conv2d_fields,
+    .field_count = COUNT(conv2d_fields),
+    .infer = bwd_x_infer,
+    .ref = bwd_x_ref,
+    .cost = bwd_x_cost,
+    .rows = bwd_x_rows,
+    .row_count = COUNT(bwd_x_rows),
+};
+
+const struct hone_op hone_op_conv2d_bwd_w = {
+    .name = "conv2d_bwd_w",
+    .inputs_min = 2,
+    .inputs_max = 2,
+    .outputs = 1,
+    .flags = HONE_OP_NO_GRAD,
+    .attrs_bytes = sizeof(struct hone_conv2d_attrs),
+    .fields = conv2d_fields,
+    .field_count = COUNT(conv2d_fields),
+    .infer = bwd_w_infer,
+    .ref = bwd_w_ref,
+    .cost = bwd_w_cost,
+    .rows = bwd_w_rows,
+    .row_count = COUNT(bwd_w_rows),
+};

@@ -1,0 +1,50 @@
+// conv_launch.h: the kernels that compute a convolution, its two gradients and matrix products, as
+// launches. The op files (conv2d.c, matmul.c) say which operands mean what; here are tiles, slices
+// and limits. Pure.
+#ifndef HONE_OPS_CONV_LAUNCH_H
+#define HONE_OPS_CONV_LAUNCH_H
+
+#include "ops/ops.h"
+#include "ops/row.h"
+
+// The push constants of shaders/lib/conv.glsl. N H W C input, K P Q output, R S filter.
+struct hone_conv_push {
+    int32_t n, h, w, c;
+    int32_t k, p, q, r;
+    int32_t s, stride_h, stride_w, pad_h;
+    int32_t pad_w, dilation_h, dilation_w, groups;
+    float act_a, act_b;
+    int32_t first_slice, slice_len; // weight gradient only
+};
+
+// fprop: a = x, b = w, out = y.   dgrad: a = dy, b = w, out = dx.   wgrad: a = dy, b = x, out = dw.
+// bias and act apply to fprop and dgrad; bias has the channels of out.
+struct hone_conv_job {
+    struct hone_conv_push push;
+    enum hone_act act;
+    bool has_bias;
+    struct hone_operand a, b, bias, out;
+    const struct hone_caps *caps;
+};
+
+// Scratch 0 belongs to these functions, scratch 1 to the caller.
+typedef hone_status hone_conv_setup(const struct hone_conv_job *job, struct hone_launch *launch);
+// Any device, any size.
+hone_conv_setup hone_conv_fprop_plain, hone_conv_dgrad_plain, hone_conv_wgrad_plain;
+// CPU drivers; hone_conv_*_fits_cpu says whether.
+hone_conv_setup hone_conv_fprop_cpu, hone_conv_dgrad_cpu, hone_conv_wgrad_cpu;
+bool hone_conv_fprop_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps);
+bool hone_conv_dgrad_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps);
+bool hone_conv_wgrad_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps);
+
+// t (C,R,S,K/G) = w (K,R,S,C/G) with the channel axes exchanged; for a matrix (K,C): its transpose.
+hone_status hone_conv_flip(const struct hone_conv_job *job, struct hone_operand w,
+                           struct hone_operand t, struct hone_launch *launch);
+
+// What rows of the CPU body need.
+enum {
+    HONE_CONV_CPU_NEEDS = HONE_FEATURE_CPU | HONE_FEATURE_SUBGROUP_BASIC |
+                          HONE_FEATURE_SUBGROUP_BALLOT | HONE_FEATURE_SUBGROUP_SHUFFLE
+};
+
+#endif

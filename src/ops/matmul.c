@@ -1,0 +1,220 @@
+// matmul.c: y (M,N) = act(op(a) op(b) + bias), op(a) (M,K), op(b) (K,N); shapes and attributes in
+// ops.h.
+//
+// The rows are those of convolution with M pictures of one pixel: a (M,K) by b (N,K) transposed is
+// a 1x1 convolution; by b (K,N) it is its input gradient; a (K,M) transposed by b (K,N) is its
+// weight gradient. What is left transposes a first.
+#include "ops/common.h"
+#include "ops/conv_launch.h"
+
+struct product {
+    int64_t m, n, k;
+};
+
+static struct product product_of(const struct hone_infer_args *args) {
+    const struct hone_matmul_attrs *attrs = args->attrs;
+    const int32_t *a = args->in[0].dim, *b = args->in[1].dim;
+    return (struct product){.m = attrs->trans_a ? a[1] : a[0],
+                            .n = attrs->trans_b ? b[0] : b[1],
+                            .k = attrs->trans_a ? a[0] : a[1]};
+}
+
+static hone_status matmul_infer(const struct hone_infer_args *args) {
+    const struct hone_matmul_attrs *attrs = args->attrs;
+    HONE_TRY(hone_op_expect_f32(args, 0, "a", 2));
+    HONE_TRY(hone_op_expect_f32(args, 1, "b", 2));
+    struct product s = product_of(args);
+    if (args->in[1].dim[attrs->trans_b ? 1 : 0] != s.k)
+        return hone_op_fail_dims("the inner sizes of a and b differ", &args->in[0], &args->in[1]);
+    if (hone_op_has(args, 2)) {
+        HONE_TRY(hone_op_expect_f32(args, 2, "bias", 1));
+        HONE_TRY(hone_op_expect_dim(args, 2, "bias", 0, s.n, "the columns of the product"));
+    }
+    if (attrs->act.kind < 0 || attrs->act.kind >= HONE_ACT_COUNT)
+        return hone_fail(HONE_INVALID, "activation kind %d does not exist", attrs->act.kind);
+    return hone_op_set(&args->out[0], HONE_F32, 2, (const int64_t[]){s.m, s.n});
+}
+
+static struct hone_cost matmul_cost(const struct hone_infer_args *args) {
+    struct product s = product_of(args);
+    return (struct hone_cost){.flops = 2.0 * (double)s.m * (double)s.n * (double)s.k,
+                              .bytes = hone_op_bytes(args, 1)};
+}
+
+static hone_value product(struct hone_graph *graph, hone_value a, int ta, hone_value b, int tb) {
+    struct hone_matmul_attrs attrs = {.trans_a = ta, .trans_b = tb};
+    return HONE_EMIT(graph, &hone_op_matmul, NULL, &attrs, a, b);
+}
+
+static void matmul_grad(struct hone_graph *graph, const struct hone_node *node,
+                        const hone_value *dout, const bool *want, hone_value *din) {
+    struct hone_matmul_attrs attrs = *(const struct hone_matmul_attrs *)node->attrs;
+    struct hone_act_attrs act = attrs.act;
+    attrs.act = (struct hone_act_attrs){.kind = HONE_ACT_NONE};
+    hone_value a = node->inputs[0], b = node->inputs[1], d = dout[0];
+    if (act.kind != HONE_ACT_NONE) {
+        hone_value saved = node->outputs[0];
+        if (!hone_act_saves_output(
+                (enum hone_act)act.kind)) // the value before the activation, again
+            saved = hone_graph_emit(graph, node->op, NULL, &attrs, node->inputs, node->input_count);
+        d = HONE_EMIT(graph, &hone_op_act_bwd, NULL, &act, d, saved);
+    }
+    bool ta = attrs.trans_a, tb = attrs.trans_b;
+    if (want[0]) din[0] = ta ? product(graph, b, tb, d, 1) : product(graph, d, 0, b, !tb);
+    if (want[1]) din[1] = tb ? product(graph, d, 1, a, ta) : product(graph, a, !ta, d, 0);
+    if (node->input_count > 2 && want[2]) {
+        const struct hone_desc *y = hone_graph_desc(graph, node->outputs[0]);
+        if (!y) return;
+        struct hone_shape_attrs bias = {.rank = 1, .dim = {y->dim[1]}};
+        din[2] = HONE_EMIT(graph, &hone_op_reduce_to, NULL, &bias, d);
+    }
+}
+
+static bool matmul_absorb(const struct hone_node *node, const struct hone_node *consumer,
+                          void *attrs) {
+    const struct hone_matmul_attrs *own = node->attrs;
+    if (consumer->op != &hone_op_act || own->act.kind != HONE_ACT_NONE) return false;
+    ((struct hone_matmul_attrs *)attrs)->act = *(const struct hone_act_attrs *)consumer->attrs;
+    return true;
+}
+
+static void matmul_ref(const struct hone_ref_args *args) {
+    const struct hone_matmul_attrs *attrs = args->attrs;
+    const double *a = args->in[0], *b = args->in[1];
+    const double *bias = args->input_count > 2 ? args->in[2] : NULL;
+    int64_t rows = args->out_desc[0].dim[0], columns = args->out_desc[0].dim[1];
+    int64_t inner = args->in_desc[0].dim[attrs->trans_a ? 0 : 1];
+    int64_t a_row = attrs->trans_a ? 1 : inner, a_step = attrs->trans_a ? rows : 1;
+    int64_t b_column = attrs->trans_b ? inner : 1, b_step = attrs->trans_b ? 1 : columns;
+    for (int64_t m = 0; m < rows; m++)
+        for (int64_t n = 0; n < columns; n++) {
+            double sum = bias ? bias[n] : 0;
+            for (int64_t k = 0; k < inner; k++)
+                sum += a[m * a_row + k * a_step] * b[n * b_column + k * b_step];
+            args->out[0][m * columns + n] = hone_act_value(&attrs->act, sum);
+        }
+}
+
+// ---- Rows -----------------------------------------------------------------------------------
+
+// As which convolution the product runs, and whether a is transposed before.
+enum form { FORM_FPROP, FORM_DGRAD, FORM_WGRAD };
+struct plan {
+    enum form form;
+    bool transpose_a;
+    struct hone_conv_push push;
+};
+
+static struct hone_conv_push pixels(int64_t count, int64_t c, int64_t k) {
+    return (struct hone_conv_push){.n = (int32_t)count,
+                                   .h = 1,
+                                   .w = 1,
+                                   .c = (int32_t)c,
+                                   .k = (int32_t)k,
+                                   .p = 1,
+                                   .q = 1,
+                                   .r = 1,
+                                   .s = 1,
+                                   .stride_h = 1,
+                                   .stride_w = 1,
+                                   .dilation_h = 1,
+                                   .dilation_w = 1,
+                                   .groups = 1};
+}
+
+static struct plan plan_of(const struct hone_infer_args *args) {
+    const struct hone_matmul_attrs *attrs = args->attrs;
+    struct product s = product_of(args);
+    struct plan plan = {.transpose_a = attrs->trans_a};
+    bool bare = !hone_op_has(args, 2) && attrs->act.kind == HONE_ACT_NONE;
+    if (attrs->trans_a && !attrs->trans_b && bare) {
+        plan.transpose_a = false;
+        plan.form = FORM_WGRAD;
+        plan.push = pixels(s.k, s.n, s.m);
+    } else if (attrs->trans_b) {
+        plan.form = FORM_FPROP;
+        plan.push = pixels(s.m, s.k, s.n);
+    } else {
+        plan.form = FORM_DGRAD;
+        plan.push = pixels(s.m, s.n, s.k);
+    }
+    plan.push.act_a = attrs->act.a;
+    plan.push.act_b = attrs->act.b;
+    return plan;
+}
+
+static hone_status matmul_run(const struct hone_row_args *args, hone_conv_setup *const setups[3],
+                              struct hone_launch *launch) {
+    const struct hone_matmul_attrs *attrs = args->node->attrs;
+    struct plan plan = plan_of(args->node);
+    struct hone_conv_job job = {
+        .push = plan.push,
+        .act = (enum hone_act)attrs->act.kind,
+        .has_bias = hone_op_has(args->node, 2),
+        .a = {.kind = HONE_OPERAND_INPUT, .index = 0},
+        .b = {.kind = HONE_OPERAND_INPUT, .index = 1},
+        .bias = {.kind = HONE_OPERAND_INPUT, .index = 2},
+        .out = {.kind = HONE_OPERAND_OUTPUT, .index = 0},
+        .caps = args->caps,
+    };
+    if (plan.transpose_a) {
+        struct product s = product_of(args->node);
+        struct hone_conv_job flip = {.push = pixels(1, s.m, s.k), .caps = args->caps};
+        struct hone_operand t = {.kind = HONE_OPERAND_SCRATCH, .index = 1};
+        launch->scratch_bytes[1] = 4 * (uint64_t)(s.m * s.k);
+        HONE_TRY(hone_conv_flip(&flip, job.a, t, launch));
+        job.a = t;
+    }
+    return setups[plan.form](&job, launch);
+}
+
+static bool matmul_fits_cpu(const struct hone_row_args *args) {
+    struct plan plan = plan_of(args->node);
+    switch (plan.form) {
+    case FORM_FPROP: return hone_conv_fprop_fits_cpu(&plan.push, args->caps);
+    case FORM_DGRAD: return hone_conv_dgrad_fits_cpu(&plan.push, args->caps);
+    default: return hone_conv_wgrad_fits_cpu(&plan.push, args->caps);
+    }
+}
+
+static hone_status matmul_cpu(const struct hone_row_args *args, struct hone_launch *launch) {
+    static hone_conv_setup *const setups[] = {hone_conv_fprop_cpu, hone_conv_dgrad_cpu,
+                                              hone_conv_wgrad_cpu};
+    return matmul_run(args, setups, launch);
+}
+
+static hone_status matmul_plain(const struct hone_row_args *args, struct hone_launch *launch) {
+    static hone_conv_setup *const setups[] = {hone_conv_fprop_plain, hone_conv_dgrad_plain,
+                                              hone_conv_wgrad_plain};
+    return matmul_run(args, setups, launch);
+}
+
+static const struct hone_op_row matmul_rows[] = {
+    {"cpu", HONE_CONV_CPU_NEEDS, matmul_fits_cpu, matmul_cpu},
+    {"plain", 0, NULL, matmul_plain},
+};
+
+static const struct hone_field matmul_fields[] = {
+    HONE_FIELD(hone_matmul_attrs, trans_a, HONE_FIELD_I32, 1),
+    HONE_FIELD(hone_matmul_attrs, trans_b, HONE_FIELD_I32, 1),
+    HONE_FIELD(hone_matmul_attrs, act.kind, HONE_FIELD_I32, 1),
+    HONE_FIELD(hone_matmul_attrs, act.a, HONE_FIELD_F32, 1),
+    HONE_FIELD(hone_matmul_attrs, act.b, HONE_FIELD_F32, 1),
+};
+
+const struct hone_op hone_op_matmul = {
+    .name = "matmul",
+    .inputs_min = 2,
+    .inputs_max = 3,
+    .outputs = 1,
+    .attrs_bytes = sizeof(struct hone_matmul_attrs),
+    .fields = matmul_fields,
+    .field_count = sizeof matmul_fields / sizeof *matmul_fields,
+    .infer = matmul_infer,
+    .grad = matmul_grad,
+    .ref = matmul_ref,
+    .cost = matmul_cost,
+    .absorb = matmul_absorb,
+    .rows = matmul_rows,
+    .row_count = sizeof matmul_rows / sizeof *matmul_rows,
+};

@@ -1,0 +1,181 @@
+// cases_conv.c: convolution, its gradients and matrix products. Odd sizes, both sides of every
+// tile, each kind of padding, strides that leave pixels without a tap, groups, and shapes that only
+// the plain rows take.
+#include "support/op_case.h"
+
+// One geometry and the three operators on it: x (N,H,W,C), w (K,R,S,CG), y (N,P,Q,K).
+#define ATTRS(...) (&(const struct hone_conv2d_attrs){__VA_ARGS__})
+#define GEOMETRY(name_, n, h, w, c, k, r, s, cg, p, q, big, ...)                                   \
+    {.op = &hone_op_conv2d,                                                                        \
+     .name = name_,                                                                                \
+     .attrs = ATTRS(__VA_ARGS__),                                                                  \
+     .input_count = 2,                                                                             \
+     .in = {{.desc = OP_F32(n, h, w, c), .grad = true},                                            \
+            {.desc = OP_F32(k, r, s, cg), .grad = true}},                                          \
+     .tolerance = {.reduction = (r) * (s) * (cg)},                                                 \
+     .large = big},                                                                                \
+        {.op = &hone_op_conv2d_bwd_x,                                                              \
+         .name = name_,                                                                            \
+         .attrs = ATTRS(__VA_ARGS__, .in_h = h, .in_w = w),                                        \
+         .input_count = 2,                                                                         \
+         .in = {{.desc = OP_F32(n, p, q, k)}, {.desc = OP_F32(k, r, s, cg)}},                      \
+         .tolerance = {.reduction = (r) * (s) * (k)},                                              \
+         .large = big},                                                                            \
+    {                                                                                              \
+        .op = &hone_op_conv2d_bwd_w, .name = name_,                                                \
+        .attrs = ATTRS(__VA_ARGS__, .filter_h = r, .filter_w = s), .input_count = 2,               \
+        .in = {{.desc = OP_F32(n, p, q, k)}, {.desc = OP_F32(n, h, w, c)}},                        \
+        .tolerance = {.reduction = (n) * (p) * (q)}, .large = big                                  \
+    }
+#define STRIDE(a, b)    .stride = {a, b}
+#define PAD(t, l, b, r) .pad = {t, l, b, r}
+#define PLAIN_STEPS     STRIDE(1, 1), .dilation = {1, 1}
+
+#define BIAS(n)                                                                                    \
+    { .desc = OP_F32(n), .grad = true }
+#define CONV_ACT(name_, ...)                                                                       \
+    {                                                                                              \
+        .op = &hone_op_conv2d, .name = name_,                                                      \
+        .attrs = ATTRS(PLAIN_STEPS, PAD(1, 1, 1, 1), .groups = 1, .act = {__VA_ARGS__}),           \
+        .input_count = 3,                                                                          \
+        .in = {{.desc = OP_F32(1, 5, 6, 4), .grad = true},                                         \
+               {.desc = OP_F32(8, 3, 3, 4), .grad = true},                                         \
+               BIAS(8)},                                                                           \
+        .tolerance = {.c = 8, .reduction = 36, .scale = 4}, .grad_tolerance = 1e-5                 \
+    }
+
+const struct op_case op_cases_conv[] = {
+    GEOMETRY("3x3, odd sizes", 2, 9, 7, 8, 12, 3, 3, 8, 9, 7, false, PLAIN_STEPS, PAD(1, 1, 1, 1),
+             .groups = 1),
+    GEOMETRY("3x3, stride 2", 2, 9, 7, 8, 20, 3, 3, 8, 5, 4, false, STRIDE(2, 2),
+             .dilation = {1, 1}, PAD(1, 1, 1, 1), .groups = 1),
+    GEOMETRY("3x3, stride 2, asymmetric padding", 1, 10, 10, 4, 8, 3, 3, 4, 5, 5, false,
+             STRIDE(2, 2), .dilation = {1, 1}, PAD(0, 0, 1, 1), .groups = 1),
+    GEOMETRY("no channel count divides by 4", 1, 7, 6, 7, 5, 3, 3, 7, 7, 6, false, PLAIN_STEPS,
+             PAD(1, 1, 1, 1), .groups = 1),
+    GEOMETRY("three channels in", 2, 11, 9, 3, 16, 3, 3, 3, 6, 5, false, STRIDE(2, 2),
+             .dilation = {1, 1}, PAD(1, 1, 1, 1), .groups = 1),
+    GEOMETRY("1x1", 3, 5, 5, 16, 24, 1, 1, 16, 5, 5, false, PLAIN_STEPS, PAD(0, 0, 0, 0),
+             .groups = 1),
+    GEOMETRY("1x1, odd filters", 1, 5, 7, 16, 5, 1, 1, 16, 5, 7, false, PLAIN_STEPS,
+             PAD(0, 0, 0, 0), .groups = 1),
+    GEOMETRY("1x1, stride 2", 2, 6, 7, 8, 12, 1, 1, 8, 3, 4, false, STRIDE(2, 2),
+             .dilation = {1, 1}, PAD(0, 0, 0, 0), .groups = 1),
+    GEOMETRY("1x1, padded", 1, 4, 4, 8, 8, 1, 1, 8, 6, 6, false, PLAIN_STEPS, PAD(1, 1, 1, 1),
+             .groups = 1),
+    GEOMETRY("3x5, two groups, dilated, mixed strides", 1, 11, 13, 16, 24, 3, 5, 8, 5, 12, false,
+             STRIDE(2, 1), .dilation = {2, 1}, PAD(0, 1, 2, 2), .groups = 2),
+    GEOMETRY("2x2, stride 4: pixels without a tap", 1, 6, 6, 8, 8, 2, 2, 8, 2, 2, false,
+             STRIDE(4, 4), .dilation = {1, 1}, PAD(0, 0, 0, 0), .groups = 1),
+    GEOMETRY("5x5, stride 3, dilated", 1, 17, 19, 4, 4, 5, 5, 4, 5, 5, false, STRIDE(3, 3),
+             .dilation = {2, 2}, PAD(2, 2, 2, 2), .groups = 1),
+    GEOMETRY("groups of two and three channels", 2, 6, 6, 10, 15, 3, 3, 2, 6, 6, false, PLAIN_STEPS,
+             PAD(1, 1, 1, 1), .groups = 5),
+    GEOMETRY("depthwise 3x3", 2, 7, 9, 12, 12, 3, 3, 1, 7, 9, false, PLAIN_STEPS, PAD(1, 1, 1, 1),
+             .groups = 12),
+    GEOMETRY("depthwise 3x3, stride 2", 2, 9, 8, 8, 8, 3, 3, 1, 5, 4, false, STRIDE(2, 2),
+             .dilation = {1, 1}, PAD(1, 1, 1, 1), .groups = 8),
+    GEOMETRY("depthwise 3x3, stride 2, asymmetric padding", 1, 10, 8, 8, 8, 3, 3, 1, 5, 4, false,
+             STRIDE(2, 2), .dilation = {1, 1}, PAD(0, 0, 1, 1), .groups = 8),
+    GEOMETRY("depthwise 5x5", 1, 7, 6, 4, 4, 5, 5, 1, 7, 6, false, PLAIN_STEPS, PAD(2, 2, 2, 2),
+             .groups = 4),
+    GEOMETRY("depthwise 5x5, stride 2", 1, 9, 7, 8, 8, 5, 5, 1, 5, 4, false, STRIDE(2, 2),
+             .dilation = {1, 1}, PAD(2, 2, 2, 2), .groups = 8),
+    GEOMETRY("depthwise 3x3, dilated", 1, 9, 8, 8, 8, 3, 3, 1, 9, 8, false, STRIDE(1, 1),
+             .dilation = {2, 2}, PAD(2, 2, 2, 2), .groups = 8),
+    GEOMETRY("depthwise, odd channels", 1, 6, 5, 7, 7, 3, 3, 1, 6, 5, false, PLAIN_STEPS,
+             PAD(1, 1, 1, 1), .groups = 7),
+    GEOMETRY("depthwise, two filters a channel", 1, 6, 5, 8, 16, 3, 3, 1, 6, 5, false, PLAIN_STEPS,
+             PAD(1, 1, 1, 1), .groups = 8),
+    GEOMETRY("many slices", 2, 41, 37, 8, 68, 3, 3, 8, 41, 37, true, PLAIN_STEPS, PAD(1, 1, 1, 1),
+             .groups = 1),
+    GEOMETRY("1x1, many slices, ragged tiles", 2, 31, 33, 36, 100, 1, 1, 36, 31, 33, true,
+             PLAIN_STEPS, PAD(0, 0, 0, 0), .groups = 1),
+    GEOMETRY("1x1, wide", 1, 7, 7, 132, 260, 1, 1, 132, 7, 7, true, PLAIN_STEPS, PAD(0, 0, 0, 0),
+             .groups = 1),
+    GEOMETRY("stem", 2, 65, 63, 3, 32, 3, 3, 3, 33, 32, true, STRIDE(2, 2), .dilation = {1, 1},
+             PAD(1, 1, 1, 1), .groups = 1),
+    GEOMETRY("stem 7x7", 1, 65, 63, 3, 20, 7, 7, 3, 33, 32, true, STRIDE(2, 2), .dilation = {1, 1},
+             PAD(3, 3, 3, 3), .groups = 1),
+    GEOMETRY("depthwise, many slices", 2, 57, 59, 20, 20, 3, 3, 1, 57, 59, true, PLAIN_STEPS,
+             PAD(1, 1, 1, 1), .groups = 20),
+    GEOMETRY("depthwise, many slices, stride 2", 3, 61, 57, 36, 36, 3, 3, 1, 31, 29, true,
+             STRIDE(2, 2), .dilation = {1, 1}, PAD(1, 1, 1, 1), .groups = 36),
+    CONV_ACT("bias", .kind = HONE_ACT_NONE),
+    CONV_ACT("bias, sigmoid", .kind = HONE_ACT_SIGMOID),
+    CONV_ACT("bias, silu", .kind = HONE_ACT_SILU),
+    CONV_ACT("bias, hard sigmoid", .kind = HONE_ACT_HARD_SIGMOID, .a = 0.01f, .b = 0.5f),
+    {.op = &hone_op_conv2d,
+     .name = "bias, relu",
+     .attrs = ATTRS(PLAIN_STEPS, PAD(0, 0, 0, 0), .groups = 1, .act = {.kind = HONE_ACT_RELU}),
+     .input_count = 3,
+     .in = {{.desc = OP_F32(2, 5, 5, 8)}, {.desc = OP_F32(7, 1, 1, 8)}, {.desc = OP_F32(7)}},
+     .tolerance = {.reduction = 8},
+     .large = true},
+    {.op = &hone_op_conv2d,
+     .name = "depthwise, bias, relu6",
+     .attrs = ATTRS(PLAIN_STEPS, PAD(1, 1, 1, 1), .groups = 8,
+                    .act = {.kind = HONE_ACT_CLIP, .a = 0, .b = 6}),
+     .input_count = 3,
+     .in = {{.desc = OP_F32(2, 9, 5, 8), .lo = -4, .hi = 4},
+            {.desc = OP_F32(8, 3, 3, 1)},
+            {.desc = OP_F32(8)}},
+     .tolerance = {.reduction = 9},
+     .large = true},
+    {.op = &hone_op_conv2d,
+     .name = "bias, hard swish",
+     .attrs =
+         ATTRS(PLAIN_STEPS, PAD(1, 1, 1, 1), .groups = 1, .act = {.kind = HONE_ACT_HARD_SWISH}),
+     .input_count = 3,
+     .in = {{.desc = OP_F32(2, 9, 5, 3), .lo = -4, .hi = 4},
+            {.desc = OP_F32(8, 3, 3, 3)},
+            {.desc = OP_F32(8)}},
+     .tolerance = {.reduction = 27},
+     .large = true},
+    {.op = NULL},
+};
+
+// a and b as they are stored: a0 x a1, b0 x b1; k is the inner size.
+#define MATMUL_ATTRS(...) (&(const struct hone_matmul_attrs){__VA_ARGS__})
+#define PRODUCT(name_, a0, a1, b0, b1, k, big, ...)                                                \
+    {                                                                                              \
+        .op = &hone_op_matmul, .name = name_, .attrs = MATMUL_ATTRS(__VA_ARGS__),                  \
+        .input_count = 2,                                                                          \
+        .in = {{.desc = OP_F32(a0, a1), .grad = true}, {.desc = OP_F32(b0, b1), .grad = true}},    \
+        .tolerance = {.reduction = k}, .large = big                                                \
+    }
+#define PRODUCT_BIAS(name_, a0, a1, b0, b1, n, k, ...)                                             \
+    {                                                                                              \
+        .op = &hone_op_matmul, .name = name_, .attrs = MATMUL_ATTRS(__VA_ARGS__),                  \
+        .input_count = 3,                                                                          \
+        .in = {{.desc = OP_F32(a0, a1), .grad = true},                                             \
+               {.desc = OP_F32(b0, b1), .grad = true},                                             \
+               BIAS(n)},                                                                           \
+        .tolerance = {                                                                             \
+            .c = 8,                                                                                \
+            .reduction = k,                                                                        \
+            .scale = 4                                                                             \
+        }                                                                                          \
+    }
+
+const struct op_case op_cases_matmul[] = {
+    PRODUCT("plain", 5, 8, 8, 12, 8, false, .trans_a = 0),
+    PRODUCT("b transposed", 5, 8, 12, 8, 8, false, .trans_b = 1),
+    PRODUCT("a transposed", 8, 12, 8, 20, 8, false, .trans_a = 1),
+    PRODUCT("both transposed", 8, 12, 20, 8, 8, false, .trans_a = 1, .trans_b = 1),
+    PRODUCT("odd sizes", 3, 7, 7, 5, 7, false, .trans_a = 0),
+    PRODUCT("odd sizes, b transposed", 3, 7, 5, 7, 7, false, .trans_b = 1),
+    PRODUCT("odd sizes, a transposed", 7, 3, 7, 5, 7, false, .trans_a = 1),
+    PRODUCT("odd sizes, both transposed", 7, 3, 5, 7, 7, false, .trans_a = 1, .trans_b = 1),
+    PRODUCT("one row", 1, 64, 10, 64, 64, false, .trans_b = 1),
+    PRODUCT("large, b transposed", 67, 256, 131, 256, 256, true, .trans_b = 1),
+    PRODUCT("large", 67, 256, 256, 131, 256, true, .trans_a = 0),
+    PRODUCT("large, a transposed", 1000, 68, 1000, 132, 1000, true, .trans_a = 1),
+    PRODUCT_BIAS("linear, bias", 5, 8, 3, 8, 3, 8, .trans_b = 1),
+    PRODUCT_BIAS("bias", 5, 8, 8, 4, 4, 8, .trans_a = 0),
+    PRODUCT_BIAS("a transposed, bias, sigmoid", 8, 5, 8, 4, 4, 8, .trans_a = 1,
+                 .act = {.kind = HONE_ACT_SIGMOID}),
+    PRODUCT_BIAS("linear, bias, silu", 5, 8, 12, 8, 12, 8, .trans_b = 1,
+                 .act = {.kind = HONE_ACT_SILU}),
+    {.op = NULL},
+};
