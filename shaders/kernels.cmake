@@ -16,3 +16,34 @@ hone_kernel(conv_cpu_dgrad conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES 
   NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
 hone_kernel(conv_cpu_wgrad conv/cpu_wgrad.comp BINDINGS 3 PUSH 80 SPEC 6
   NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
+
+# Activations
+hone_kernel(act_f32 act/act.comp BINDINGS 2 PUSH 12 SPEC 2 DEFINES T=float)
+hone_kernel(act_vec4 act/act.comp BINDINGS 2 PUSH 12 SPEC 2 DEFINES T=vec4)
+hone_kernel(act_bwd_f32 act/act_bwd.comp BINDINGS 3 PUSH 12 SPEC 2 DEFINES T=float)
+hone_kernel(act_bwd_vec4 act/act_bwd.comp BINDINGS 3 PUSH 12 SPEC 2 DEFINES T=vec4)
+
+# Arithmetic
+hone_kernel(binary_f32 arith/binary.comp BINDINGS 3 PUSH 48 SPEC 3 DEFINES T=float)
+hone_kernel(binary_vec4 arith/binary.comp BINDINGS 3 PUSH 48 SPEC 3 DEFINES T=vec4)
+hone_kernel(scale_f32 arith/scale.comp BINDINGS 2 PUSH 8 SPEC 1 DEFINES T=float)
+hone_kernel(scale_vec4 arith/scale.comp BINDINGS 2 PUSH 8 SPEC 1 DEFINES T=vec4)
+hone_kernel(reduce_f32 arith/reduce.comp BINDINGS 2 PUSH 16 SPEC 1 DEFINES T=float)
+hone_kernel(reduce_vec4 arith/reduce.comp BINDINGS 2 PUSH 16 SPEC 1 DEFINES T=vec4)
+hone_kernel(reduce_any_f32 arith/reduce_any.comp BINDINGS 2 PUSH 32 SPEC 1)
+
+# Layout
+hone_kernel(copy_u32 layout/copy.comp BINDINGS 2 PUSH 56 SPEC 2 DEFINES T=uint)
+hone_kernel(copy_vec4 layout/copy.comp BINDINGS 2 PUSH 56 SPEC 2 DEFINES T=uvec4)
+hone_kernel(pad_f32 layout/pad.comp BINDINGS 2 PUSH 56 SPEC 1 DEFINES T=float)
+hone_kernel(pad_vec4 layout/pad.comp BINDINGS 2 PUSH 56 SPEC 1 DEFINES T=vec4)
+
+# Random
+hone_kernel(dropout_f32 random/dropout.comp BINDINGS 3 PUSH 16 SPEC 1 DEFINES VEC=0)
+hone_kernel(dropout_vec4 random/dropout.comp BINDINGS 3 PUSH 16 SPEC 1 DEFINES VEC=1)
+
+# Optimisers
+hone_kernel(sgd_vec4 optim/sgd.comp BINDINGS 7 PUSH 8 SPEC 2)
+hone_kernel(adamw_vec4 optim/adamw.comp BINDINGS 9 PUSH 24 SPEC 1)
+hone_kernel(stats_rows optim/stats_rows.comp BINDINGS 3 PUSH 8 SPEC 1)
+hone_kernel(stats_sum optim/stats_sum.comp BINDINGS 4 PUSH 4 SPEC 1)

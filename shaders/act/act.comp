@@ -1,0 +1,17 @@
+// act: y = f(x)
+// x, y (count) T, which is float or vec4
+// grid linear over count   spec WG KIND   push count a b   any size; y may be x
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "index.glsl"
+#include "act.glsl"
+
+layout(constant_id = 1) const uint KIND = 1;
+layout(set = 0, binding = 0, std430) readonly buffer X { T x[]; };
+layout(set = 0, binding = 1, std430) writeonly buffer Y { T y[]; };
+layout(push_constant) uniform Push { uint count; float a, b; };
+
+void main() {
+    uint i = linear_index();
+    if (i < count) y[i] = hone_act(KIND, a, b, x[i]);
+}

@@ -1,0 +1,18 @@
+// act_bwd: dx = dy f'(saved), where saved is x or y by kind
+// dy, saved, dx (count) T, which is float or vec4
+// grid linear over count   spec WG KIND   push count a b   any size; dx may be dy
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "index.glsl"
+#include "act.glsl"
+
+layout(constant_id = 1) const uint KIND = 1;
+layout(set = 0, binding = 0, std430) readonly buffer DY { T dy[]; };
+layout(set = 0, binding = 1, std430) readonly buffer Saved { T saved[]; };
+layout(set = 0, binding = 2, std430) writeonly buffer DX { T dx[]; };
+layout(push_constant) uniform Push { uint count; float a, b; };
+
+void main() {
+    uint i = linear_index();
+    if (i < count) dx[i] = dy[i] * hone_act_slope(KIND, a, b, saved[i]);
+}
