@@ -1,0 +1,260 @@
+// plan.c: a snapshot becomes a plan. Pure: the same snapshot gives the same plan, and tests need no
+// device.
+#include "gpu/plan.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *const hone_gpu_extension_names[HONE_GPU_EXTENSIONS] = {
+    "VK_EXT_subgroup_size_control",
+    "VK_EXT_memory_budget",
+    "VK_KHR_cooperative_matrix",
+    "VK_KHR_portability_subset",
+};
+
+struct hone_gpu_quirk_row {
+    uint32_t vendor_id, driver_id, subgroup_min;
+    uint32_t quirk;
+    const char *reason;
+};
+static const struct hone_gpu_quirk_row hone_gpu_quirk_rows[] = {
+#define HONE_GPU_QUIRK(vendor, driver, subgroup, name, reason)                                     \
+    {vendor, driver, subgroup, HONE_GPU_QUIRK_##name, reason},
+#include "gpu/quirks.def"
+#undef HONE_GPU_QUIRK
+};
+
+const struct hone_gpu_env hone_gpu_env_defaults[] = {
+#define HONE_GPU_ENV(name, value) {name, value},
+#include "gpu/quirks.def"
+#undef HONE_GPU_ENV
+    {NULL, NULL},
+};
+
+static void note(struct hone_gpu_plan *plan, const char *format, ...) HONE_PRINTF(2, 3);
+static void note(struct hone_gpu_plan *plan, const char *format, ...) {
+    size_t used = strlen(plan->notes);
+    if (used && used + 2 < sizeof plan->notes) {
+        memcpy(plan->notes + used, "; ", 3);
+        used += 2;
+    }
+    va_list args;
+    va_start(args, format);
+    vsnprintf(plan->notes + used, sizeof plan->notes - used, format, args);
+    va_end(args);
+}
+
+static void refuse(struct hone_gpu_plan *plan, const char *format, ...) HONE_PRINTF(2, 3);
+static void refuse(struct hone_gpu_plan *plan, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(plan->reason, sizeof plan->reason, format, args);
+    va_end(args);
+    plan->usable = false;
+}
+
+static void plan_quirks(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *plan) {
+    for (size_t i = 0; i < sizeof hone_gpu_quirk_rows / sizeof *hone_gpu_quirk_rows; i++) {
+        const struct hone_gpu_quirk_row *row = &hone_gpu_quirk_rows[i];
+        if ((row->vendor_id && row->vendor_id != s->vendor_id) ||
+            (row->driver_id && row->driver_id != s->driver_id) ||
+            s->subgroup_min > row->subgroup_min)
+            continue;
+        plan->quirks |= row->quirk;
+    }
+}
+
+// Prefers a family that computes but doesn't draw: the desktop stays responsive while hone trains.
+static bool plan_queue(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *plan) {
+    int best = -1, best_score = -1;
+    bool avoid_plain = plan->quirks & HONE_GPU_QUIRK_GRAPHICS_QUEUE;
+    for (uint32_t i = 0; i < s->family_count; i++) {
+        if (!(s->families[i].flags & HONE_GPU_QUEUE_COMPUTE) || !s->families[i].count) continue;
+        bool draws = s->families[i].flags & HONE_GPU_QUEUE_GRAPHICS;
+        int score = (draws == avoid_plain ? 2 : 0) + (s->families[i].timestamp_bits ? 1 : 0);
+        if (score > best_score) {
+            best = (int)i;
+            best_score = score;
+        }
+    }
+    if (best < 0) return false;
+    plan->family = (uint32_t)best;
+    plan->timestamp_bits = s->families[best].timestamp_bits;
+    if (!plan->timestamp_bits) note(plan, "the queue has no timestamps: no times by segment");
+    return true;
+}
+
+struct hone_gpu_type_order hone_gpu_plan_memory(const struct hone_gpu_snapshot *s,
+                                                enum hone_gpu_memory memory) {
+    const uint32_t local = HONE_GPU_MEMORY_DEVICE_LOCAL, cached = HONE_GPU_MEMORY_HOST_CACHED;
+    const uint32_t host = HONE_GPU_MEMORY_HOST_VISIBLE | HONE_GPU_MEMORY_HOST_COHERENT;
+    bool discrete = s->kind == HONE_DEVICE_DISCRETE || s->kind == HONE_DEVICE_VIRTUAL;
+    int scores[HONE_GPU_MAX_TYPES];
+    for (uint32_t i = 0; i < s->type_count; i++) {
+        uint32_t flags = s->types[i].flags;
+        bool is_local = flags & local, is_host = (flags & host) == host, is_cached = flags & cached;
+        scores[i] = -1;
+        if (flags & HONE_GPU_MEMORY_AVOID) continue;
+        if (memory == HONE_GPU_DEVICE) {
+            // A discrete GPU keeps its small host-visible window free; elsewhere it saves staging.
+            // Cached or not matters where the host reads in place.
+            if (is_local) scores[i] = discrete ? !is_host : (is_host ? 2 + is_cached : 0);
+        } else if (is_host) {
+            bool wants_cache = memory == HONE_GPU_READBACK;
+            scores[i] = 2 * (is_cached == wants_cache) + (discrete ? !is_local : is_local);
+        }
+    }
+    struct hone_gpu_type_order order = {0};
+    for (int score = 3; score >= 0; score--)
+        for (uint32_t i = 0; i < s->type_count; i++)
+            if (scores[i] == score && order.count < HONE_GPU_MAX_ORDER)
+                order.types[order.count++] = (uint8_t)i;
+    return order;
+}
+
+static bool plan_memory(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *plan) {
+    for (int kind = 0; kind < HONE_GPU_MEMORY_KINDS; kind++) {
+        plan->memory[kind] = hone_gpu_plan_memory(s, (enum hone_gpu_memory)kind);
+        if (!plan->memory[kind].count) return false;
+    }
+    const struct hone_gpu_memory_type *type = &s->types[plan->memory[HONE_GPU_DEVICE].types[0]];
+    const struct hone_gpu_heap_info *heap = &s->heaps[type->heap];
+    plan->caps.unified_memory = (type->flags & HONE_GPU_MEMORY_HOST_VISIBLE) != 0;
+    plan->caps.heap_bytes = heap->budget_bytes ? heap->budget_bytes : heap->bytes;
+    return true;
+}
+
+// What is enabled: each feature that the device has and hone may use, less what quirks forbid.
+static void plan_features(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *plan) {
+    uint32_t features = s->features, extensions = s->extensions;
+    if (!(extensions & HONE_GPU_EXT_SUBGROUP_SIZE_CONTROL) || !s->subgroup_required_in_compute)
+        features &= ~(uint32_t)(HONE_GPU_HAS_SUBGROUP_SIZE_CONTROL | HONE_GPU_HAS_FULL_SUBGROUPS);
+    if (!(features & HONE_GPU_HAS_SUBGROUP_SIZE_CONTROL))
+        extensions &= ~(uint32_t)HONE_GPU_EXT_SUBGROUP_SIZE_CONTROL;
+    bool coop = (extensions & HONE_GPU_EXT_COOPERATIVE_MATRIX) &&
+                (features & HONE_GPU_HAS_COOPERATIVE_MATRIX) &&
+                (features & HONE_GPU_HAS_MEMORY_MODEL);
+    if (coop && (plan->quirks & HONE_GPU_QUIRK_NO_COOPERATIVE_MATRIX)) {
+        for (size_t i = 0; i < sizeof hone_gpu_quirk_rows / sizeof *hone_gpu_quirk_rows; i++)
+            if (hone_gpu_quirk_rows[i].quirk == HONE_GPU_QUIRK_NO_COOPERATIVE_MATRIX &&
+                hone_gpu_quirk_rows[i].vendor_id == s->vendor_id &&
+                hone_gpu_quirk_rows[i].driver_id == s->driver_id)
+                note(plan, "cooperative matrices off: %s", hone_gpu_quirk_rows[i].reason);
+        coop = false;
+    }
+    if (!coop) {
+        features &= ~(uint32_t)HONE_GPU_HAS_COOPERATIVE_MATRIX;
+        extensions &= ~(uint32_t)HONE_GPU_EXT_COOPERATIVE_MATRIX;
+    }
+    if (plan->quirks & HONE_GPU_QUIRK_NO_BUFFER_ADDRESS)
+        features &= ~(uint32_t)HONE_GPU_HAS_BUFFER_ADDRESS;
+    if (!(features & HONE_GPU_HAS_MEMORY_MODEL))
+        features &= ~(uint32_t)HONE_GPU_HAS_MEMORY_MODEL_DEVICE;
+    plan->features = features;
+    plan->extensions = extensions;
+}
+
+static uint32_t plan_caps_features(const struct hone_gpu_snapshot *s, uint32_t enabled) {
+    static const struct {
+        uint32_t operation, feature;
+    } subgroup[] = {
+        {HONE_GPU_SUBGROUP_BASIC, HONE_FEATURE_SUBGROUP_BASIC},
+        {HONE_GPU_SUBGROUP_ARITHMETIC, HONE_FEATURE_SUBGROUP_ARITHMETIC},
+        {HONE_GPU_SUBGROUP_SHUFFLE, HONE_FEATURE_SUBGROUP_SHUFFLE},
+        {HONE_GPU_SUBGROUP_BALLOT, HONE_FEATURE_SUBGROUP_BALLOT},
+    };
+    static const struct {
+        uint32_t has, feature;
+    } device[] = {
+        {HONE_GPU_HAS_BUFFER_ADDRESS, HONE_FEATURE_BUFFER_ADDRESS},
+        {HONE_GPU_HAS_FLOAT16, HONE_FEATURE_F16},
+        {HONE_GPU_HAS_STORAGE_16BIT, HONE_FEATURE_STORAGE_16BIT},
+        {HONE_GPU_HAS_STORAGE_8BIT, HONE_FEATURE_STORAGE_8BIT},
+        {HONE_GPU_HAS_INT64, HONE_FEATURE_INT64},
+        {HONE_GPU_HAS_SUBGROUP_SIZE_CONTROL, HONE_FEATURE_SUBGROUP_SIZE_CONTROL},
+        {HONE_GPU_HAS_COOPERATIVE_MATRIX, HONE_FEATURE_COOPERATIVE_MATRIX},
+    };
+    uint32_t features = s->kind == HONE_DEVICE_CPU ? HONE_FEATURE_CPU : 0;
+    for (size_t i = 0; i < sizeof subgroup / sizeof *subgroup; i++)
+        if (s->subgroup_operations & subgroup[i].operation) features |= subgroup[i].feature;
+    for (size_t i = 0; i < sizeof device / sizeof *device; i++)
+        if (enabled & device[i].has) features |= device[i].feature;
+    return features;
+}
+
+static void plan_caps(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *plan) {
+    struct hone_caps *caps = &plan->caps;
+    memcpy(caps->name, s->name, sizeof caps->name);
+    snprintf(caps->driver, sizeof caps->driver, "%.120s%s%.120s", s->driver_name,
+             s->driver_info[0] ? " " : "", s->driver_info);
+    caps->kind = s->kind;
+    caps->vendor_id = s->vendor_id;
+    caps->device_id = s->device_id;
+    caps->features = plan_caps_features(s, plan->features);
+    caps->subgroup_size = s->subgroup_size;
+    bool control = plan->features & HONE_GPU_HAS_SUBGROUP_SIZE_CONTROL;
+    caps->subgroup_min = control && s->subgroup_min ? s->subgroup_min : s->subgroup_size;
+    caps->subgroup_max = control && s->subgroup_max ? s->subgroup_max : s->subgroup_size;
+    caps->shared_bytes = s->shared_bytes;
+    caps->workgroup_invocations = s->workgroup_invocations;
+    memcpy(caps->workgroup_size, s->workgroup_size, sizeof caps->workgroup_size);
+    memcpy(caps->workgroup_count, s->workgroup_count, sizeof caps->workgroup_count);
+    caps->push_bytes = s->push_bytes;
+    caps->storage_range_bytes = s->storage_range_bytes;
+    caps->storage_offset_align = s->storage_offset_align;
+    caps->allocation_bytes = s->allocation_bytes;
+    caps->timestamp_ns = plan->timestamp_bits ? s->timestamp_period_ns : 0.0f;
+}
+
+void hone_gpu_plan_device(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *plan) {
+    *plan = (struct hone_gpu_plan){.usable = true};
+    plan_quirks(s, plan);
+    bool has_queue = plan_queue(s, plan);
+    plan_features(s, plan);
+    bool has_memory = plan_memory(s, plan);
+    plan_caps(s, plan);
+    // Major and minor, as VK_MAKE_API_VERSION packs them.
+    uint32_t major = s->api_version >> 22 & 0x7f, minor = s->api_version >> 12 & 0x3ff;
+    if (major < 1 || (major == 1 && minor < 2))
+        refuse(plan, "it offers Vulkan %u.%u and hone needs 1.2: update the driver", major, minor);
+    else if (!has_queue)
+        refuse(plan, "it has no compute queue");
+    else if (!(s->features & HONE_GPU_HAS_TIMELINE))
+        refuse(plan, "its driver lacks timeline semaphores: update the driver");
+    else if (!has_memory)
+        refuse(plan, "it has no memory type that hone can use");
+}
+
+const char *hone_gpu_kind_name(enum hone_device_kind kind) {
+    static const char *const names[] = {"discrete", "integrated", "virtual", "cpu", "other"};
+    return (unsigned)kind < sizeof names / sizeof *names ? names[kind] : "other";
+}
+
+void hone_gpu_feature_text(uint32_t features, char *text, size_t bytes) {
+    static const struct {
+        uint32_t feature;
+        const char *name;
+    } names[] = {
+        {HONE_FEATURE_SUBGROUP_BASIC, "subgroup-basic"},
+        {HONE_FEATURE_SUBGROUP_ARITHMETIC, "subgroup-arithmetic"},
+        {HONE_FEATURE_SUBGROUP_SHUFFLE, "subgroup-shuffle"},
+        {HONE_FEATURE_SUBGROUP_BALLOT, "subgroup-ballot"},
+        {HONE_FEATURE_SUBGROUP_SIZE_CONTROL, "subgroup-size-control"},
+        {HONE_FEATURE_BUFFER_ADDRESS, "buffer-address"},
+        {HONE_FEATURE_F16, "f16"},
+        {HONE_FEATURE_STORAGE_16BIT, "storage-16bit"},
+        {HONE_FEATURE_STORAGE_8BIT, "storage-8bit"},
+        {HONE_FEATURE_INT64, "int64"},
+        {HONE_FEATURE_COOPERATIVE_MATRIX, "cooperative-matrix"},
+        {HONE_FEATURE_CPU, "cpu-driver"},
+    };
+    size_t used = 0;
+    if (bytes) text[0] = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!(features & names[i].feature) || used >= bytes) continue;
+        int length = snprintf(text + used, bytes - used, "%s%s", used ? " " : "", names[i].name);
+        used += length > 0 ? (size_t)length : 0;
+    }
+}

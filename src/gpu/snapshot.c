@@ -1,0 +1,177 @@
+// snapshot.c: asks a physical device everything once. Thin: no decision is taken here.
+#include "gpu/internal.h"
+
+#include "base/alloc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static hone_status take_extensions(VkPhysicalDevice device, struct hone_gpu_snapshot *s) {
+    uint32_t count = 0;
+    HONE_VK_TRY(NULL, "vkEnumerateDeviceExtensionProperties",
+                vkEnumerateDeviceExtensionProperties(device, NULL, &count, NULL));
+    VkExtensionProperties *list = hone_calloc(count, sizeof *list, "Vulkan extensions");
+    if (!list) return HONE_OUT_OF_MEMORY;
+    VkResult result = HONE_VK(vkEnumerateDeviceExtensionProperties(device, NULL, &count, list));
+    for (uint32_t i = 0; result >= VK_SUCCESS && i < count; i++)
+        for (uint32_t k = 0; k < HONE_GPU_EXTENSIONS; k++)
+            if (strcmp(list[i].extensionName, hone_gpu_extension_names[k]) == 0)
+                s->extensions |= 1u << k;
+    hone_free(list);
+    if (result == VK_INCOMPLETE) result = VK_SUCCESS;
+    return hone_gpu_check(NULL, result, "vkEnumerateDeviceExtensionProperties");
+}
+
+static enum hone_device_kind kind_of(VkPhysicalDeviceType type) {
+    switch (type) {
+    case VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU: return HONE_DEVICE_DISCRETE;
+    case VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU: return HONE_DEVICE_INTEGRATED;
+    case VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU: return HONE_DEVICE_VIRTUAL;
+    case VK_PHYSICAL_DEVICE_TYPE_CPU: return HONE_DEVICE_CPU;
+    default: return HONE_DEVICE_OTHER;
+    }
+}
+
+static void take_limits(const VkPhysicalDeviceLimits *limits, struct hone_gpu_snapshot *s) {
+    s->shared_bytes = limits->maxComputeSharedMemorySize;
+    s->workgroup_invocations = limits->maxComputeWorkGroupInvocations;
+    memcpy(s->workgroup_size, limits->maxComputeWorkGroupSize, sizeof s->workgroup_size);
+    memcpy(s->workgroup_count, limits->maxComputeWorkGroupCount, sizeof s->workgroup_count);
+    s->push_bytes = limits->maxPushConstantsSize;
+    s->storage_offset_align = (uint32_t)limits->minStorageBufferOffsetAlignment;
+    s->storage_range_bytes = limits->maxStorageBufferRange;
+    s->bound_storage_buffers = limits->maxPerStageDescriptorStorageBuffers;
+    if (limits->maxDescriptorSetStorageBuffers < s->bound_storage_buffers)
+        s->bound_storage_buffers = limits->maxDescriptorSetStorageBuffers;
+    s->timestamp_period_ns = limits->timestampPeriod;
+}
+
+// Structures of Vulkan 1.2 may only be asked for on a device that has it.
+static void take_properties(VkPhysicalDevice device, struct hone_gpu_snapshot *s) {
+    VkPhysicalDeviceProperties first;
+    vkGetPhysicalDeviceProperties(device, &first);
+    snprintf(s->name, sizeof s->name, "%s", first.deviceName);
+    s->api_version = first.apiVersion;
+    s->driver_version = first.driverVersion;
+    s->vendor_id = first.vendorID;
+    s->device_id = first.deviceID;
+    s->kind = kind_of(first.deviceType);
+    take_limits(&first.limits, s);
+    if (first.apiVersion < VK_API_VERSION_1_2) return;
+
+    VkPhysicalDeviceSubgroupSizeControlPropertiesEXT control = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES_EXT};
+    VkPhysicalDeviceVulkan12Properties v12 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES};
+    VkPhysicalDeviceVulkan11Properties v11 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES, .pNext = &v12};
+    VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
+                                       .pNext = &v11};
+    if (s->extensions & HONE_GPU_EXT_SUBGROUP_SIZE_CONTROL) v12.pNext = &control;
+    vkGetPhysicalDeviceProperties2(device, &all);
+    snprintf(s->driver_name, sizeof s->driver_name, "%s", v12.driverName);
+    snprintf(s->driver_info, sizeof s->driver_info, "%s", v12.driverInfo);
+    s->driver_id = (uint32_t)v12.driverID;
+    memcpy(s->uuid, v11.deviceUUID, sizeof s->uuid);
+    s->allocation_bytes = v11.maxMemoryAllocationSize;
+    s->subgroup_size = v11.subgroupSize;
+    if (v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT)
+        s->subgroup_operations = v11.subgroupSupportedOperations;
+    s->subgroup_min = control.minSubgroupSize ? control.minSubgroupSize : v11.subgroupSize;
+    s->subgroup_max = control.maxSubgroupSize ? control.maxSubgroupSize : v11.subgroupSize;
+    s->subgroup_required_in_compute =
+        control.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT;
+}
+
+static void take_features(VkPhysicalDevice device, struct hone_gpu_snapshot *s) {
+    if (s->api_version < VK_API_VERSION_1_2) return;
+    VkPhysicalDeviceCooperativeMatrixFeaturesKHR coop = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
+    VkPhysicalDeviceSubgroupSizeControlFeaturesEXT control = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT};
+    VkPhysicalDeviceVulkan12Features v12 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
+    VkPhysicalDeviceVulkan11Features v11 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES, .pNext = &v12};
+    VkPhysicalDeviceFeatures2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+                                     .pNext = &v11};
+    if (s->extensions & HONE_GPU_EXT_SUBGROUP_SIZE_CONTROL) v12.pNext = &control;
+    if (s->extensions & HONE_GPU_EXT_COOPERATIVE_MATRIX) {
+        coop.pNext = v12.pNext;
+        v12.pNext = &coop;
+    }
+    vkGetPhysicalDeviceFeatures2(device, &all);
+    const struct {
+        VkBool32 has;
+        uint32_t bit;
+    } table[] = {
+        {v12.timelineSemaphore, HONE_GPU_HAS_TIMELINE},
+        {v12.shaderFloat16, HONE_GPU_HAS_FLOAT16},
+        {v12.shaderInt8, HONE_GPU_HAS_INT8},
+        {all.features.shaderInt16, HONE_GPU_HAS_INT16},
+        {all.features.shaderInt64, HONE_GPU_HAS_INT64},
+        {v11.storageBuffer16BitAccess, HONE_GPU_HAS_STORAGE_16BIT},
+        {v12.storageBuffer8BitAccess, HONE_GPU_HAS_STORAGE_8BIT},
+        {v12.bufferDeviceAddress, HONE_GPU_HAS_BUFFER_ADDRESS},
+        {v12.scalarBlockLayout, HONE_GPU_HAS_SCALAR_LAYOUT},
+        {v12.vulkanMemoryModel, HONE_GPU_HAS_MEMORY_MODEL},
+        {v12.vulkanMemoryModelDeviceScope, HONE_GPU_HAS_MEMORY_MODEL_DEVICE},
+        {v12.shaderSubgroupExtendedTypes, HONE_GPU_HAS_SUBGROUP_EXTENDED_TYPES},
+        {control.subgroupSizeControl, HONE_GPU_HAS_SUBGROUP_SIZE_CONTROL},
+        {control.computeFullSubgroups, HONE_GPU_HAS_FULL_SUBGROUPS},
+        {coop.cooperativeMatrix, HONE_GPU_HAS_COOPERATIVE_MATRIX},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (table[i].has) s->features |= table[i].bit;
+}
+
+static void take_memory(VkPhysicalDevice device, struct hone_gpu_snapshot *s) {
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+    VkPhysicalDeviceMemoryProperties2 all = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2};
+    if (s->extensions & HONE_GPU_EXT_MEMORY_BUDGET) all.pNext = &budget;
+    vkGetPhysicalDeviceMemoryProperties2(device, &all);
+    const VkPhysicalDeviceMemoryProperties *memory = &all.memoryProperties;
+    s->type_count = memory->memoryTypeCount;
+    for (uint32_t i = 0; i < s->type_count; i++)
+        s->types[i] = (struct hone_gpu_memory_type){memory->memoryTypes[i].propertyFlags,
+                                                    memory->memoryTypes[i].heapIndex};
+    s->heap_count = memory->memoryHeapCount;
+    for (uint32_t i = 0; i < s->heap_count; i++) {
+        s->heaps[i].bytes = memory->memoryHeaps[i].size;
+        s->heaps[i].budget_bytes = budget.heapBudget[i];
+        s->heaps[i].device_local = memory->memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT;
+    }
+}
+
+static void take_families(VkPhysicalDevice device, struct hone_gpu_snapshot *s) {
+    VkQueueFamilyProperties families[HONE_GPU_MAX_FAMILIES];
+    uint32_t count = HONE_GPU_MAX_FAMILIES;
+    vkGetPhysicalDeviceQueueFamilyProperties(device, &count, families);
+    s->family_count = count;
+    for (uint32_t i = 0; i < count; i++)
+        s->families[i] = (struct hone_gpu_family){families[i].queueFlags, families[i].queueCount,
+                                                  families[i].timestampValidBits};
+}
+
+hone_status hone_gpu_snapshot_take(VkPhysicalDevice device, struct hone_gpu_snapshot *out) {
+    *out = (struct hone_gpu_snapshot){0};
+    HONE_TRY(take_extensions(device, out));
+    take_properties(device, out);
+    take_features(device, out);
+    take_memory(device, out);
+    take_families(device, out);
+    return HONE_OK;
+}
+
+void hone_gpu_uuid_text(const uint8_t uuid[16], char text[40]) {
+    static const char digits[] = "0123456789abcdef";
+    size_t at = 0;
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) text[at++] = '-';
+        text[at++] = digits[uuid[i] >> 4];
+        text[at++] = digits[uuid[i] & 15];
+    }
+    text[at] = 0;
+}
