@@ -1,0 +1,19 @@
+// gpu.h: a device for tests. Programs that need one end with code 77 (skipped) where there is none.
+#ifndef HONE_TESTS_GPU_H
+#define HONE_TESTS_GPU_H
+
+#include "gpu/gpu.h"
+#include "support/support.h"
+
+// Call first in main(): routes hone's warnings to stderr, and returns 0 when a device can be
+// opened, else says why on stderr and returns 77, which main() returns.
+int test_gpu_require(void);
+// Opens the best device without a cache on disk; fails the test if that fails.
+struct hone_gpu *test_gpu_open(void);
+// Closes it and fails the test when the validation layer has said anything since the program
+// started.
+void test_gpu_close(struct hone_gpu **gpu);
+// True where submits do nothing: a driver of the compile-only kind. Such devices skip value checks.
+int test_gpu_compile_only(struct hone_gpu *gpu);
+
+#endif
