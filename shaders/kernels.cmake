@@ -47,3 +47,36 @@ hone_kernel(sgd_vec4 optim/sgd.comp BINDINGS 7 PUSH 8 SPEC 2)
 hone_kernel(adamw_vec4 optim/adamw.comp BINDINGS 9 PUSH 24 SPEC 1)
 hone_kernel(stats_rows optim/stats_rows.comp BINDINGS 3 PUSH 8 SPEC 1)
 hone_kernel(stats_sum optim/stats_sum.comp BINDINGS 4 PUSH 4 SPEC 1)
+
+# Batch norm, four channels or one an invocation
+foreach(variant ";1" "_vec4;4")
+  list(GET variant 0 suffix)
+  list(GET variant 1 width)
+  hone_kernel(norm_stats${suffix} norm/reduce.comp BINDINGS 2 PUSH 12 SPEC 3 DEFINES WIDTH=${width} STATS=1)
+  hone_kernel(norm_sums${suffix} norm/reduce.comp BINDINGS 4 PUSH 12 SPEC 3 DEFINES WIDTH=${width})
+  hone_kernel(norm_finish_stats${suffix} norm/finish_stats.comp BINDINGS 7 PUSH 24 SPEC 1 DEFINES WIDTH=${width})
+  hone_kernel(norm_finish_sums${suffix} norm/finish_sums.comp BINDINGS 4 PUSH 12 SPEC 2 DEFINES WIDTH=${width})
+  hone_kernel(norm_apply${suffix} norm/apply.comp BINDINGS 6 PUSH 16 SPEC 2 DEFINES WIDTH=${width})
+  hone_kernel(norm_apply_bwd${suffix} norm/apply_bwd.comp BINDINGS 8 PUSH 16 SPEC 1 DEFINES WIDTH=${width})
+  hone_kernel(norm_scale_bwd${suffix} norm/scale_bwd.comp BINDINGS 4 PUSH 16 SPEC 1 DEFINES WIDTH=${width})
+
+  # Pooling
+  hone_kernel(pool_max${suffix} pool/max.comp BINDINGS 3 PUSH 52 SPEC 1 DEFINES WIDTH=${width})
+  hone_kernel(pool_max_bwd${suffix} pool/max_bwd.comp BINDINGS 3 PUSH 52 SPEC 1 DEFINES WIDTH=${width})
+  hone_kernel(pool_avg${suffix} pool/avg.comp BINDINGS 2 PUSH 52 SPEC 1 DEFINES WIDTH=${width})
+  hone_kernel(pool_avg_bwd${suffix} pool/avg_bwd.comp BINDINGS 2 PUSH 52 SPEC 1 DEFINES WIDTH=${width})
+  hone_kernel(pool_sum${suffix} pool/sum.comp BINDINGS 2 PUSH 24 SPEC 1 DEFINES WIDTH=${width})
+
+  # Pictures
+  hone_kernel(image_normalize${suffix} image/normalize.comp BINDINGS 2 PUSH 28 SPEC 1 DEFINES WIDTH=${width})
+endforeach()
+hone_kernel(image_matrix image/matrix.comp BINDINGS 2 PUSH 32 SPEC 1)
+hone_kernel(image_warp image/warp.comp BINDINGS 3 PUSH 36 SPEC 1)
+
+# Softmax and loss
+hone_kernel(softmax softmax/softmax.comp BINDINGS 2 PUSH 8 SPEC 2)
+hone_kernel(softmax_bwd softmax/softmax_bwd.comp BINDINGS 3 PUSH 8 SPEC 2)
+hone_kernel(loss_rows softmax/loss_rows.comp BINDINGS 4 PUSH 12 SPEC 2)
+hone_kernel(loss_sum softmax/loss_sum.comp BINDINGS 2 PUSH 4 SPEC 2)
+hone_kernel(loss_weights softmax/loss_weights.comp BINDINGS 3 PUSH 8 SPEC 2)
+hone_kernel(loss_bwd softmax/loss_bwd.comp BINDINGS 6 PUSH 12 SPEC 2)

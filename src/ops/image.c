@@ -60,6 +60,31 @@ static struct hone_cost normalize_cost(const struct hone_infer_args *args) {
     return hone_op_cost_elements(args, 1, 2);
 }
 
+static hone_status normalize_setup(const struct hone_row_args *args, struct hone_launch *launch,
+                                   uint32_t width) {
+    uint32_t count = (uint32_t)hone_desc_elements(&args->node->out[0]) / width;
+    struct hone_dispatch *pass =
+        hone_op_linear(launch, width == 4 ? "image_normalize_vec4" : "image_normalize", count);
+    if (!pass) return HONE_INTERNAL;
+    hone_op_bind_all(pass, 1, 1);
+    hone_dispatch_push(pass, &count, sizeof count);
+    hone_dispatch_push(pass, args->node->attrs, sizeof(struct hone_normalize_attrs));
+    return HONE_OK;
+}
+
+static hone_status normalize_vec4(const struct hone_row_args *args, struct hone_launch *launch) {
+    return normalize_setup(args, launch, 4);
+}
+
+static hone_status normalize_plain(const struct hone_row_args *args, struct hone_launch *launch) {
+    return normalize_setup(args, launch, 1);
+}
+
+static const struct hone_op_row normalize_rows[] = {
+    {.name = "vec4", .fits = hone_op_fits_vec4, .setup = normalize_vec4},
+    {.name = "plain", .setup = normalize_plain},
+};
+
 const struct hone_op hone_op_image_normalize = {
     .name = "image_normalize",
     .inputs_min = 1,
@@ -70,6 +95,8 @@ const struct hone_op hone_op_image_normalize = {
     .infer = expect_pictures,
     .ref = normalize_ref,
     .cost = normalize_cost,
+    .rows = normalize_rows,
+    .row_count = 2,
 };
 
 // ---- augment_matrix(clock) -> (N,6) ----
@@ -129,6 +156,20 @@ static struct hone_cost augment_cost(const struct hone_infer_args *args) {
     return hone_op_cost_elements(args, 1, 40);
 }
 
+static hone_status augment_setup(const struct hone_row_args *args, struct hone_launch *launch) {
+    const struct hone_augment_attrs *attrs = args->node->attrs;
+    struct hone_dispatch *pass = hone_op_linear(launch, "image_matrix", (uint64_t)attrs->batch);
+    if (!pass) return HONE_INTERNAL;
+    hone_op_bind_all(pass, 1, 1);
+    hone_dispatch_push(
+        pass, (const int32_t[]){attrs->batch, attrs->flip_x, attrs->flip_y, attrs->salt}, 16);
+    hone_dispatch_push(
+        pass, (const float[]){attrs->rotate, attrs->scale_lo, attrs->scale_hi, attrs->shift}, 16);
+    return HONE_OK;
+}
+
+static const struct hone_op_row augment_rows[] = {{.name = "plain", .setup = augment_setup}};
+
 const struct hone_op hone_op_augment_matrix = {
     .name = "augment_matrix",
     .inputs_min = 1,
@@ -141,6 +182,8 @@ const struct hone_op hone_op_augment_matrix = {
     .infer = augment_infer,
     .ref = augment_ref,
     .cost = augment_cost,
+    .rows = augment_rows,
+    .row_count = 1,
 };
 
 // ---- image_warp(u8, matrix) -> f32 ----
@@ -193,6 +236,19 @@ static struct hone_cost warp_cost(const struct hone_infer_args *args) {
     return hone_op_cost_elements(args, 1, 12);
 }
 
+static hone_status warp_setup(const struct hone_row_args *args, struct hone_launch *launch) {
+    const int32_t *dim = args->node->in[0].dim;
+    struct hone_dispatch *pass = hone_op_linear(
+        launch, "image_warp", (uint64_t)dim[0] * (uint64_t)dim[1] * (uint64_t)dim[2]);
+    if (!pass) return HONE_INTERNAL;
+    hone_op_bind_all(pass, 2, 1);
+    hone_dispatch_push(pass, dim, 12);
+    hone_dispatch_push(pass, args->node->attrs, sizeof(struct hone_normalize_attrs));
+    return HONE_OK;
+}
+
+static const struct hone_op_row warp_rows[] = {{.name = "plain", .setup = warp_setup}};
+
 const struct hone_op hone_op_image_warp = {
     .name = "image_warp",
     .inputs_min = 2,
@@ -203,4 +259,6 @@ const struct hone_op hone_op_image_warp = {
     .infer = warp_infer,
     .ref = warp_ref,
     .cost = warp_cost,
+    .rows = warp_rows,
+    .row_count = 1,
 };

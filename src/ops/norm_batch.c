@@ -107,6 +107,8 @@ const struct hone_op hone_op_batch_norm = {
     .cost = batch_norm_cost,
     .alias = hone_op_alias_unary,
 
+    .rows = hone_op_norm_rows_batch_norm,
+    .row_count = HONE_OP_NORM_ROWS,
 };
 
 // ---- batch_norm_bwd_x(dy, gamma, var) -> dx ----
@@ -146,6 +148,8 @@ const struct hone_op hone_op_batch_norm_bwd_x = {
     .cost = bwd_x_cost,
     .alias = hone_op_alias_unary,
 
+    .rows = hone_op_norm_rows_bwd_x,
+    .row_count = HONE_OP_NORM_ROWS,
 };
 
 // ---- batch_norm_bwd_p(dy, x, mean, var) -> dgamma, dbeta ----
@@ -198,6 +202,8 @@ const struct hone_op hone_op_batch_norm_bwd_p = {
     .ref = bwd_p_ref,
     .cost = reduce_cost,
 
+    .rows = hone_op_norm_rows_bwd_p,
+    .row_count = HONE_OP_NORM_ROWS,
 };
 
 // ---- batch_norm_train(x, gamma, beta, mean, var) -> y, mean', var', batch_mean, batch_invstd ----
@@ -289,6 +295,8 @@ const struct hone_op hone_op_batch_norm_train = {
     .cost = train_cost,
     .alias = train_alias,
 
+    .rows = hone_op_norm_rows_train,
+    .row_count = HONE_OP_NORM_ROWS,
 };
 
 // ---- batch_norm_train_bwd(dy, x, gamma, batch_mean, batch_invstd) -> dx, dgamma, dbeta ----
@@ -348,4 +356,6 @@ const struct hone_op hone_op_batch_norm_train_bwd = {
     .cost = train_bwd_cost,
     .alias = train_bwd_alias,
 
+    .rows = hone_op_norm_rows_train_bwd,
+    .row_count = HONE_OP_NORM_ROWS,
 };

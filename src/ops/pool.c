@@ -180,6 +180,8 @@ const struct hone_op hone_op_max_pool = {
     .ref = max_ref,
     .cost = max_cost,
 
+    .rows = hone_op_pool_rows_max,
+    .row_count = HONE_OP_POOL_ROWS,
 };
 
 // ---- max_pool_bwd(dy, index) -> dx ----
@@ -226,6 +228,8 @@ const struct hone_op hone_op_max_pool_bwd = {
     .ref = max_bwd_ref,
     .cost = bwd_cost,
 
+    .rows = hone_op_pool_rows_max_bwd,
+    .row_count = HONE_OP_POOL_ROWS,
 };
 
 // ---- avg_pool(x) -> y ----
@@ -268,6 +272,8 @@ const struct hone_op hone_op_avg_pool = {
     .ref = avg_ref,
     .cost = avg_cost,
 
+    .rows = hone_op_pool_rows_avg,
+    .row_count = HONE_OP_POOL_ROWS,
 };
 
 // ---- avg_pool_bwd(dy) -> dx ----
@@ -295,6 +301,8 @@ const struct hone_op hone_op_avg_pool_bwd = {
     .ref = avg_bwd_ref,
     .cost = bwd_cost,
 
+    .rows = hone_op_pool_rows_avg_bwd,
+    .row_count = HONE_OP_POOL_ROWS,
 };
 
 // ---- global_avg_pool(x) -> y (N,1,1,C) ----
@@ -342,4 +350,6 @@ const struct hone_op hone_op_global_avg_pool = {
     .ref = global_ref,
     .cost = global_cost,
 
+    .rows = hone_op_pool_rows_global,
+    .row_count = HONE_OP_POOL_ROWS,
 };

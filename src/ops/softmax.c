@@ -12,6 +12,42 @@
 
 #include <math.h>
 
+static int32_t last_dim(const struct hone_desc *desc) {
+    return desc->dim[desc->rank - 1];
+}
+
+// ---- Launches: LANES invocations a row ----
+// On a CPU driver one: barriers cost more than they save.
+
+static uint32_t row_lanes(const struct hone_caps *caps, int64_t columns) {
+    if (caps->features & HONE_FEATURE_CPU) return 1;
+    uint32_t lanes = 1;
+    while (lanes < HONE_OP_GROUP && lanes * 4 <= columns) lanes *= 2;
+    return lanes;
+}
+
+static struct hone_dispatch *add_rows(const struct hone_row_args *args, struct hone_launch *launch,
+                                      const char *kernel, const struct hone_desc *matrix) {
+    int64_t columns = last_dim(matrix), rows = hone_desc_elements(matrix) / columns;
+    uint32_t lanes = row_lanes(args->caps, columns);
+    struct hone_dispatch *pass = hone_op_linear(launch, kernel, (uint64_t)rows * lanes);
+    if (!pass) return NULL;
+    hone_dispatch_spec(pass, lanes);
+    hone_dispatch_push(pass, (const uint32_t[]){(uint32_t)rows, (uint32_t)columns}, 8);
+    return pass;
+}
+
+// One workgroup that is one row of lanes.
+static struct hone_dispatch *add_single(const struct hone_row_args *args,
+                                        struct hone_launch *launch, const char *kernel) {
+    uint32_t lanes = args->caps->features & HONE_FEATURE_CPU ? 1 : HONE_OP_GROUP;
+    struct hone_dispatch *pass = hone_launch_add(launch, kernel);
+    if (!pass) return NULL;
+    hone_dispatch_spec(pass, lanes);
+    hone_dispatch_spec(pass, lanes);
+    return pass;
+}
+
 // ---- softmax(x) -> y ----
 
 static hone_status softmax_infer(const struct hone_infer_args *args) {
@@ -41,10 +77,6 @@ static double row_sum_exp(const double *x, int64_t count, double shift) {
     return sum;
 }
 
-static int32_t last_dim(const struct hone_desc *desc) {
-    return desc->dim[desc->rank - 1];
-}
-
 static void softmax_ref(const struct hone_ref_args *args) {
     int64_t columns = last_dim(&args->in_desc[0]),
             rows = hone_desc_elements(&args->in_desc[0]) / columns;
@@ -60,6 +92,15 @@ static struct hone_cost softmax_cost(const struct hone_infer_args *args) {
     return hone_op_cost_elements(args, 1, 5);
 }
 
+static hone_status softmax_setup(const struct hone_row_args *args, struct hone_launch *launch) {
+    struct hone_dispatch *pass = add_rows(args, launch, "softmax", &args->node->in[0]);
+    if (!pass) return HONE_INTERNAL;
+    hone_op_bind_all(pass, 1, 1);
+    return HONE_OK;
+}
+
+static const struct hone_op_row softmax_rows[] = {{.name = "plain", .setup = softmax_setup}};
+
 const struct hone_op hone_op_softmax = {
     .name = "softmax",
     .inputs_min = 1,
@@ -70,6 +111,8 @@ const struct hone_op hone_op_softmax = {
     .ref = softmax_ref,
     .cost = softmax_cost,
     .alias = hone_op_alias_unary,
+    .rows = softmax_rows,
+    .row_count = 1,
 };
 
 // ---- softmax_bwd(dy, y) -> dx ----
@@ -98,6 +141,16 @@ static bool softmax_bwd_alias(const struct hone_infer_args *args, int k, struct 
     return true;
 }
 
+static hone_status softmax_bwd_setup(const struct hone_row_args *args, struct hone_launch *launch) {
+    struct hone_dispatch *pass = add_rows(args, launch, "softmax_bwd", &args->node->in[0]);
+    if (!pass) return HONE_INTERNAL;
+    hone_op_bind_all(pass, 2, 1);
+    return HONE_OK;
+}
+
+static const struct hone_op_row softmax_bwd_rows[] = {
+    {.name = "plain", .setup = softmax_bwd_setup}};
+
 const struct hone_op hone_op_softmax_bwd = {
     .name = "softmax_bwd",
     .inputs_min = 2,
@@ -108,6 +161,8 @@ const struct hone_op hone_op_softmax_bwd = {
     .ref = softmax_bwd_ref,
     .cost = softmax_cost,
     .alias = softmax_bwd_alias,
+    .rows = softmax_bwd_rows,
+    .row_count = 1,
 };
 
 // ---- cross_entropy(logits, labels, weights) -> loss ----
@@ -203,6 +258,25 @@ static struct hone_cost loss_cost(const struct hone_infer_args *args) {
                               .bytes = hone_op_bytes(args, 1)};
 }
 
+static hone_status loss_setup(const struct hone_row_args *args, struct hone_launch *launch) {
+    const struct hone_cross_entropy_attrs *attrs = args->node->attrs;
+    struct hone_dispatch *pass = add_rows(args, launch, "loss_rows", &args->node->in[0]);
+    if (!pass) return HONE_INTERNAL;
+    hone_dispatch_push(pass, &attrs->smoothing, sizeof attrs->smoothing);
+    hone_op_bind_all(pass, 3, 0);
+    hone_dispatch_scratch(pass, 0);
+    uint32_t rows = (uint32_t)args->node->in[0].dim[0];
+    launch->scratch_bytes[0] = (uint64_t)rows * 2 * sizeof(float);
+    pass = add_single(args, launch, "loss_sum");
+    if (!pass) return HONE_INTERNAL;
+    hone_dispatch_scratch(pass, 0);
+    hone_dispatch_out(pass, 0);
+    hone_dispatch_push(pass, &rows, sizeof rows);
+    return HONE_OK;
+}
+
+static const struct hone_op_row loss_rows[] = {{.name = "plain", .setup = loss_setup}};
+
 const struct hone_op hone_op_cross_entropy = {
     .name = "cross_entropy",
     .inputs_min = 3,
@@ -213,6 +287,8 @@ const struct hone_op hone_op_cross_entropy = {
     .grad = loss_grad,
     .ref = loss_ref,
     .cost = loss_cost,
+    .rows = loss_rows,
+    .row_count = 1,
 };
 
 // ---- cross_entropy_bwd(dloss, logits, labels, weights) -> dlogits ----
@@ -256,6 +332,27 @@ static bool loss_bwd_alias(const struct hone_infer_args *args, int k, struct hon
     return true;
 }
 
+static hone_status loss_bwd_setup(const struct hone_row_args *args, struct hone_launch *launch) {
+    const struct hone_cross_entropy_attrs *attrs = args->node->attrs;
+    const int32_t *dim = args->node->in[1].dim;
+    struct hone_dispatch *pass = add_single(args, launch, "loss_weights");
+    if (!pass) return HONE_INTERNAL;
+    hone_dispatch_in(pass, 2);
+    hone_dispatch_in(pass, 3);
+    hone_dispatch_scratch(pass, 0);
+    hone_dispatch_push(pass, (const uint32_t[]){(uint32_t)dim[0], (uint32_t)dim[1]}, 8);
+    launch->scratch_bytes[0] = 2 * sizeof(float);
+    pass = add_rows(args, launch, "loss_bwd", &args->node->in[1]);
+    if (!pass) return HONE_INTERNAL;
+    hone_dispatch_push(pass, &attrs->smoothing, sizeof attrs->smoothing);
+    hone_op_bind_all(pass, 4, 0);
+    hone_dispatch_scratch(pass, 0);
+    hone_dispatch_out(pass, 0);
+    return HONE_OK;
+}
+
+static const struct hone_op_row loss_bwd_rows[] = {{.name = "plain", .setup = loss_bwd_setup}};
+
 const struct hone_op hone_op_cross_entropy_bwd = {
     .name = "cross_entropy_bwd",
     .inputs_min = 4,
@@ -267,4 +364,6 @@ const struct hone_op hone_op_cross_entropy_bwd = {
     .ref = loss_bwd_ref,
     .cost = loss_bwd_cost,
     .alias = loss_bwd_alias,
+    .rows = loss_bwd_rows,
+    .row_count = 1,
 };

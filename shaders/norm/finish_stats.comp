@@ -1,0 +1,36 @@
+// norm_finish_stats: joins the slices of norm_stats to the statistics of the batch, in order
+// part (slices,2,C)   mean (C)   var (C)   new_mean (C)   new_var (C)   batch_mean (C)   batch_invstd (C), all f32
+// grid linear over C   spec WG   push c slices slice_rows rows eps momentum   new_* may be mean and var themselves
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "index.glsl"
+#include "width.glsl"
+
+layout(set = 0, binding = 0, std430) readonly buffer Part { V part[]; };
+layout(set = 0, binding = 1, std430) readonly buffer Mean { V mean[]; };
+layout(set = 0, binding = 2, std430) readonly buffer Var { V var[]; };
+layout(set = 0, binding = 3, std430) writeonly buffer NewMean { V new_mean[]; };
+layout(set = 0, binding = 4, std430) writeonly buffer NewVar { V new_var[]; };
+layout(set = 0, binding = 5, std430) writeonly buffer BatchMean { V batch_mean[]; };
+layout(set = 0, binding = 6, std430) writeonly buffer BatchInvstd { V batch_invstd[]; };
+layout(push_constant) uniform Push { uint c, slices, slice_rows, rows; float eps, momentum; };
+
+void main() {
+    uint i = linear_index();
+    if (i >= c) return;
+    V origin = part[i], offset = V(0.0), squares = V(0.0);
+    for (uint s = 0; s < slices; s++) {
+        float count = float(min(slice_rows, rows - s * slice_rows));
+        offset += count * (part[s * 2 * c + i] - origin);
+    }
+    V center = origin + offset / float(rows);
+    for (uint s = 0; s < slices; s++) {
+        float count = float(min(slice_rows, rows - s * slice_rows));
+        V distance = part[s * 2 * c + i] - center;
+        squares += part[(s * 2 + 1) * c + i] + count * distance * distance;
+    }
+    batch_mean[i] = center;
+    batch_invstd[i] = 1.0 / sqrt(squares / float(rows) + eps);
+    new_mean[i] = (1.0 - momentum) * mean[i] + momentum * center;
+    new_var[i] = (1.0 - momentum) * var[i] + momentum * (squares / float(rows - 1));
+}

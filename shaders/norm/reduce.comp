@@ -1,0 +1,79 @@
+// norm_stats, norm_sums: sums over rows in slices, the first of two passes; deterministic, no atomics
+// STATS: x (M,C) f32                             part (slices,2,C): mean of a slice, squared distances from it
+// else:  dy (M,C) f32   x (M,C) f32   mean (C)   part (slices,2,C): sum dy, sum dy (x - mean)
+// grid (groups of slices, blocks of LANES channels)   spec WG LANES MERGE   push rows c slice_rows
+// A workgroup is LANES channels by WG / LANES rows. MERGE 1: it adds its rows up in shared memory (WG / LANES is a
+// power of two) and a slice is a workgroup's; MERGE 0: a slice is an invocation's. C % WIDTH == 0, any M
+#version 460
+#extension GL_GOOGLE_include_directive : require
+#include "index.glsl"
+#include "width.glsl"
+
+layout(constant_id = 1) const uint LANES = 1;
+layout(constant_id = 2) const uint MERGE = 0;
+#ifdef STATS
+layout(set = 0, binding = 0, std430) readonly buffer X { V x[]; };
+layout(set = 0, binding = 1, std430) writeonly buffer Part { V part[]; };
+#else
+layout(set = 0, binding = 0, std430) readonly buffer Dy { V dy[]; };
+layout(set = 0, binding = 1, std430) readonly buffer X { V x[]; };
+layout(set = 0, binding = 2, std430) readonly buffer Mean { V mean[]; };
+layout(set = 0, binding = 3, std430) writeonly buffer Part { V part[]; };
+#endif
+layout(push_constant) uniform Push { uint rows, c, slice_rows; };
+
+shared V sums[gl_WorkGroupSize.x], squares[gl_WorkGroupSize.x];
+
+void main() {
+    uint id = gl_LocalInvocationID.x, row_lanes = gl_WorkGroupSize.x / LANES;
+    uint lane = id % LANES, row_lane = id / LANES, channel = gl_WorkGroupID.y * LANES + lane;
+    uint slice = MERGE != 0 ? gl_WorkGroupID.x : gl_WorkGroupID.x * row_lanes + row_lane;
+    uint begin = slice * slice_rows, end = min(begin + slice_rows, rows);
+    bool inside = channel < c && begin < rows;
+    uint row = begin + (MERGE != 0 ? row_lane : 0), step = MERGE != 0 ? row_lanes : 1;
+    // Distances from a number of the data's size: the squares keep their digits when the mean is large.
+    V a = V(0.0), b = V(0.0), origin = V(0.0);
+    if (inside) {
+#ifdef STATS
+        origin = x[begin * c + channel];
+#else
+        origin = mean[channel];
+#endif
+        for (; row < end; row += step) {
+            uint i = row * c + channel;
+            V distance = x[i] - origin;
+#ifdef STATS
+            a += distance;
+            b += distance * distance;
+#else
+            V slope = dy[i];
+            a += slope;
+            b += slope * distance;
+#endif
+        }
+    }
+    if (MERGE != 0) {
+        sums[id] = a;
+        squares[id] = b;
+        for (uint half_ = row_lanes / 2; half_ > 0; half_ /= 2) {
+            barrier();
+            if (row_lane < half_) {
+                sums[id] += sums[id + half_ * LANES];
+                squares[id] += squares[id + half_ * LANES];
+            }
+        }
+        if (row_lane != 0) return;
+        a = sums[id];
+        b = squares[id];
+    }
+    if (!inside) return;
+    uint at = slice * 2 * c + channel;
+#ifdef STATS
+    float count = float(end - begin);
+    part[at] = origin + a / count;
+    part[at + c] = max(b - a * (a / count), V(0.0));
+#else
+    part[at] = a;
+    part[at + c] = b;
+#endif
+}

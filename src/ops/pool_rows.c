@@ -1,0 +1,149 @@
+// pool_rows.c: the kernels of pooling: one invocation an element of the result, channels four at a
+// time where C allows; the mean of a whole picture in slices of rows where there are few results
+// and many rows.
+#include "ops/ops.h"
+#include "ops/pool.h"
+
+// As in shaders/lib/pool.glsl; c in units of the row's width.
+struct pool_push {
+    int32_t n, h, w, c, p, q;
+    int32_t r, s, stride_h, stride_w, pad_h, pad_w;
+    int32_t count_pad;
+};
+
+static bool fits_vec4(const struct hone_row_args *args) {
+    return args->node->in[0].dim[3] % 4 == 0;
+}
+
+// `big` is the picture, `small` what pooling makes of it; an invocation for each element of out[0].
+static struct hone_dispatch *add_window(const struct hone_row_args *args,
+                                        struct hone_launch *launch, int32_t width,
+                                        const char *kernel, const struct hone_desc *big,
+                                        const struct hone_desc *small) {
+    const struct hone_pool_attrs *attrs = args->node->attrs;
+    struct hone_dispatch *pass =
+        hone_op_linear(launch, kernel, (uint64_t)(hone_desc_elements(&args->node->out[0]) / width));
+    if (!pass) return NULL;
+    struct pool_push push = {
+        .n = big->dim[0],
+        .h = big->dim[1],
+        .w = big->dim[2],
+        .c = big->dim[3] / width,
+        .p = small->dim[1],
+        .q = small->dim[2],
+        .r = attrs->kernel[0],
+        .s = attrs->kernel[1],
+        .stride_h = attrs->stride[0],
+        .stride_w = attrs->stride[1],
+        .pad_h = attrs->pad[0],
+        .pad_w = attrs->pad[1],
+        .count_pad = attrs->count_pad,
+    };
+    hone_dispatch_push(pass, &push, sizeof push);
+    return pass;
+}
+
+static hone_status setup_max(const struct hone_row_args *args, struct hone_launch *launch,
+                             int32_t width) {
+    struct hone_dispatch *pass =
+        add_window(args, launch, width, width == 4 ? "pool_max_vec4" : "pool_max",
+                   &args->node->in[0], &args->node->out[0]);
+    if (!pass) return HONE_INTERNAL;
+    hone_op_bind_all(pass, 1, 2);
+    return HONE_OK;
+}
+
+static hone_status setup_max_bwd(const struct hone_row_args *args, struct hone_launch *launch,
+                                 int32_t width) {
+    struct hone_dispatch *pass =
+        add_window(args, launch, width, width == 4 ? "pool_max_bwd_vec4" : "pool_max_bwd",
+                   &args->node->out[0], &args->node->in[0]);
+    if (!pass) return HONE_INTERNAL;
+    hone_op_bind_all(pass, 2, 1);
+    return HONE_OK;
+}
+
+static hone_status setup_avg(const struct hone_row_args *args, struct hone_launch *launch,
+                             int32_t width) {
+    struct hone_dispatch *pass =
+        add_window(args, launch, width, width == 4 ? "pool_avg_vec4" : "pool_avg",
+                   &args->node->in[0], &args->node->out[0]);
+    if (!pass) return HONE_INTERNAL;
+    hone_op_bind_all(pass, 1, 1);
+    return HONE_OK;
+}
+
+static hone_status setup_avg_bwd(const struct hone_row_args *args, struct hone_launch *launch,
+                                 int32_t width) {
+    struct hone_dispatch *pass =
+        add_window(args, launch, width, width == 4 ? "pool_avg_bwd_vec4" : "pool_avg_bwd",
+                   &args->node->out[0], &args->node->in[0]);
+    if (!pass) return HONE_INTERNAL;
+    hone_op_bind_all(pass, 1, 1);
+    return HONE_OK;
+}
+
+// ---- global_avg_pool ----
+
+enum {
+    POOL_BUSY = 16384, // invocations that keep a large GPU busy
+    POOL_BUSY_CPU = 512,
+    POOL_SLICE_ROWS = 64, // fewer rows are not worth a second pass
+};
+
+static struct hone_dispatch *add_sum(struct hone_launch *launch, int32_t width,
+                                     const uint32_t size[5], float factor) {
+    uint64_t results = (uint64_t)size[0] * size[2] * size[3];
+    struct hone_dispatch *pass =
+        hone_op_linear(launch, width == 4 ? "pool_sum_vec4" : "pool_sum", results);
+    if (!pass) return NULL;
+    hone_dispatch_push(pass, size, 20);
+    hone_dispatch_push(pass, &factor, sizeof factor);
+    return pass;
+}
+
+static hone_status setup_global(const struct hone_row_args *args, struct hone_launch *launch,
+                                int32_t width) {
+    const int32_t *dim = args->node->in[0].dim;
+    uint32_t n = (uint32_t)dim[0], rows = (uint32_t)dim[1] * (uint32_t)dim[2],
+             c = (uint32_t)(dim[3] / width);
+    uint64_t busy = args->caps->features & HONE_FEATURE_CPU ? POOL_BUSY_CPU : POOL_BUSY;
+    uint64_t slices = busy / ((uint64_t)n * c), most = rows / POOL_SLICE_ROWS;
+    slices = slices > most ? most : slices;
+    uint32_t slice_rows = slices > 1 ? (uint32_t)((rows + slices - 1) / slices) : rows;
+    uint32_t count = (rows + slice_rows - 1) / slice_rows;
+    float share = 1.0f / (float)rows;
+    struct hone_dispatch *pass = add_sum(
+        launch, width, (const uint32_t[]){n, rows, c, count, slice_rows}, count > 1 ? 1.0f : share);
+    if (!pass) return HONE_INTERNAL;
+    hone_dispatch_in(pass, 0);
+    if (count == 1) {
+        hone_dispatch_out(pass, 0);
+        return HONE_OK;
+    }
+    launch->scratch_bytes[0] = (uint64_t)count * n * (uint32_t)dim[3] * sizeof(float);
+    hone_dispatch_scratch(pass, 0);
+    // The slices are the rows of one picture with N C channels.
+    pass = add_sum(launch, width, (const uint32_t[]){1, count, n * c, 1, count}, share);
+    if (!pass) return HONE_INTERNAL;
+    hone_dispatch_scratch(pass, 0);
+    hone_dispatch_out(pass, 0);
+    return HONE_OK;
+}
+
+#define POOL_ROWS(op)                                                                              \
+    static hone_status op##_vec4(const struct hone_row_args *args, struct hone_launch *launch) {   \
+        return setup_##op(args, launch, 4);                                                        \
+    }                                                                                              \
+    static hone_status op##_plain(const struct hone_row_args *args, struct hone_launch *launch) {  \
+        return setup_##op(args, launch, 1);                                                        \
+    }                                                                                              \
+    const struct hone_op_row hone_op_pool_rows_##op[HONE_OP_POOL_ROWS] = {                         \
+        {.name = "vec4", .fits = fits_vec4, .setup = op##_vec4},                                   \
+        {.name = "plain", .setup = op##_plain},                                                    \
+    };
+POOL_ROWS(max)
+POOL_ROWS(max_bwd)
+POOL_ROWS(avg)
+POOL_ROWS(avg_bwd)
+POOL_ROWS(global)
