@@ -77,8 +77,8 @@ static hone_status record_copies(struct hone_program *program, struct hone_gpu_r
         struct hone_gpu_range from, to;
         HONE_TRY(hone_program_locate(program, copy->from, &from));
         HONE_TRY(hone_program_locate(program, copy->to, &to));
-        HONE_TRY(hone_gpu_record_copy(rec, from.buffer, from.offset, to.buffer,
-                                      to.offset + copy->to_offset, from.bytes));
+        HONE_TRY(hone_gpu_record_copy(rec, from.buffer, from.offset + copy->from_offset, to.buffer,
+                                      to.offset + copy->to_offset, copy->bytes));
     }
     return HONE_OK;
 }

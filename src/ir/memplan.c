@@ -18,6 +18,10 @@ static struct hone_storage *storage_of(struct planner *p, hone_value value) {
     return &p->plan->storages[p->plan->places[value].storage];
 }
 
+static uint64_t value_bytes(const struct planner *p, hone_value value) {
+    return hone_desc_bytes(&p->graph->values[value].desc);
+}
+
 static hone_status storage_add(struct planner *p, struct hone_storage storage, uint32_t *index) {
     struct hone_plan *plan = p->plan;
     if (!hone_grow(&plan->storages, &plan->storage_capacity, plan->storage_count + 1,
@@ -135,13 +139,35 @@ static hone_status plan_pack_copies(struct planner *p, size_t n) {
         const struct hone_place *slab = &p->plan->places[node->outputs[0]];
         if (from->storage == slab->storage && from->offset == slab->offset + alias.offset_bytes)
             continue;
-        status = copy_add(p, (struct hone_plan_copy){.node = (uint32_t)n,
-                                                     .from = node->inputs[alias.input],
-                                                     .to = node->outputs[0],
-                                                     .to_offset = alias.offset_bytes});
+        status = copy_add(
+            p, (struct hone_plan_copy){.node = (uint32_t)n,
+                                       .from = node->inputs[alias.input],
+                                       .to = node->outputs[0],
+                                       .to_offset = alias.offset_bytes,
+                                       .bytes = value_bytes(p, node->inputs[alias.input])});
     }
     hone_node_descs_deinit(&descs);
     return status;
+}
+
+// A view lies in its source, unless the host reads it and the source is a state that changes at the
+// end.
+static hone_status plan_view(struct planner *p, size_t n, hone_value input, hone_value output,
+                             uint64_t offset) {
+    const struct hone_place in = p->plan->places[input];
+    const struct hone_storage *s = &p->plan->storages[in.storage];
+    bool changes =
+        s->kind == HONE_STORAGE_STATE && p->graph->values[s->state].next != HONE_NO_VALUE;
+    if (!changes || !p->graph->values[output].is_output) {
+        place_in(p, output, in.storage, in.offset + offset);
+        return HONE_OK;
+    }
+    HONE_TRY(place_new(p, output));
+    return copy_add(p, (struct hone_plan_copy){.node = (uint32_t)n,
+                                               .from = input,
+                                               .to = output,
+                                               .from_offset = offset,
+                                               .bytes = value_bytes(p, output)});
 }
 
 // Places the outputs of node n: by an alias where one holds, in a storage of their own otherwise.
@@ -152,18 +178,21 @@ static hone_status plan_node(struct planner *p, size_t n) {
     struct hone_node_descs descs;
     HONE_TRY(hone_node_descs_init(&descs, g, node));
     struct hone_alias alias;
+    hone_status status = HONE_OK;
     for (int k = 0; node->op->alias && node->op->alias(&descs.args, k, &alias); k++) {
         hone_value input = node->inputs[alias.input], output = node->outputs[alias.output];
         if (p->plan->places[output].storage != NO_STORAGE) continue; // lies in a slab already
         const struct hone_place *in = &p->plan->places[input];
         if (alias.kind == HONE_ALIAS_VIEW) {
-            place_in(p, output, in->storage, in->offset + alias.offset_bytes);
+            status = plan_view(p, n, input, output, alias.offset_bytes);
+            if (status != HONE_OK) break;
         } else if (!p->params->no_sharing || alias.kind == HONE_ALIAS_UPDATE) {
             if (may_overwrite(p, n, input, output, alias.kind == HONE_ALIAS_UPDATE))
                 place_in(p, output, in->storage, in->offset);
         }
     }
     hone_node_descs_deinit(&descs);
+    HONE_TRY(status);
     for (int i = 0; i < node->op->outputs; i++)
         if (p->plan->places[node->outputs[i]].storage == NO_STORAGE)
             HONE_TRY(place_new(p, node->outputs[i]));
@@ -209,8 +238,10 @@ static hone_status plan_storages(struct planner *p) {
         hone_value next = g->values[v].next;
         if (next == HONE_NO_VALUE || next == v) continue;
         if (p->plan->places[next].storage != p->plan->places[v].storage)
-            HONE_TRY(copy_add(
-                p, (struct hone_plan_copy){.node = UINT32_MAX, .from = next, .to = (hone_value)v}));
+            HONE_TRY(copy_add(p, (struct hone_plan_copy){.node = UINT32_MAX,
+                                                         .from = next,
+                                                         .to = (hone_value)v,
+                                                         .bytes = value_bytes(p, next)}));
     }
     return HONE_OK;
 }

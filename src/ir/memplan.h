@@ -41,7 +41,7 @@ struct hone_place {
 struct hone_plan_copy {
     uint32_t node;
     hone_value from, to;
-    uint64_t to_offset;
+    uint64_t from_offset, to_offset, bytes;
 };
 
 struct hone_plan {
