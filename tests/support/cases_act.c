@@ -1,0 +1,77 @@
+// cases_act.c: each kind of activation by vectors and by elements, and both ends of exp().
+#include "support/op_case.h"
+
+#define ATTRS(...) (&(const struct hone_act_attrs){__VA_ARGS__})
+
+// A kind on a multiple of four elements and on a prime number of them; smooth values over [-8, 8).
+#define BOTH(name_, ...)                                                                           \
+    {.op = &hone_op_act,                                                                           \
+     .name = name_ ", vectors",                                                                    \
+     .attrs = ATTRS(__VA_ARGS__),                                                                  \
+     .input_count = 1,                                                                             \
+     .in =                                                                                         \
+         {{.desc = OP_F32(3, 5, 7, 8), .values = VALUES_SMOOTH, .lo = -8, .hi = 8, .grad = true}}, \
+     .tolerance = {.c = 16}},                                                                      \
+    {                                                                                              \
+        .op = &hone_op_act, .name = name_ ", 131 elements", .attrs = ATTRS(__VA_ARGS__),           \
+        .input_count = 1,                                                                          \
+        .in = {{.desc = OP_F32(131), .values = VALUES_SMOOTH, .lo = -8, .hi = 8, .grad = true}},   \
+        .tolerance = {                                                                             \
+            .c = 16                                                                                \
+        }                                                                                          \
+    }
+
+// act_bwd: values of `saved` over [lo, hi).
+#define BACKWARD(name_, lo_, hi_, ...)                                                             \
+    {.op = &hone_op_act_bwd,                                                                       \
+     .name = name_ ", vectors",                                                                    \
+     .attrs = ATTRS(__VA_ARGS__),                                                                  \
+     .input_count = 2,                                                                             \
+     .in = {{.desc = OP_F32(5, 76)},                                                               \
+            {.desc = OP_F32(5, 76), .values = VALUES_SMOOTH, .lo = lo_, .hi = hi_}},               \
+     .tolerance = {.c = 16}},                                                                      \
+    {                                                                                              \
+        .op = &hone_op_act_bwd, .name = name_ ", 131 elements", .attrs = ATTRS(__VA_ARGS__),       \
+        .input_count = 2,                                                                          \
+        .in = {{.desc = OP_F32(131)},                                                              \
+               {.desc = OP_F32(131), .values = VALUES_SMOOTH, .lo = lo_, .hi = hi_}},              \
+        .tolerance = {                                                                             \
+            .c = 16                                                                                \
+        }                                                                                          \
+    }
+
+const struct op_case op_cases_act[] = {
+    BOTH("none", HONE_ACT_NONE, 0, 0),
+    BOTH("relu", HONE_ACT_RELU, 0, 0),
+    BOTH("relu6", HONE_ACT_CLIP, 0, 6),
+    BOTH("clip", HONE_ACT_CLIP, -1.5f, 2),
+    BOTH("sigmoid", HONE_ACT_SIGMOID, 0, 0),
+    BOTH("hard_sigmoid", HONE_ACT_HARD_SIGMOID, 0.2f, 0.5f),
+    BOTH("hard_sigmoid of MobileNetV3", HONE_ACT_HARD_SIGMOID, 1 / 6.f, 0.5f),
+    BOTH("silu", HONE_ACT_SILU, 0, 0),
+    BOTH("hard_swish", HONE_ACT_HARD_SWISH, 0, 0),
+    {.op = &hone_op_act,
+     .name = "sigmoid, ends of exp",
+     .attrs = ATTRS(HONE_ACT_SIGMOID, 0, 0),
+     .input_count = 1,
+     .in = {{.desc = OP_F32(64), .lo = -200, .hi = 200}},
+     .tolerance = {.c = 16}},
+    {.op = &hone_op_act,
+     .name = "silu, ends of exp",
+     .attrs = ATTRS(HONE_ACT_SILU, 0, 0),
+     .input_count = 1,
+     .in = {{.desc = OP_F32(64), .lo = -80, .hi = 200}},
+     .tolerance = {.c = 16}},
+    {.op = &hone_op_act,
+     .name = "relu, a scalar",
+     .attrs = ATTRS(HONE_ACT_RELU, 0, 0),
+     .input_count = 1,
+     .in = {{.desc = OP_SCALAR, .values = VALUES_POSITIVE, .grad = true}}},
+    BACKWARD("relu", -1, 1, HONE_ACT_RELU, 0, 0),
+    BACKWARD("relu6", -1, 7, HONE_ACT_CLIP, 0, 6),
+    BACKWARD("sigmoid", 0, 1, HONE_ACT_SIGMOID, 0, 0),
+    BACKWARD("hard_sigmoid", -1, 2, HONE_ACT_HARD_SIGMOID, 0.2f, 0.5f),
+    BACKWARD("silu", -8, 8, HONE_ACT_SILU, 0, 0),
+    BACKWARD("hard_swish", -5, 5, HONE_ACT_HARD_SWISH, 0, 0),
+    {.op = NULL},
+};

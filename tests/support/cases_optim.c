@@ -1,0 +1,70 @@
+// cases_optim.c: the updates with decay, frozen segments and both forms of momentum; counts with
+// skipped rows.
+#include "support/op_case.h"
+
+#define SLAB(n)                                                                                    \
+    { .desc = OP_F32(n), .values = VALUES_NORMAL }
+
+// A factor on the rate of 1, 0 (frozen) or 0.1, and a decay that skips some.
+static void fill_segments(double *const *in, double *out, int64_t count) {
+    (void)in;
+    static const double factor[] = {1, 0, 0.1}, decay[] = {0.05, 0, 1e-4, 0.05};
+    for (int64_t i = 0; i < count; i += 2) {
+        out[i] = factor[i / 2 % 3];
+        out[i + 1] = decay[i / 2 % 4];
+    }
+}
+static void fill_hyper(double *const *in, double *out, int64_t count) {
+    (void)in;
+    for (int64_t i = 0; i < count; i++) out[i] = 0;
+    out[0] = 0.02;      // learning rate
+    out[1] = 1 - 0.729; // 0.9^3
+    out[2] = 1 - 0.997003;
+}
+#define SEGMENTS(n)                                                                                \
+    { .desc = OP_F32((n) / HONE_PACK_ALIGN, 2), .fill = fill_segments }
+#define HYPER                                                                                      \
+    { .desc = OP_F32(4), .fill = fill_hyper }
+
+#define SGD(name_, n, ...)                                                                         \
+    {                                                                                              \
+        .op = &hone_op_sgd, .name = name_, .attrs = &(const struct hone_sgd_attrs){__VA_ARGS__},   \
+        .input_count = 5, .in = {                                                                  \
+            SLAB(n),                                                                               \
+            SLAB(n),                                                                               \
+            SLAB(n),                                                                               \
+            SEGMENTS(n),                                                                           \
+            HYPER                                                                                  \
+        }                                                                                          \
+    }
+#define ADAMW(name_, n, ...)                                                                       \
+    {                                                                                              \
+        .op = &hone_op_adamw, .name = name_,                                                       \
+        .attrs = &(const struct hone_adamw_attrs){__VA_ARGS__}, .input_count = 6,                  \
+        .in = {SLAB(n),     SLAB(n), SLAB(n), {.desc = OP_F32(n), .values = VALUES_POSITIVE},      \
+               SEGMENTS(n), HYPER},                                                                \
+        .tolerance = {                                                                             \
+            .c = 8                                                                                 \
+        }                                                                                          \
+    }
+#define STATS(name_, n, c, lowest)                                                                 \
+    {                                                                                              \
+        .op = &hone_op_train_stats, .name = name_, .input_count = 4, .in = {                       \
+            {.desc = OP_F32(4), .values = VALUES_INTEGERS, .hi = 1000},                            \
+            {.desc = OP_F32(1), .values = VALUES_POSITIVE},                                        \
+            {.desc = OP_F32(n, c), .values = VALUES_DISTINCT},                                     \
+            {.desc = OP_I32(n), .values = VALUES_INTEGERS, .lo = lowest, .hi = c}                  \
+        }                                                                                          \
+    }
+
+const struct op_case op_cases_optim[] = {
+    SGD("momentum", 832, .momentum = 0.9f),
+    SGD("nesterov", 832, .momentum = 0.9f, .nesterov = 1),
+    SGD("plain", 64, .momentum = 0),
+    ADAMW("usual", 832, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f),
+    ADAMW("large eps", 192, .beta1 = 0.8f, .beta2 = 0.9f, .eps = 0.1f),
+    STATS("some rows skipped", 67, 5, -2),
+    STATS("two classes", 131, 2, 0),
+    STATS("one row", 1, 7, 0),
+    {.op = NULL},
+};
