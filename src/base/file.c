@@ -1,4 +1,5 @@
 // file.c: reading, mapping, folders, paths. Writing stands in file_write.c.
+#define _XOPEN_SOURCE 700 // realpath
 #include "base/file.h"
 
 #include <dirent.h>
@@ -223,4 +224,11 @@ char *hone_path_folder(const char *path) {
     char *folder = hone_calloc(length + 1, 1, "a path");
     if (folder) memcpy(folder, path, length);
     return folder;
+}
+
+char *hone_path_real(const char *path) {
+    char *resolved = realpath(path, NULL);
+    char *copy = hone_strdup(resolved ? resolved : path);
+    free(resolved);
+    return copy;
 }

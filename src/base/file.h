@@ -62,6 +62,8 @@ const char *hone_path_base(const char *path);
 const char *hone_path_extension(const char *path);
 // "a/b/c.png" -> "a/b"; "c.png" -> "."; "/c" -> "/". hone_free; NULL: memory.
 char *hone_path_folder(const char *path);
+// Absolute, links resolved; a copy of `path` where nothing is there. hone_free; NULL: memory.
+char *hone_path_real(const char *path);
 
 // "cannot VERB PATH: strerror(code)", with the status that fits the code.
 hone_status hone_fail_errno(int code, const char *verb, const char *path);

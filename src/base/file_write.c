@@ -1,6 +1,5 @@
 // file_write.c: the atomic writer of file.h. On any failure, a full disk included, the file under
 // the final name is the old one and the temporary file is gone.
-#define _XOPEN_SOURCE 700 // realpath
 #include "base/file.h"
 
 #include <errno.h>
@@ -43,14 +42,7 @@ static char *hone_file_temp_name(const char *real) {
 // Follows a link, so that the link stays and its target is replaced.
 static char *hone_file_real_path(const char *path) {
     struct stat info;
-    if (lstat(path, &info) == 0 && S_ISLNK(info.st_mode)) {
-        char *resolved = realpath(path, NULL);
-        if (resolved) {
-            char *copy = hone_strdup(resolved);
-            free(resolved);
-            return copy;
-        }
-    }
+    if (lstat(path, &info) == 0 && S_ISLNK(info.st_mode)) return hone_path_real(path);
     return hone_strdup(path);
 }
 

@@ -81,6 +81,14 @@ unsigned hone_core_count(void) {
     return cores > 0 ? (unsigned)cores : 1;
 }
 
+uint64_t hone_memory_bytes(void) {
+#if defined(_SC_PHYS_PAGES)
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    if (pages > 0 && page > 0) return (uint64_t)pages * (uint64_t)page;
+#endif
+    return 0;
+}
+
 double hone_seconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -1,8 +1,9 @@
-// thread.h: a loop over all cores, and a clock.
+// thread.h: a loop over all cores; what the machine has; a clock.
 #ifndef HONE_BASE_THREAD_H
 #define HONE_BASE_THREAD_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 
@@ -17,6 +18,9 @@ hone_status hone_parallel_for(size_t count, unsigned threads, hone_parallel_fn f
 
 // Cores that this process may use (affinity respected), at least 1.
 unsigned hone_core_count(void);
+
+// Physical memory; 0 where the system does not say.
+uint64_t hone_memory_bytes(void);
 
 // Seconds since an arbitrary point; never goes back.
 double hone_seconds(void);
