@@ -1,0 +1,87 @@
+// cases_norm.c: batch norm: channels that are and are not multiples of four, few and many rows, one
+// slice and many, a mean far from zero.
+#include "support/op_case.h"
+
+static const struct hone_batch_norm_attrs usual = {.eps = 1e-5f, .momentum = 0.1f};
+static const struct hone_batch_norm_attrs other = {.eps = 1e-3f, .momentum = 1.0f};
+
+#define CHANNELS(c, kind)                                                                          \
+    { .desc = OP_F32(c), .values = kind }
+#define PARAM(c, kind)                                                                             \
+    { .desc = OP_F32(c), .values = kind, .grad = true }
+#define ROWS(...)                                                                                  \
+    { .desc = OP_F32(__VA_ARGS__), .values = VALUES_NORMAL }
+#define ROWS_GRAD(...)                                                                             \
+    { .desc = OP_F32(__VA_ARGS__), .values = VALUES_NORMAL, .grad = true }
+
+#define FROZEN(title, at, c, ...)                                                                  \
+    {                                                                                              \
+        .op = &hone_op_batch_norm, .name = title, .attrs = at, .input_count = 5, .in = {           \
+            ROWS_GRAD(__VA_ARGS__),                                                                \
+            PARAM(c, VALUES_UNIFORM),                                                              \
+            PARAM(c, VALUES_UNIFORM),                                                              \
+            CHANNELS(c, VALUES_UNIFORM),                                                           \
+            CHANNELS(c, VALUES_POSITIVE)                                                           \
+        }                                                                                          \
+    }
+#define BWD_X(title, at, c, ...)                                                                   \
+    {                                                                                              \
+        .op = &hone_op_batch_norm_bwd_x, .name = title, .attrs = at, .input_count = 3, .in = {     \
+            ROWS(__VA_ARGS__),                                                                     \
+            CHANNELS(c, VALUES_UNIFORM),                                                           \
+            CHANNELS(c, VALUES_POSITIVE)                                                           \
+        }                                                                                          \
+    }
+#define BWD_P(title, at, length, c, ...)                                                           \
+    {                                                                                              \
+        .op = &hone_op_batch_norm_bwd_p, .name = title, .attrs = at, .input_count = 4,             \
+        .in = {ROWS(__VA_ARGS__), ROWS(__VA_ARGS__), CHANNELS(c, VALUES_UNIFORM),                  \
+               CHANNELS(c, VALUES_POSITIVE)},                                                      \
+        .tolerance = {                                                                             \
+            .reduction = length                                                                    \
+        }                                                                                          \
+    }
+#define TRAIN(title, at, big, length, c, rows)                                                     \
+    {                                                                                              \
+        .op = &hone_op_batch_norm_train, .name = title, .attrs = at, .input_count = 5,             \
+        .in = {rows, PARAM(c, VALUES_UNIFORM), PARAM(c, VALUES_UNIFORM),                           \
+               CHANNELS(c, VALUES_UNIFORM), CHANNELS(c, VALUES_POSITIVE)},                         \
+        .tolerance = {.reduction = length}, .large = big                                           \
+    }
+#define TRAIN_BWD(title, big, length, c, ...)                                                      \
+    {                                                                                              \
+        .op = &hone_op_batch_norm_train_bwd, .name = title, .attrs = &usual, .input_count = 5,     \
+        .in = {ROWS(__VA_ARGS__), ROWS(__VA_ARGS__), CHANNELS(c, VALUES_UNIFORM),                  \
+               CHANNELS(c, VALUES_UNIFORM), CHANNELS(c, VALUES_POSITIVE)},                         \
+        .tolerance = {.reduction = length}, .large = big                                           \
+    }
+
+// The mean 1000 deviations away: digits that x itself has lost are no fault of the sums.
+#define FAR_ROWS                                                                                   \
+    { .desc = OP_F32(4, 9, 7, 8), .values = VALUES_NORMAL, .lo = 100, .hi = 0.1 }
+
+const struct op_case op_cases_norm[] = {
+    FROZEN("odd channels", &usual, 5, 2, 3, 3, 5),
+    FROZEN("matrix", &other, 12, 7, 12),
+    FROZEN("odd rows", &usual, 24, 3, 7, 5, 24),
+    BWD_X("odd channels", &usual, 7, 2, 3, 3, 7),
+    BWD_X("fours", &other, 8, 3, 5, 7, 8),
+    BWD_P("odd channels", &usual, 18, 7, 2, 3, 3, 7),
+    BWD_P("fours", &other, 105, 8, 3, 5, 7, 8),
+    BWD_P("many rows", &usual, 2209, 36, 1, 47, 47, 36),
+    TRAIN("odd channels", &usual, false, 18, 5, ROWS_GRAD(2, 3, 3, 5)),
+    TRAIN("two rows", &other, false, 2, 8, ROWS_GRAD(2, 8)),
+    TRAIN("fours", &usual, false, 60, 8, ROWS_GRAD(3, 5, 4, 8)),
+    TRAIN("many rows", &usual, true, 11163, 24, ROWS(3, 61, 61, 24)),
+    TRAIN("many channels", &usual, true, 45, 1284, ROWS(5, 3, 3, 1284)),
+    TRAIN("odd channels, many rows", &usual, true, 8978, 67, ROWS(2, 67, 67, 67)),
+    TRAIN("a million rows", &usual, true, 1e6, 4, ROWS(1, 1009, 997, 4)),
+    // Rounding of the mean, 100 eps, is multiplied by the inverse deviation, 10.
+    TRAIN("far mean", &usual, true, 1e4, 8, FAR_ROWS),
+    TRAIN_BWD("odd channels", false, 18, 5, 2, 3, 3, 5),
+    TRAIN_BWD("fours", false, 60, 8, 3, 5, 4, 8),
+    TRAIN_BWD("many rows", true, 11163, 24, 3, 61, 61, 24),
+    TRAIN_BWD("many channels", true, 45, 1284, 5, 3, 3, 1284),
+    TRAIN_BWD("odd channels, many rows", true, 8978, 67, 2, 67, 67, 67),
+    {.op = NULL},
+};
