@@ -74,7 +74,11 @@ struct op_case {
     X(random)                                                                                      \
     X(optim)                                                                                       \
     X(conv)                                                                                        \
-    X(matmul)
+    X(matmul)                                                                                      \
+    X(norm)                                                                                        \
+    X(pool)                                                                                        \
+    X(softmax)                                                                                     \
+    X(image)
 #define OP_CASE_DECLARE(family) extern const struct op_case op_cases_##family[];
 OP_CASE_FAMILIES(OP_CASE_DECLARE)
 
