@@ -6,8 +6,7 @@
 // dgrad: src dy (N,P,Q,K)   w (C,R,S,K/G) by conv_flip            dst dx (N,H,W,C); pixels of one remainder modulo
 //   the stride form a class, whose taps are the same for all: nothing is multiplied by inserted zeros
 // grid (ceil(dst channels/G / (L NL)) * G, pixel tiles, pixel tiles / 65,535 * classes)   push conv.glsl
-// spec L MA NL VEC BROADCAST TAPS MASK ACT BIAS. TAPS 0: 1x1 filter. MASK 0: no pixel of src lies outside. VEC: width
-//   of stores
+// spec L MA NL VEC BROADCAST TAPS MASK ACT BIAS: TAPS 0: 1x1 filter; MASK 0: no pixel of src lies outside; VEC: stores by VEC
 // needs src channels/G % 4 == 0, dst channels % VEC == 0, subgroups of exactly L lanes
 #version 460
 #extension GL_GOOGLE_include_directive : require

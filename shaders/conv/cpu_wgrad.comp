@@ -1,7 +1,7 @@
 // conv_cpu_wgrad: part of dw of y = conv(x, w) as implicit GEMM for CPU drivers: dw = dy^T x over output pixels
-// A subgroup is a workgroup. Four pixels at a time: rows of the product (output channels k) come from one load of 4
-// values a lane, spread by shuffles; columns (filter taps and input channels f = (r, s, c), 4 NQ consecutive ones a
-// lane) from one load a pixel. SWAP exchanges the roles: for few f and many k.
+// A subgroup is a workgroup. Four pixels at a time: rows of the product (output channels k) come from one load of four
+// values a lane, spread by shuffles; columns (filter taps and input channels f = (r, s, c), 4 NQ consecutive ones a lane)
+// from one load a pixel. SWAP exchanges the roles: for few f and many k.
 // dy (N,P,Q,K) f32   x (N,H,W,C) f32   part (slices, K,R,S,C/G) f32: slice first_slice + z / G is the sum of slice_len
 //   chunks of 32 pixels of an output row; conv_wgrad_sum adds the slices in order
 // grid (ceil(rows / (L MA)), ceil(columns / (4 L NQ)), slices * G)   spec L MA NQ BROADCAST SWAP MASK   push conv.glsl

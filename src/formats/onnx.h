@@ -1,0 +1,15 @@
+// onnx.h: ONNX files to models and back. What users call stands in <hone/model.h>.
+#ifndef HONE_FORMATS_ONNX_H
+#define HONE_FORMATS_ONNX_H
+
+#include "model/model.h"
+
+// Reads a model from memory. `folder` is where external data may lie; NULL: it is refused. `source`
+// names the file in messages ("import net.onnx: ...") and in the model. params may be NULL.
+hone_status hone_onnx_import(const uint8_t *data, size_t bytes, const char *folder,
+                             const char *source, const hone_model_load_params *params,
+                             struct hone_model **out);
+hone_status hone_onnx_load(const char *path, const hone_model_load_params *params,
+                           struct hone_model **out);
+
+#endif

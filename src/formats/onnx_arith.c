@@ -1,0 +1,276 @@
+// onnx_arith.c: activation functions and arithmetic. A constant operand becomes a parameter, a
+// single number an attribute; x sigmoid(x) and x hardsigmoid(x) are found and named.
+#include "formats/onnx_import.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+static hone_status act_emit(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                            struct hone_onnx_tensor *x, hone_value from,
+                            struct hone_act_attrs attrs) {
+    hone_value y = HONE_EMIT(im->graph, &hone_op_act, hone_onnx_node_name(node), &attrs, from);
+    return hone_onnx_define(im, node, y, x->perm);
+}
+
+static hone_status act_simple(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                              struct hone_act_attrs attrs) {
+    struct hone_onnx_tensor *x;
+    HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
+    HONE_TRY(hone_onnx_settle(im, x));
+    return act_emit(im, node, x, x->value, attrs);
+}
+
+hone_status hone_onnx_relu(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    return act_simple(im, node, (struct hone_act_attrs){.kind = HONE_ACT_RELU});
+}
+
+hone_status hone_onnx_sigmoid(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    return act_simple(im, node, (struct hone_act_attrs){.kind = HONE_ACT_SIGMOID});
+}
+
+hone_status hone_onnx_hard_swish(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    return act_simple(im, node, (struct hone_act_attrs){.kind = HONE_ACT_HARD_SWISH});
+}
+
+hone_status hone_onnx_hard_sigmoid(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    return act_simple(im, node,
+                      (struct hone_act_attrs){.kind = HONE_ACT_HARD_SIGMOID,
+                                              .a = hone_onnx_attr_float(node, "alpha", 0.2f),
+                                              .b = hone_onnx_attr_float(node, "beta", 0.5f)});
+}
+
+// The activation that defines `value`, or NULL.
+static const struct hone_node *act_of(const struct hone_onnx_import *im, hone_value value) {
+    const struct hone_node *node = hone_graph_producer(im->graph, value);
+    return node && node->op == &hone_op_act ? node : NULL;
+}
+
+hone_status hone_onnx_clip(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    struct hone_onnx_tensor *x;
+    HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
+    HONE_TRY(hone_onnx_settle(im, x));
+    float lo, hi;
+    HONE_TRY(hone_onnx_scalar(im, node, 1, "min", -FLT_MAX, &lo));
+    HONE_TRY(hone_onnx_scalar(im, node, 2, "max", FLT_MAX, &hi));
+    if (!(lo <= hi)) return hone_fail(HONE_INVALID, "min %g is above max %g", lo, hi);
+    if (lo <= -FLT_MAX && hi >= FLT_MAX) return hone_onnx_alias(im, node, x);
+    // Relu and Clip 0..6 in a row are one clip.
+    hone_value from = x->value;
+    const struct hone_node *before = act_of(im, from);
+    if (before && ((const struct hone_act_attrs *)before->attrs)->kind == HONE_ACT_RELU && hi > 0) {
+        from = before->inputs[0];
+        if (lo < 0) lo = 0;
+    }
+    struct hone_act_attrs attrs = {.kind = HONE_ACT_CLIP, .a = lo, .b = hi};
+    if (lo == 0 && hi >= FLT_MAX) attrs = (struct hone_act_attrs){.kind = HONE_ACT_RELU};
+    return act_emit(im, node, x, from, attrs);
+}
+
+// ---- Constants
+// --------------------------------------------------------------------------------------------
+
+// y = x op c for the two operations that hone has; others are brought to them by changing c.
+enum arith_change { ARITH_AS_IS, ARITH_NEGATE, ARITH_INVERT };
+static float arith_changed(float value, enum arith_change change) {
+    return change == ARITH_NEGATE ? -value : change == ARITH_INVERT ? 1 / value : value;
+}
+
+// The constant's dimensions at the rank of x, in the order of x's ir axes, and its elements in that
+// order.
+static hone_status arith_table(struct hone_onnx_import *im, const struct hone_onnx_tensor *x,
+                               const struct hone_onnx_const *c, enum arith_change change,
+                               struct hone_desc *desc, float **data) {
+    int rank = hone_onnx_rank(im, x), lead = rank - c->rank;
+    int64_t dim[HONE_MAX_RANK] = {0}, step[HONE_MAX_RANK] = {0}, along[HONE_MAX_RANK] = {0};
+    for (int d = 0; d < -lead; d++)
+        if (c->dim[d] != 1)
+            return hone_fail(HONE_UNSUPPORTED, "a constant of rank %d on rank %d", c->rank, rank);
+    for (int i = 0; i < rank; i++) {
+        int64_t size = i < lead ? 1 : c->dim[i - lead], stride = 1;
+        for (int d = i - lead + 1; d < c->rank; d++)
+            if (d >= 0) stride *= c->dim[d];
+        dim[x->perm[i]] = size;
+        step[x->perm[i]] = size == 1 ? 0 : stride;
+    }
+    if (dim[0] != 1) return hone_fail(HONE_UNSUPPORTED, "a constant that runs over the batch");
+    float *out = hone_onnx_store_alloc(&im->store, c->count, sizeof *out);
+    if (!out) return im->store.status;
+    for (int64_t k = 0; k < c->count; k++) {
+        int64_t from = 0;
+        for (int j = 0; j < rank; j++) from += along[j] * step[j];
+        out[k] = arith_changed(c->f[from], change);
+        for (int j = rank - 1; j >= 0 && ++along[j] == dim[j]; j--) along[j] = 0;
+    }
+    int first = 0;
+    while (first < rank - 1 && dim[first] == 1) first++;
+    *desc = (struct hone_desc){.dtype = HONE_F32, .rank = rank - first};
+    for (int j = first; j < rank; j++) desc->dim[j - first] = (int32_t)dim[j];
+    *data = out;
+    return HONE_OK;
+}
+
+static hone_status arith_scalar(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                const struct hone_onnx_tensor *x, struct hone_onnx_tensor *c,
+                                bool product, float value) {
+    hone_value y;
+    if (value == (product ? 1.0f : 0.0f)) return hone_onnx_alias(im, node, x);
+    if (product) {
+        struct hone_scale_attrs attrs = {.alpha = value};
+        y = HONE_EMIT(im->graph, &hone_op_scale, hone_onnx_node_name(node), &attrs, x->value);
+    } else {
+        hone_value term;
+        HONE_TRY(hone_onnx_param(im, c, HONE_PARAM_CONSTANT, HONE_LAYOUT_SAME,
+                                 hone_desc_make(HONE_F32, 1, 1, 0, 0, 0), &value, &term));
+        y = HONE_EMIT(im->graph, &hone_op_add, hone_onnx_node_name(node), NULL, x->value, term);
+    }
+    return hone_onnx_define(im, node, y, x->perm);
+}
+
+static hone_status arith_const(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                               struct hone_onnx_tensor *x, struct hone_onnx_tensor *c, bool product,
+                               enum arith_change change) {
+    if (!c->constant.f || hone_onnx_const_marked(&c->constant) || c->constant.count == 0)
+        return hone_fail(HONE_UNSUPPORTED,
+                         "constant '%s' must be floats and not depend on the batch", c->name);
+    HONE_TRY(hone_onnx_settle(im, x));
+    if (c->constant.count == 1)
+        return arith_scalar(im, node, x, c, product, arith_changed(c->constant.f[0], change));
+    int rank = hone_onnx_rank(im, x);
+    bool image = rank == 4 && hone_onnx_is(x, hone_onnx_image, rank);
+    if (!image) HONE_TRY(hone_onnx_arrange(im, x, hone_onnx_plain));
+    struct hone_desc desc;
+    float *data;
+    HONE_TRY(arith_table(im, x, &c->constant, change, &desc, &data));
+    enum hone_param_kind kind = !c->initializer ? HONE_PARAM_CONSTANT
+                                : product       ? HONE_PARAM_FACTOR
+                                                : HONE_PARAM_TERM;
+    hone_value param;
+    HONE_TRY(hone_onnx_param(im, c, kind, image ? HONE_LAYOUT_CHANNEL : HONE_LAYOUT_SAME, desc,
+                             data, &param));
+    hone_value y = HONE_EMIT(im->graph, product ? &hone_op_mul : &hone_op_add,
+                             hone_onnx_node_name(node), NULL, x->value, param);
+    return hone_onnx_define(im, node, y, x->perm);
+}
+
+// ---- Two activations
+// --------------------------------------------------------------------------------------
+
+// Both in one order of axes.
+static hone_status arith_agree(struct hone_onnx_import *im, struct hone_onnx_tensor *a,
+                               struct hone_onnx_tensor *b) {
+    int rank = hone_onnx_rank(im, a);
+    if (rank != hone_onnx_rank(im, b))
+        return hone_fail(HONE_UNSUPPORTED, "activations of rank %d and %d", rank,
+                         hone_onnx_rank(im, b));
+    HONE_TRY(hone_onnx_settle(im, a));
+    HONE_TRY(hone_onnx_settle(im, b));
+    if (hone_onnx_is(a, b->perm, rank)) return HONE_OK;
+    bool image =
+        rank == 4 && (hone_onnx_is(a, hone_onnx_image, 4) || hone_onnx_is(b, hone_onnx_image, 4));
+    HONE_TRY(hone_onnx_arrange(im, a, image ? hone_onnx_image : hone_onnx_plain));
+    return hone_onnx_arrange(im, b, image ? hone_onnx_image : hone_onnx_plain);
+}
+
+// silu or hard_swish where `gate` is a gate of x, else HONE_ACT_NONE.
+static enum hone_act arith_gate(const struct hone_onnx_import *im, hone_value x, hone_value gate) {
+    const struct hone_node *node = act_of(im, gate);
+    if (!node || node->inputs[0] != x) return HONE_ACT_NONE;
+    const struct hone_act_attrs *a = node->attrs;
+    if (a->kind == HONE_ACT_SIGMOID) return HONE_ACT_SILU;
+    bool swish = a->kind == HONE_ACT_HARD_SIGMOID && fabsf(a->a - 1 / 6.0f) < 1e-6f && a->b == 0.5f;
+    return swish ? HONE_ACT_HARD_SWISH : HONE_ACT_NONE;
+}
+
+static hone_status arith_values(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                struct hone_onnx_tensor *a, struct hone_onnx_tensor *b,
+                                bool product) {
+    HONE_TRY(arith_agree(im, a, b));
+    enum hone_act ab = product ? arith_gate(im, a->value, b->value) : HONE_ACT_NONE;
+    enum hone_act ba = product ? arith_gate(im, b->value, a->value) : HONE_ACT_NONE;
+    if (ab != HONE_ACT_NONE)
+        return act_emit(im, node, a, a->value, (struct hone_act_attrs){.kind = ab});
+    if (ba != HONE_ACT_NONE)
+        return act_emit(im, node, b, b->value, (struct hone_act_attrs){.kind = ba});
+    hone_value y = HONE_EMIT(im->graph, product ? &hone_op_mul : &hone_op_add,
+                             hone_onnx_node_name(node), NULL, a->value, b->value);
+    return hone_onnx_define(im, node, y, a->perm);
+}
+
+// Both inputs, and which of them is constant: 0, 1, or -1 for none.
+static hone_status arith_inputs(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                struct hone_onnx_tensor *in[2], int *constant) {
+    for (size_t k = 0; k < 2; k++) HONE_TRY(hone_onnx_input(im, node, k, true, &in[k]));
+    *constant = in[0]->state == HONE_ONNX_CONST ? 0 : in[1]->state == HONE_ONNX_CONST ? 1 : -1;
+    if (*constant == 0 && in[1]->state == HONE_ONNX_CONST)
+        return hone_fail(HONE_UNSUPPORTED, "both its inputs are constant");
+    return HONE_OK;
+}
+
+static hone_status arith_commutes(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                  bool product) {
+    struct hone_onnx_tensor *in[2];
+    int constant;
+    HONE_TRY(arith_inputs(im, node, in, &constant));
+    if (constant < 0) return arith_values(im, node, in[0], in[1], product);
+    return arith_const(im, node, in[1 - constant], in[constant], product, ARITH_AS_IS);
+}
+
+hone_status hone_onnx_add(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    return arith_commutes(im, node, false);
+}
+
+hone_status hone_onnx_mul(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    return arith_commutes(im, node, true);
+}
+
+// A copy of x that is multiplied by -1, for what subtracts it.
+static hone_status arith_negated(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                 struct hone_onnx_tensor *x, struct hone_onnx_tensor *out) {
+    HONE_TRY(hone_onnx_settle(im, x));
+    *out = *x;
+    struct hone_scale_attrs minus = {.alpha = -1};
+    out->value = HONE_EMIT(im->graph, &hone_op_scale, hone_onnx_node_name(node), &minus, x->value);
+    return hone_graph_status(im->graph);
+}
+
+hone_status hone_onnx_sub(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    struct hone_onnx_tensor *in[2], minus;
+    int constant;
+    HONE_TRY(arith_inputs(im, node, in, &constant));
+    if (constant == 1) return arith_const(im, node, in[0], in[1], false, ARITH_NEGATE);
+    HONE_TRY(arith_negated(im, node, in[1], &minus));
+    if (constant == 0) return arith_const(im, node, &minus, in[0], false, ARITH_AS_IS);
+    return arith_values(im, node, in[0], &minus, false);
+}
+
+hone_status hone_onnx_div(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    struct hone_onnx_tensor *in[2];
+    int constant;
+    HONE_TRY(arith_inputs(im, node, in, &constant));
+    if (constant != 1)
+        return hone_fail(HONE_UNSUPPORTED, "only a division by a constant is supported");
+    return arith_const(im, node, in[0], in[1], true, ARITH_INVERT);
+}
+
+hone_status hone_onnx_neg(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    struct hone_onnx_tensor *x, minus;
+    HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
+    HONE_TRY(arith_negated(im, node, x, &minus));
+    return hone_onnx_define(im, node, minus.value, minus.perm);
+}
+
+// Any number of activations: a chain of adds.
+hone_status hone_onnx_sum(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    struct hone_onnx_tensor *first, *next;
+    HONE_TRY(hone_onnx_input_value(im, node, 0, &first));
+    HONE_TRY(hone_onnx_settle(im, first));
+    struct hone_onnx_tensor sum = *first;
+    for (size_t k = 1; k < node->n_input; k++) {
+        HONE_TRY(hone_onnx_input_value(im, node, k, &next));
+        HONE_TRY(arith_agree(im, &sum, next));
+        sum.value = HONE_EMIT(im->graph, &hone_op_add, hone_onnx_node_name(node), NULL, sum.value,
+                              next->value);
+    }
+    return hone_onnx_define(im, node, sum.value, sum.perm);
+}

@@ -1,0 +1,60 @@
+// onnx_const.h: tensors whose content is known at import: weights, and the small integer tensors by
+// which a file computes shapes.
+#ifndef HONE_FORMATS_ONNX_CONST_H
+#define HONE_FORMATS_ONNX_CONST_H
+
+#include "formats/onnx_file.h"
+
+enum { HONE_ONNX_MAX_RANK = 8 };
+
+// How an element depends on the batch, which stays open.
+enum hone_onnx_mark { HONE_MARK_NONE, HONE_MARK_BATCH, HONE_MARK_MIXED };
+
+// Exactly one of f and i is set (float types as float, integer types as int64).
+struct hone_onnx_const {
+    int rank;
+    int64_t dim[HONE_ONNX_MAX_RANK];
+    int64_t count;
+    const float *f;
+    const int64_t *i;
+    const uint8_t *marks; // enum hone_onnx_mark per element; NULL: none depends on the batch
+};
+
+// Memory of constants: an arena with a bound, so that a small file cannot ask for much.
+struct hone_onnx_store {
+    struct hone_arena arena;
+    uint64_t used, limit;
+    const char *folder;          // for external data; NULL: refused
+    hone_status status;          // of the last failure of hone_onnx_store_alloc()
+    struct hone_onnx_seen *seen; // files of external data, which raise the limit once each
+};
+// Zeroed; NULL with the message and store->status set.
+void *hone_onnx_store_alloc(struct hone_onnx_store *store, int64_t count, size_t size);
+
+// Reads a tensor of a file. Where the file's bytes are floats already, f points into `tensor`.
+hone_status hone_onnx_const_read(struct hone_onnx_store *store, const HoneOnnx__Tensor *tensor,
+                                 struct hone_onnx_const *out);
+// The file of an external tensor, checked to lie inside the store's folder, read into the arena.
+hone_status hone_onnx_external_read(struct hone_onnx_store *store, const HoneOnnx__Tensor *tensor,
+                                    const uint8_t **out, size_t *out_bytes);
+
+// Sets count from rank and dim; fails where a dimension is negative or the count is 2^31 or more.
+hone_status hone_onnx_const_measure(struct hone_onnx_const *tensor);
+double hone_onnx_const_number(const struct hone_onnx_const *tensor, int64_t index);
+enum hone_onnx_mark hone_onnx_const_mark(const struct hone_onnx_const *tensor, int64_t index);
+bool hone_onnx_const_marked(const struct hone_onnx_const *tensor); // any element is
+
+// Evaluates an operator on constants (onnx_fold.c). in[k] is NULL where an input is absent.
+struct hone_onnx_fold_args {
+    const HoneOnnx__Node *node;
+    int opset;
+    struct hone_onnx_store *store;
+    int input_count;
+    const struct hone_onnx_const *const *in;
+    struct hone_onnx_const *out;
+};
+typedef hone_status (*hone_onnx_fold_fn)(const struct hone_onnx_fold_args *args);
+// NULL where constants of this operator are not evaluated.
+hone_onnx_fold_fn hone_onnx_fold_find(const char *op_type);
+
+#endif

@@ -1,0 +1,176 @@
+// onnx_import.h: the state of an import, shared by the files that translate operators. Inside
+// formats/.
+//
+// ONNX pictures are (N,C,H,W), ir's are (N,H,W,C). Rather than transpose, each ONNX tensor
+// remembers how its axes stand to those of the ir value behind it (perm), and an operator asks for
+// the order that it needs. Axis 0 is the batch on both sides, always.
+#ifndef HONE_FORMATS_ONNX_IMPORT_H
+#define HONE_FORMATS_ONNX_IMPORT_H
+
+#include "formats/onnx_const.h"
+#include "model/model.h"
+#include "ops/ops.h"
+
+enum hone_onnx_state { HONE_ONNX_UNSET, HONE_ONNX_CONST, HONE_ONNX_NODE };
+
+// A named tensor of the file.
+struct hone_onnx_tensor {
+    const char *name;
+    enum hone_onnx_state state;
+    uint32_t uses;   // readers among the live nodes, and the graph's output
+    uint32_t reader; // index of the last of them, UINT32_MAX: the output
+    uint32_t writer; // index of the node that defines it, UINT32_MAX: none
+
+    const HoneOnnx__Tensor *initializer; // read at the first use
+    struct hone_onnx_const constant;
+    int param; // the parameter made of it, or -1
+    enum hone_param_kind param_kind;
+    enum hone_param_layout param_layout;
+
+    hone_value value;
+    int8_t perm[HONE_MAX_RANK]; // ONNX axis i is the value's axis perm[i]
+    int32_t pad[4];             // zeros still to be put around it: top, left, bottom, right
+};
+
+struct hone_onnx_import {
+    struct hone_onnx_file file;
+    struct hone_onnx_store store;
+    struct hone_model *model;
+    struct hone_graph *graph;         // the model's
+    struct hone_onnx_tensor *tensors; // hash table, open addressing
+    size_t slots, tensor_count;
+    uint8_t *live, *absorbed; // per node of the file
+    int64_t file_batch;       // the batch that the file is fixed to, or 0
+    const char *input, *output;
+    size_t at; // the node being translated
+};
+
+typedef hone_status (*hone_onnx_translate_fn)(struct hone_onnx_import *im,
+                                              const HoneOnnx__Node *node);
+// NULL where hone has no such operator on activations (onnx_ops.c).
+hone_onnx_translate_fn hone_onnx_translate_find(const char *op_type);
+
+// ---- Tensors by name (onnx_names.c)
+// -----------------------------------------------------------------------
+hone_status hone_onnx_names_init(struct hone_onnx_import *im);
+struct hone_onnx_tensor *hone_onnx_name(struct hone_onnx_import *im,
+                                        const char *name); // NULL: none
+// Marks what the output needs and counts readers.
+hone_status hone_onnx_names_live(struct hone_onnx_import *im);
+
+// ---- Inputs and outputs of the node being translated (onnx_value.c)
+// ----------------------------------------- Input k; *out is NULL where it is absent, which is an
+// error for the first `needed` ones.
+hone_status hone_onnx_input(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
+                            bool needed, struct hone_onnx_tensor **out);
+// The same for what must be known at import: *out is NULL where an optional one is absent.
+hone_status hone_onnx_input_const(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
+                                  bool needed, const char *what,
+                                  const struct hone_onnx_const **out);
+// The same for an activation.
+hone_status hone_onnx_input_value(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
+                                  struct hone_onnx_tensor **out);
+// Reads an initializer, the first time.
+hone_status hone_onnx_resolve(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor);
+// Small integers from input k, or from attribute `name` before the opset that made it an input;
+// count 0 where absent.
+hone_status hone_onnx_numbers(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
+                              const char *name, int64_t out[HONE_ONNX_MAX_RANK * 2], int *count);
+// One float in input k or in an attribute; the fallback where both are absent.
+hone_status hone_onnx_scalar(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
+                             const char *name, float fallback, float *out);
+
+// Output 0 becomes this value.
+hone_status hone_onnx_define(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                             hone_value value, const int8_t perm[HONE_MAX_RANK]);
+// Output 0 is input `from`, under another name.
+hone_status hone_onnx_alias(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                            const struct hone_onnx_tensor *from);
+
+// ---- Layouts (onnx_value.c)
+// -----------------------------------------------------------------------------
+extern const int8_t hone_onnx_plain[HONE_MAX_RANK]; // 0 1 2 3
+extern const int8_t hone_onnx_image[HONE_MAX_RANK]; // 0 3 1 2: (N,C,H,W) of (N,H,W,C)
+int hone_onnx_rank(const struct hone_onnx_import *im, const struct hone_onnx_tensor *tensor);
+// Size of ONNX axis i, waiting pads included.
+int64_t hone_onnx_dim(const struct hone_onnx_import *im, const struct hone_onnx_tensor *tensor,
+                      int i);
+// Emits pads that wait.
+hone_status hone_onnx_settle(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor);
+// Brings the value into this order of axes; a reshape where only axes of size 1 move.
+hone_status hone_onnx_arrange(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor,
+                              const int8_t perm[HONE_MAX_RANK]);
+bool hone_onnx_is(const struct hone_onnx_tensor *tensor, const int8_t perm[HONE_MAX_RANK],
+                  int rank);
+
+// ---- Parameters (onnx_value.c)
+// --------------------------------------------------------------------------- The parameter made of
+// constant `tensor`: shared where two nodes use it alike, but for batch norm, whose statistics move
+// on their own. `data` (NULL: the constant's) has desc's elements.
+hone_status hone_onnx_param(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor,
+                            enum hone_param_kind kind, enum hone_param_layout layout,
+                            struct hone_desc desc, const float *data, hone_value *out);
+
+// Name of a node for messages and the graph: its own, else its output's.
+const char *hone_onnx_node_name(const HoneOnnx__Node *node);
+
+// A constant vector of `count` numbers to be added to output 0 of `node`, whose only reader adds
+// it: that reader is absorbed. *bias is NULL where there is none (onnx_nn.c).
+hone_status hone_onnx_absorb_bias(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                  int32_t count, bool image, struct hone_onnx_tensor **bias,
+                                  const HoneOnnx__Node **reader);
+
+// ---- Translators, by file
+// -----------------------------------------------------------------------------------
+#define HONE_ONNX_TRANSLATE(name)                                                                  \
+    hone_status hone_onnx_##name(struct hone_onnx_import *im, const HoneOnnx__Node *node);
+// onnx_nn.c
+HONE_ONNX_TRANSLATE(conv)
+HONE_ONNX_TRANSLATE(gemm)
+HONE_ONNX_TRANSLATE(matmul)
+HONE_ONNX_TRANSLATE(batch_norm)
+HONE_ONNX_TRANSLATE(softmax)
+HONE_ONNX_TRANSLATE(dropout)
+// onnx_pool.c
+HONE_ONNX_TRANSLATE(max_pool)
+HONE_ONNX_TRANSLATE(average_pool)
+HONE_ONNX_TRANSLATE(global_average_pool)
+HONE_ONNX_TRANSLATE(reduce_mean)
+HONE_ONNX_TRANSLATE(pad)
+// onnx_arith.c
+HONE_ONNX_TRANSLATE(relu)
+HONE_ONNX_TRANSLATE(clip)
+HONE_ONNX_TRANSLATE(sigmoid)
+HONE_ONNX_TRANSLATE(hard_sigmoid)
+HONE_ONNX_TRANSLATE(hard_swish)
+HONE_ONNX_TRANSLATE(add)
+HONE_ONNX_TRANSLATE(sub)
+HONE_ONNX_TRANSLATE(mul)
+HONE_ONNX_TRANSLATE(div)
+HONE_ONNX_TRANSLATE(neg)
+HONE_ONNX_TRANSLATE(sum)
+// onnx_shape.c
+HONE_ONNX_TRANSLATE(identity)
+HONE_ONNX_TRANSLATE(cast)
+HONE_ONNX_TRANSLATE(shape)
+HONE_ONNX_TRANSLATE(flatten)
+HONE_ONNX_TRANSLATE(reshape)
+HONE_ONNX_TRANSLATE(squeeze)
+HONE_ONNX_TRANSLATE(unsqueeze)
+HONE_ONNX_TRANSLATE(transpose)
+HONE_ONNX_TRANSLATE(concat)
+HONE_ONNX_TRANSLATE(slice)
+#undef HONE_ONNX_TRANSLATE
+
+// Kernel, stride, padding and output size along height and width, as Conv and the pools say them:
+// pads are explicit afterwards, with what ceil_mode adds at the end in `extra` (onnx_pool.c).
+struct hone_onnx_window {
+    int32_t kernel[2], stride[2], dilation[2];
+    int32_t pad[4];   // top, left, bottom, right
+    int32_t extra[2]; // bottom, right
+};
+hone_status hone_onnx_window(const struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                             const struct hone_onnx_tensor *x, const int32_t kernel[2],
+                             struct hone_onnx_window *out);
+
+#endif

@@ -1,0 +1,237 @@
+// onnx_value.c: what translators read and write: inputs, layouts, parameters.
+#include "formats/onnx_import.h"
+
+#include <stdio.h>
+#include <string.h>
+
+const int8_t hone_onnx_plain[HONE_MAX_RANK] = {0, 1, 2, 3};
+const int8_t hone_onnx_image[HONE_MAX_RANK] = {0, 3, 1, 2};
+
+const char *hone_onnx_node_name(const HoneOnnx__Node *node) {
+    if (node->name && *node->name) return node->name;
+    return node->n_output ? node->output[0] : hone_onnx_text(node->op_type);
+}
+
+// ---- Inputs
+// -----------------------------------------------------------------------------------------------
+
+hone_status hone_onnx_resolve(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor) {
+    if (tensor->state != HONE_ONNX_UNSET || !tensor->initializer) return HONE_OK;
+    hone_status status = hone_onnx_const_read(&im->store, tensor->initializer, &tensor->constant);
+    if (status != HONE_OK) return hone_fail_context(status, "tensor '%s'", tensor->name);
+    tensor->state = HONE_ONNX_CONST;
+    return HONE_OK;
+}
+
+hone_status hone_onnx_input(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
+                            bool needed, struct hone_onnx_tensor **out) {
+    *out = NULL;
+    bool absent = k >= node->n_input || !*node->input[k];
+    if (absent && needed) return hone_fail(HONE_INVALID, "input %zu is missing", k);
+    if (absent) return HONE_OK;
+    struct hone_onnx_tensor *tensor = hone_onnx_name(im, node->input[k]);
+    if (!tensor) return hone_fail(HONE_INVALID, "its input '%s' does not exist", node->input[k]);
+    HONE_TRY(hone_onnx_resolve(im, tensor));
+    if (tensor->state == HONE_ONNX_UNSET)
+        return hone_fail(HONE_UNSUPPORTED,
+                         "its input '%s' is a second output, which hone does not compute",
+                         node->input[k]);
+    *out = tensor;
+    return HONE_OK;
+}
+
+hone_status hone_onnx_input_const(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
+                                  bool needed, const char *what,
+                                  const struct hone_onnx_const **out) {
+    struct hone_onnx_tensor *tensor;
+    *out = NULL;
+    HONE_TRY(hone_onnx_input(im, node, k, needed, &tensor));
+    if (!tensor) return HONE_OK;
+    if (tensor->state != HONE_ONNX_CONST)
+        return hone_fail(HONE_UNSUPPORTED,
+                         "%s '%s' must be constant, but is computed from the picture", what,
+                         tensor->name);
+    if (hone_onnx_const_marked(&tensor->constant))
+        return hone_fail(HONE_UNSUPPORTED, "%s '%s' depends on the batch size", what, tensor->name);
+    *out = &tensor->constant;
+    return HONE_OK;
+}
+
+hone_status hone_onnx_input_value(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
+                                  struct hone_onnx_tensor **out) {
+    HONE_TRY(hone_onnx_input(im, node, k, true, out));
+    if ((*out)->state != HONE_ONNX_NODE)
+        return hone_fail(HONE_UNSUPPORTED, "its input '%s' is constant", (*out)->name);
+    return HONE_OK;
+}
+
+hone_status hone_onnx_numbers(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
+                              const char *name, int64_t out[HONE_ONNX_MAX_RANK * 2], int *count) {
+    *count = 0;
+    const struct hone_onnx_const *tensor = NULL;
+    const HoneOnnx__Attribute *attr = hone_onnx_attr(node, name);
+    const int64_t *data = NULL;
+    int64_t have = 0;
+    if (k > 0) HONE_TRY(hone_onnx_input_const(im, node, k, false, name, &tensor));
+    if (tensor) {
+        if (!tensor->i) return hone_fail(HONE_INVALID, "%s must be integers", name);
+        data = tensor->i;
+        have = tensor->count;
+    } else if (attr) {
+        data = attr->ints;
+        have = (int64_t)attr->n_ints;
+    }
+    if (have > HONE_ONNX_MAX_RANK * 2) return hone_fail(HONE_UNSUPPORTED, "%s are too many", name);
+    for (int64_t i = 0; i < have; i++) out[i] = data[i];
+    *count = (int)have;
+    return HONE_OK;
+}
+
+hone_status hone_onnx_scalar(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
+                             const char *name, float fallback, float *out) {
+    const struct hone_onnx_const *tensor = NULL;
+    *out = hone_onnx_attr_float(node, name, fallback);
+    HONE_TRY(hone_onnx_input_const(im, node, k, false, name, &tensor));
+    if (!tensor) return HONE_OK;
+    if (!tensor->f || tensor->count != 1)
+        return hone_fail(HONE_INVALID, "%s must be one float", name);
+    *out = tensor->f[0];
+    return HONE_OK;
+}
+
+// ---- Outputs
+// ----------------------------------------------------------------------------------------------
+
+hone_status hone_onnx_define(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                             hone_value value, const int8_t perm[HONE_MAX_RANK]) {
+    HONE_TRY(hone_graph_status(im->graph));
+    struct hone_onnx_tensor *tensor = node->n_output ? hone_onnx_name(im, node->output[0]) : NULL;
+    if (!tensor || tensor->state != HONE_ONNX_UNSET)
+        return hone_fail(HONE_INVALID, "it has no output of its own");
+    tensor->state = HONE_ONNX_NODE;
+    tensor->value = value;
+    memcpy(tensor->perm, perm, sizeof tensor->perm);
+    return HONE_OK;
+}
+
+hone_status hone_onnx_alias(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                            const struct hone_onnx_tensor *from) {
+    HONE_TRY(hone_onnx_define(im, node, from->value, from->perm));
+    memcpy(hone_onnx_name(im, node->output[0])->pad, from->pad, sizeof from->pad);
+    return HONE_OK;
+}
+
+// ---- Layouts
+// ----------------------------------------------------------------------------------------------
+
+int hone_onnx_rank(const struct hone_onnx_import *im, const struct hone_onnx_tensor *tensor) {
+    return hone_graph_desc(im->graph, tensor->value)->rank;
+}
+
+int64_t hone_onnx_dim(const struct hone_onnx_import *im, const struct hone_onnx_tensor *tensor,
+                      int i) {
+    int axis = tensor->perm[i];
+    int64_t pad = axis == 1   ? tensor->pad[0] + tensor->pad[2]
+                  : axis == 2 ? tensor->pad[1] + tensor->pad[3]
+                              : 0;
+    return hone_graph_desc(im->graph, tensor->value)->dim[axis] + pad;
+}
+
+bool hone_onnx_is(const struct hone_onnx_tensor *tensor, const int8_t perm[HONE_MAX_RANK],
+                  int rank) {
+    return memcmp(tensor->perm, perm, (size_t)rank) == 0;
+}
+
+hone_status hone_onnx_settle(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor) {
+    const int32_t *pad = tensor->pad;
+    if (!pad[0] && !pad[1] && !pad[2] && !pad[3]) return HONE_OK;
+    struct hone_pad_attrs attrs = {.before = {0, pad[0], pad[1], 0},
+                                   .after = {0, pad[2], pad[3], 0}};
+    const char *name = tensor->writer == UINT32_MAX
+                           ? tensor->name
+                           : hone_onnx_node_name(im->file.model->graph->node[tensor->writer]);
+    tensor->value = HONE_EMIT(im->graph, &hone_op_pad, name, &attrs, tensor->value);
+    memset(tensor->pad, 0, sizeof tensor->pad);
+    return hone_graph_status(im->graph);
+}
+
+// True when the axes that are not 1 keep their order under `move` (new axis j is old axis move[j]).
+static bool arrange_is_reshape(const struct hone_desc *desc, const int8_t *move) {
+    int last = 0;
+    for (int j = 1; j < desc->rank; j++) { // axis 0, the batch, stays
+        if (desc->dim[move[j]] == 1) continue;
+        if (move[j] < last) return false;
+        last = move[j];
+    }
+    return true;
+}
+
+hone_status hone_onnx_arrange(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor,
+                              const int8_t perm[HONE_MAX_RANK]) {
+    HONE_TRY(hone_onnx_settle(im, tensor));
+    struct hone_desc desc = *hone_graph_desc(im->graph, tensor->value);
+    if (hone_onnx_is(tensor, perm, desc.rank)) return HONE_OK;
+    int8_t move[HONE_MAX_RANK] = {0};
+    for (int i = 0; i < desc.rank; i++) move[perm[i]] = tensor->perm[i];
+    if (arrange_is_reshape(&desc, move)) {
+        struct hone_shape_attrs attrs = {.rank = desc.rank};
+        for (int j = 1; j < desc.rank; j++) attrs.dim[j] = desc.dim[move[j]];
+        tensor->value = HONE_EMIT(im->graph, &hone_op_reshape, tensor->name, &attrs, tensor->value);
+    } else {
+        struct hone_permute_attrs attrs = {{0}};
+        for (int j = 0; j < desc.rank; j++) attrs.perm[j] = move[j];
+        tensor->value = HONE_EMIT(im->graph, &hone_op_permute, tensor->name, &attrs, tensor->value);
+    }
+    memcpy(tensor->perm, perm, sizeof tensor->perm);
+    return hone_graph_status(im->graph);
+}
+
+// ---- Parameters
+// -------------------------------------------------------------------------------------------
+
+static bool param_moves(enum hone_param_kind kind) {
+    return kind >= HONE_PARAM_NORM_SCALE && kind <= HONE_PARAM_NORM_VAR;
+}
+
+hone_status hone_onnx_param(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor,
+                            enum hone_param_kind kind, enum hone_param_layout layout,
+                            struct hone_desc desc, const float *data, hone_value *out) {
+    *out = HONE_NO_VALUE;
+    if (!data && !tensor->constant.f)
+        return hone_fail(HONE_INVALID, "tensor '%s' must be floats", tensor->name);
+    struct hone_model *model = im->model;
+    if (tensor->param >= 0 && !data && tensor->param_kind == kind &&
+        tensor->param_layout == layout && !param_moves(kind)) {
+        const struct hone_param *made = &model->params[tensor->param];
+        if (hone_desc_equal(hone_graph_desc(im->graph, made->value), &desc)) {
+            *out = made->value;
+            return HONE_OK;
+        }
+    }
+    int64_t count = hone_desc_elements(&desc);
+    uint64_t bytes = (uint64_t)count * sizeof(float);
+    if (bytes > im->store.limit - im->store.used)
+        return hone_fail(HONE_INVALID, "its parameters take more memory than a sound file needs");
+    im->store.used += bytes;
+    float *copy = hone_arena_alloc(&model->arena, (size_t)count, sizeof *copy);
+    if (!copy) return HONE_OUT_OF_MEMORY;
+    const float *from = data ? data : tensor->constant.f;
+    if (layout == HONE_LAYOUT_FILTER) { // (K,C,R,S) to (K,R,S,C)
+        int64_t area = (int64_t)desc.dim[1] * desc.dim[2], c_count = desc.dim[3];
+        for (int64_t k = 0; k < desc.dim[0]; k++)
+            for (int64_t rs = 0; rs < area; rs++)
+                for (int64_t c = 0; c < c_count; c++)
+                    copy[(k * area + rs) * c_count + c] = from[(k * c_count + c) * area + rs];
+    } else {
+        memcpy(copy, from, (size_t)bytes);
+    }
+    int index;
+    HONE_TRY(hone_model_add_param(model, tensor->name, kind, layout, desc, copy, &index));
+    if (!data && tensor->param < 0) {
+        tensor->param = index;
+        tensor->param_kind = kind;
+        tensor->param_layout = layout;
+    }
+    *out = model->params[index].value;
+    return HONE_OK;
+}

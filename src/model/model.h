@@ -1,0 +1,140 @@
+// model.h: a pretrained net as hone holds it: an ir graph in inference form at batch 1, the
+// parameters with their data on the host, and what a file says about pictures and classes.
+// Importers fill it, the trainer emits it into graphs of its own at any batch, the exporter writes
+// it.
+//
+// The graph has one input "image" (1,H,W,3), normalised, and one marked output "output", which is
+// (1,classes) logits or (1,F) features. No attribute depends on the batch (reshape keeps dim[0] =
+// 0).
+#ifndef HONE_MODEL_MODEL_H
+#define HONE_MODEL_MODEL_H
+
+#include <hone/model.h>
+
+#include "base/alloc.h"
+#include "image/preprocess.h"
+#include "ir/graph.h"
+
+enum hone_param_kind {
+    HONE_PARAM_WEIGHT, // of conv2d (K,R,S,C/G) or matmul
+    HONE_PARAM_BIAS,
+    HONE_PARAM_NORM_SCALE, // gamma
+    HONE_PARAM_NORM_SHIFT, // beta
+    HONE_PARAM_NORM_MEAN,
+    HONE_PARAM_NORM_VAR,
+    HONE_PARAM_FACTOR,   // a constant that activations are multiplied by
+    HONE_PARAM_TERM,     // a constant that is added to activations
+    HONE_PARAM_CONSTANT, // one number or a computed table: part of the architecture, never trained
+};
+// True for what an optimiser may change: all but statistics and constants.
+bool hone_param_trainable(enum hone_param_kind kind);
+
+// How `data` stands to the tensor in a file that is NCHW.
+enum hone_param_layout {
+    HONE_LAYOUT_SAME,
+    HONE_LAYOUT_FILTER,  // (K,R,S,C/G) here, (K,C/G,R,S) there
+    HONE_LAYOUT_CHANNEL, // broadcast against (N,H,W,C) here, (N,C,H,W) there
+};
+
+struct hone_param {
+    hone_value value; // a state of the model's graph
+    const char *name; // the file's tensor name; unique in the model
+    enum hone_param_kind kind;
+    enum hone_param_layout layout;
+    float *data; // shape of `value`; writable, belongs to the model
+};
+
+enum hone_head_kind { HONE_HEAD_NONE, HONE_HEAD_LINEAR, HONE_HEAD_CONV };
+
+// The classifier: the last matmul or 1x1 convolution before the output.
+struct hone_model_head {
+    enum hone_head_kind kind;
+    uint32_t node;      // of the graph
+    hone_value feature; // what it reads: (1,F), for a convolution (1,H,W,F)
+    int weight, bias;   // places in params; bias -1: none
+    int32_t features, classes;
+};
+
+struct hone_model {
+    struct hone_arena arena;
+    struct hone_graph *graph;
+    hone_value image, output;
+    struct hone_param *params; // in the order of first use
+    size_t param_count, param_capacity;
+    struct hone_model_head head;
+    hone_model_output output_kind;
+    struct hone_preprocess preprocess; // height and width are those of the graph
+    bool preprocess_stated;            // by the file or by the caller, not assumed
+    bool size_fixed;                   // the file names its height and width
+    const char **class_names;          // NULL: unknown
+    int32_t class_count;               // 0: the file ends in features
+    const char *thresholds;            // JSON text of hone.thresholds, or NULL
+    const char *source;                // file name without folders
+    int32_t opset;
+    const char **warnings;
+    size_t warning_count, warning_capacity;
+};
+
+hone_status hone_model_create(struct hone_model **out);
+// hone_model_destroy() is public.
+
+// Adds a parameter and its state in the graph. `name` is made unique by a suffix; `data` (elements
+// of desc) is not copied and must live in the model's arena. `index` receives its place.
+hone_status hone_model_add_param(struct hone_model *model, const char *name,
+                                 enum hone_param_kind kind, enum hone_param_layout layout,
+                                 struct hone_desc desc, float *data, int *index);
+// Place of the parameter that is this value, or -1.
+int hone_model_param_of(const struct hone_model *model, hone_value value);
+hone_status hone_model_warn(struct hone_model *model, const char *format, ...) HONE_PRINTF(2, 3);
+// Copies the names; count 0 forgets them.
+hone_status hone_model_set_classes(struct hone_model *model, const char *const *names,
+                                   int32_t count);
+
+// (N,F) from what ends a trunk: (N,H,W,F) is pooled, (N,1,1,F) flattened, (N,F) left alone.
+// Failures stick to graph.
+hone_value hone_model_flatten(struct hone_graph *graph, hone_value value);
+
+// Makes `output` the only output, drops every node and parameter that it does not need, and finds
+// the head. Values change; those of params, head, image and output are kept right.
+hone_status hone_model_finish(struct hone_model *model, hone_value output);
+
+// Where the graph goes: into `target`, at the batch of `image`. Shapes are inferred again.
+struct hone_model_emit_params {
+    bool train_norm;              // batch_norm becomes batch_norm_train and moves its statistics
+    const bool *train_norm_nodes; // per node of the graph, in place of train_norm; NULL: all alike
+    float norm_momentum;          // 0: 0.1
+    float dropout;                // rate in front of the head; 0: none
+    hone_value clock;             // i32 (2) in target, needed by dropout
+    int32_t dropout_salt;
+    // Gives the value in target that stands for params[index]. NULL: a state of its name is added.
+    hone_value (*param)(void *user, struct hone_graph *target, const struct hone_param *param,
+                        size_t index);
+    void *user;
+};
+
+// image: (N,H,W,3) f32 in target. *features (may be NULL) receives what the head reads, (N,F),
+// after the global pool where the head is a convolution; HONE_NO_VALUE without a head. Statistics
+// that batch_norm_train moves are set as the next content of their state, where that is a state.
+// Failures stick to target and are returned.
+hone_status hone_model_emit(const struct hone_model *model, struct hone_graph *target,
+                            hone_value image, const struct hone_model_emit_params *params,
+                            hone_value *output, hone_value *features);
+// The two halves of it, for a head that trains on stored features: everything below the head,
+// (N,F); and the head on features (N,F), which must be linear (hone_model_replace_head makes it
+// so).
+hone_status hone_model_emit_features(const struct hone_model *model, struct hone_graph *target,
+                                     hone_value image, const struct hone_model_emit_params *params,
+                                     hone_value *features);
+hone_status hone_model_emit_head(const struct hone_model *model, struct hone_graph *target,
+                                 hone_value features, const struct hone_model_emit_params *params,
+                                 hone_value *output);
+
+// A fresh linear classifier of `classes` outputs on the pooled features: in place of the head, or
+// behind the features of a file that has none. Parameters "head.weight" (classes,F) and
+// "head.bias", drawn uniformly from +-1/sqrt(F), as PyTorch's Linear. class_names may be NULL. A
+// 1x1 convolution becomes linear behind a global pool: the same function, but for an activation
+// behind it, which goes.
+hone_status hone_model_replace_head(struct hone_model *model, int32_t classes,
+                                    const char *const *class_names, uint64_t seed);
+
+#endif
