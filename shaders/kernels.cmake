@@ -30,7 +30,6 @@ hone_kernel(scale_f32 arith/scale.comp BINDINGS 2 PUSH 8 SPEC 1 DEFINES T=float)
 hone_kernel(scale_vec4 arith/scale.comp BINDINGS 2 PUSH 8 SPEC 1 DEFINES T=vec4)
 hone_kernel(reduce_f32 arith/reduce.comp BINDINGS 2 PUSH 16 SPEC 1 DEFINES T=float)
 hone_kernel(reduce_vec4 arith/reduce.comp BINDINGS 2 PUSH 16 SPEC 1 DEFINES T=vec4)
-hone_kernel(reduce_any_f32 arith/reduce_any.comp BINDINGS 2 PUSH 32 SPEC 1)
 
 # Layout
 hone_kernel(copy_u32 layout/copy.comp BINDINGS 2 PUSH 56 SPEC 2 DEFINES T=uint)

@@ -5,7 +5,7 @@
 
 #include "ops/row.h"
 
-enum { HONE_OP_REDUCE_ROWS = 3 };
+enum { HONE_OP_REDUCE_ROWS = 2 };
 extern const struct hone_op_row hone_op_reduce_rows[HONE_OP_REDUCE_ROWS];
 
 #endif

@@ -100,6 +100,8 @@ const struct op_case op_cases_arith[] = {
     LARGE("a scalar, several passes", OP_F32(300007), SHAPE(1), 300007),
     LARGE("pictures, several passes", OP_F32(3, 53, 47, 4), SHAPE(3, 1, 1, 4), 2491),
     LARGE("more sums than a grid axis is long", OP_F32(2, 1048573), SHAPE(1048573), 2),
+    LARGE("two sums, each of several passes", OP_F32(67, 3, 10007), SHAPE(3, 1), 670469),
+    LARGE("two sums, outer long", OP_F32(4001, 1, 7, 8), SHAPE(7, 1), 32008),
     BROADCAST("channels", OP_F32(8), SHAPE(3, 5, 7, 8), 0),
     BROADCAST("channels, odd", OP_F32(5), SHAPE(3, 7, 5), 0),
     BROADCAST("a picture", OP_F32(3, 1, 1, 8), SHAPE(3, 5, 7, 8), 0),

@@ -1,0 +1,196 @@
+// test_rows.c: what every kernel row asks for, without a device: for each case and a few made-up
+// devices, setup() gives launches that agree with the kernel table, stay inside the limits and bind
+// what exists.
+#include "support/op_case.h"
+
+#include "exec/internal.h"
+#include "ops/common.h"
+#include "ops/row.h"
+#include "support/support.h"
+
+// The least that Vulkan 1.2 promises, and three kinds of real devices.
+enum { EVERYTHING = 0xffff & ~HONE_FEATURE_CPU };
+static const struct hone_caps devices[] = {
+    {.name = "the least",
+     .subgroup_size = 1,
+     .subgroup_min = 1,
+     .subgroup_max = 1,
+     .shared_bytes = 16384,
+     .workgroup_invocations = 128,
+     .workgroup_size = {128, 128, 64},
+     .workgroup_count = {65535, 65535, 65535},
+     .push_bytes = 128,
+     .storage_range_bytes = 1u << 27,
+     .storage_offset_align = 256},
+    {.name = "a discrete GPU",
+     .features = EVERYTHING,
+     .subgroup_size = 32,
+     .subgroup_min = 32,
+     .subgroup_max = 32,
+     .shared_bytes = 49152,
+     .workgroup_invocations = 1024,
+     .workgroup_size = {1024, 1024, 64},
+     .workgroup_count = {2147483647, 65535, 65535},
+     .push_bytes = 256,
+     .storage_range_bytes = 0xffffffff,
+     .storage_offset_align = 16},
+    {.name = "an integrated GPU",
+     .kind = HONE_DEVICE_INTEGRATED,
+     .features = EVERYTHING & ~HONE_FEATURE_COOPERATIVE_MATRIX,
+     .subgroup_size = 64,
+     .subgroup_min = 8,
+     .subgroup_max = 64,
+     .shared_bytes = 32768,
+     .workgroup_invocations = 1024,
+     .workgroup_size = {1024, 1024, 1024},
+     .workgroup_count = {65535, 65535, 65535},
+     .push_bytes = 128,
+     .storage_range_bytes = 1u << 30,
+     .storage_offset_align = 64,
+     .unified_memory = true},
+    {.name = "a CPU with vectors of 4",
+     .kind = HONE_DEVICE_CPU,
+     .features = HONE_FEATURE_CPU | HONE_FEATURE_SUBGROUP_BASIC | HONE_FEATURE_SUBGROUP_BALLOT |
+                 HONE_FEATURE_SUBGROUP_SHUFFLE | HONE_FEATURE_SUBGROUP_ARITHMETIC,
+     .subgroup_size = 4,
+     .subgroup_min = 4,
+     .subgroup_max = 4,
+     .shared_bytes = 32768,
+     .workgroup_invocations = 256,
+     .workgroup_size = {256, 256, 64},
+     .workgroup_count = {65535, 65535, 65535},
+     .push_bytes = 128,
+     .storage_range_bytes = 1u << 27,
+     .storage_offset_align = 16},
+    {.name = "a CPU with vectors of 16",
+     .kind = HONE_DEVICE_CPU,
+     .features = 0xffff & ~HONE_FEATURE_COOPERATIVE_MATRIX,
+     .subgroup_size = 16,
+     .subgroup_min = 16,
+     .subgroup_max = 16,
+     .shared_bytes = 32768,
+     .workgroup_invocations = 1024,
+     .workgroup_size = {1024, 1024, 1024},
+     .workgroup_count = {65535, 65535, 65535},
+     .push_bytes = 256,
+     .storage_range_bytes = 1u << 27,
+     .storage_offset_align = 16},
+};
+enum { DEVICES = sizeof devices / sizeof *devices };
+
+static uint64_t operand_bytes(const struct hone_infer_args *node, int outputs,
+                              const struct hone_launch *launch, const struct hone_operand *o) {
+    switch (o->kind) {
+    case HONE_OPERAND_INPUT:
+        assert_true(hone_op_has(node, o->index));
+        return hone_desc_bytes(&node->in[o->index]);
+    case HONE_OPERAND_OUTPUT:
+        assert_true(o->index < outputs);
+        return hone_desc_bytes(&node->out[o->index]);
+    case HONE_OPERAND_SCRATCH:
+        assert_true(o->index < HONE_LAUNCH_SCRATCH);
+        return launch->scratch_bytes[o->index];
+    }
+    return 0;
+}
+
+// Fails with the case, the row and the device in front of hone's message.
+static void check_launch(const char *label, const struct hone_op *op, const struct hone_op_row *row,
+                         const struct hone_row_args *args) {
+    struct hone_launch launch = {.dispatch_count = 0};
+    hone_status status = row->setup(args, &launch);
+    if (status == HONE_OK) status = hone_launch_check(&launch, args->caps);
+    if (status != HONE_OK)
+        fail_msg("%s, row %s, on %s: %s", label, row->name, args->caps->name, hone_error_message());
+    if (launch.dispatch_count < 1)
+        fail_msg("%s, row %s, on %s: nothing runs", label, row->name, args->caps->name);
+    for (int i = 0; i < launch.dispatch_count; i++) {
+        const struct hone_dispatch *d = &launch.dispatches[i];
+        if (d->kernel->needs & ~row->needs)
+            fail_msg("%s: row %s does not name all that kernel %s needs", op->name, row->name,
+                     d->kernel->name);
+        for (int k = 0; k < 3; k++) assert_in_range(d->grid[k], 1, 65535);
+        // Constant 0 is the workgroup's x size.
+        if (d->spec_count > 0) assert_in_range(d->spec[0], 1, args->caps->workgroup_invocations);
+        for (int k = 0; k < d->operand_count; k++) {
+            const struct hone_operand *o = &d->operands[k];
+            uint64_t bytes = operand_bytes(args->node, op->outputs, &launch, o);
+            if (o->offset + (o->bytes ? o->bytes : 1) > bytes ||
+                o->offset % args->caps->storage_offset_align)
+                fail_msg("%s, row %s, kernel %s: operand %d is outside its %llu bytes", label,
+                         row->name, d->kernel->name, k, (unsigned long long)bytes);
+        }
+    }
+}
+
+static void check_rows(const char *label, const struct hone_op *op,
+                       const struct hone_infer_args *node) {
+    for (int d = 0; d < DEVICES; d++) {
+        const struct hone_row_args args = {node, &devices[d]};
+        if (!(op->flags & (HONE_OP_VIEW | HONE_OP_PACK)))
+            assert_non_null(hone_row_select(op, &args, NULL));
+        for (int i = 0; i < op->row_count; i++) {
+            const struct hone_op_row *row = &op->rows[i];
+            if (row->needs & ~devices[d].features) continue;
+            if (!row->fits || row->fits(&args)) check_launch(label, op, row, &args);
+        }
+    }
+}
+
+static void test_cases(void **state) {
+    (void)state;
+    const struct op_case *test;
+    for (int i = 0; (test = op_case_at(i)); i++) {
+        char label[128];
+        struct hone_desc in[OP_CASE_INPUTS], out[HONE_OP_MAX_OUTPUTS];
+        for (int k = 0; k < test->input_count; k++) in[k] = test->in[k].desc;
+        const struct hone_infer_args node = {test->attrs, test->input_count, in, out};
+        assert_ok(test->op->infer(&node));
+        check_rows(op_case_label(test, label), test->op, &node);
+    }
+}
+
+// Tensors near the limit of 2^31 elements: grids fold, 32-bit indices hold.
+static void test_large(void **state) {
+    (void)state;
+    const struct hone_act_attrs relu = {.kind = HONE_ACT_RELU};
+    const struct hone_scale_attrs half = {0.5f};
+    const struct hone_shape_attrs channels = {.rank = 1, .dim = {63}};
+    const struct hone_dropout_attrs dropout = {.rate = 0.5f};
+    const struct hone_sgd_attrs sgd = {.momentum = 0.9f};
+    const struct hone_desc x = hone_desc_make(HONE_F32, 4, 512, 255, 255, 63);
+    const struct hone_desc slab = hone_desc_make(HONE_F32, 1, 1 << 30, 0, 0, 0);
+    const struct hone_desc c = hone_desc_make(HONE_F32, 1, 63, 0, 0, 0);
+    const struct hone_desc clock = hone_desc_make(HONE_I32, 1, 2, 0, 0, 0);
+    const struct hone_desc segments = hone_desc_make(HONE_F32, 2, 1 << 24, 2, 0, 0);
+    const struct hone_desc hyper = hone_desc_make(HONE_F32, 1, 4, 0, 0, 0);
+    const struct {
+        const struct hone_op *op;
+        const void *attrs;
+        int count;
+        struct hone_desc in[5];
+    } large[] = {
+        {&hone_op_act, &relu, 1, {x}},
+        {&hone_op_act_bwd, &relu, 2, {x, x}},
+        {&hone_op_scale, &half, 1, {x}},
+        {&hone_op_add, NULL, 2, {x, x}},
+        {&hone_op_mul, NULL, 2, {x, c}},
+        {&hone_op_reduce_to, &channels, 1, {x}},
+        {&hone_op_dropout, &dropout, 2, {x, clock}},
+        {&hone_op_sgd, &sgd, 5, {slab, slab, slab, segments, hyper}},
+    };
+    for (size_t i = 0; i < sizeof large / sizeof *large; i++) {
+        struct hone_desc out[HONE_OP_MAX_OUTPUTS];
+        const struct hone_infer_args node = {large[i].attrs, large[i].count, large[i].in, out};
+        assert_ok(large[i].op->infer(&node));
+        check_rows(large[i].op->name, large[i].op, &node);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cases),
+        cmocka_unit_test(test_large),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
