@@ -25,7 +25,8 @@ static hone_status buffer_init(struct hone_gpu *gpu, struct hone_gpu_buffer *buf
     HONE_VK_TRY(
         gpu, "vkBindBufferMemory",
         gpu->vk.vkBindBufferMemory(gpu->device, buffer->handle, at->slab->memory, at->offset));
-    if (at->slab->map) buffer->map = (char *)at->slab->map + at->offset;
+    if (at->slab->map && !(gpu->hide_memory && memory == HONE_GPU_DEVICE))
+        buffer->map = (char *)at->slab->map + at->offset;
     if (addresses) {
         VkBufferDeviceAddressInfo address = {.sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO,
                                              .buffer = buffer->handle};
@@ -75,4 +76,9 @@ void *hone_gpu_buffer_map(struct hone_gpu_buffer *buffer) {
 
 uint64_t hone_gpu_buffer_address(const struct hone_gpu_buffer *buffer) {
     return buffer->address;
+}
+
+void hone_gpu_hide_memory(struct hone_gpu *gpu) {
+    gpu->hide_memory = true;
+    gpu->plan.caps.unified_memory = false;
 }

@@ -32,14 +32,19 @@ static void list_devices(const struct hone_caps *caps, size_t count, char *text,
     }
 }
 
+// Devices that can only compile come last, then the order of enum hone_device_kind, then memory.
+static bool better(const struct hone_caps *a, const struct hone_caps *b) {
+    if (!a->heap_bytes != !b->heap_bytes) return a->heap_bytes != 0;
+    if (a->kind != b->kind) return a->kind < b->kind;
+    return a->heap_bytes > b->heap_bytes;
+}
+
 static hone_status choose_best(const struct hone_caps *caps, const struct hone_gpu_details *details,
                                size_t count, size_t *index) {
     bool found = false;
     for (size_t i = 0; i < count; i++) {
         if (!details[i].usable) continue;
-        if (!found || caps[i].kind < caps[*index].kind ||
-            (caps[i].kind == caps[*index].kind && caps[i].heap_bytes > caps[*index].heap_bytes))
-            *index = i;
+        if (!found || better(&caps[i], &caps[*index])) *index = i;
         found = true;
     }
     if (found) return HONE_OK;

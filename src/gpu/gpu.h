@@ -180,10 +180,11 @@ const char *hone_gpu_recording_label(const struct hone_gpu_recording *rec, int i
 
 // ---- Test hooks ----
 
-// After `count` more Vulkan calls that can fail, all fail with `result`-like out of device memory;
-// negative: off.
+// After `count` more Vulkan calls that can fail, all fail with out of device memory; negative: off.
 void hone_gpu_fail_after(long count);
 // Marks the device lost, as a reset would.
 void hone_gpu_lose(struct hone_gpu *gpu);
+// DEVICE buffers made from now on are not mapped, as on a discrete GPU.
+void hone_gpu_hide_memory(struct hone_gpu *gpu);
 
 #endif

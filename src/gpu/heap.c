@@ -157,6 +157,9 @@ hone_status hone_gpu_heap_alloc(struct hone_gpu *gpu, const VkMemoryRequirements
         status = take(gpu, need, order->types[i], name, out);
         if (status != HONE_OUT_OF_MEMORY) return status;
     }
+    if (!order->count)
+        return hone_fail(HONE_UNSUPPORTED, "%s has no memory: it can only compile kernels",
+                         gpu->plan.caps.name);
     if (status == HONE_UNSUPPORTED)
         return hone_fail(HONE_UNSUPPORTED, "no memory type of the device can hold buffer '%s'",
                          name);

@@ -153,6 +153,7 @@ struct hone_gpu {
     struct hone_gpu_pipelines pipelines;
     struct hone_gpu_staging staging;
     size_t live_buffers, live_recordings;
+    bool hide_memory; // a test wants staging
     atomic_bool lost;
 };
 

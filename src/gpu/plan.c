@@ -114,7 +114,13 @@ struct hone_gpu_type_order hone_gpu_plan_memory(const struct hone_gpu_snapshot *
     return order;
 }
 
+// A device without any memory compiles kernels and runs nothing: drivers opened without their
+// hardware.
 static bool plan_memory(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *plan) {
+    if (!s->type_count) {
+        note(plan, "it has no memory and can only compile kernels");
+        return true;
+    }
     for (int kind = 0; kind < HONE_GPU_MEMORY_KINDS; kind++) {
         plan->memory[kind] = hone_gpu_plan_memory(s, (enum hone_gpu_memory)kind);
         if (!plan->memory[kind].count) return false;
@@ -123,6 +129,11 @@ static bool plan_memory(const struct hone_gpu_snapshot *s, struct hone_gpu_plan 
     const struct hone_gpu_heap_info *heap = &s->heaps[type->heap];
     plan->caps.unified_memory = (type->flags & HONE_GPU_MEMORY_HOST_VISIBLE) != 0;
     plan->caps.heap_bytes = heap->budget_bytes ? heap->budget_bytes : heap->bytes;
+    // Old CPU drivers report a constant; what they allocate from is the machine's memory.
+    if (s->kind == HONE_DEVICE_CPU && !heap->budget_bytes && s->host_bytes / 4 * 3 > heap->bytes) {
+        plan->caps.heap_bytes = s->host_bytes / 4 * 3;
+        note(plan, "its heap size is a constant; three quarters of the machine's memory are used");
+    }
     return true;
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static hone_status take_extensions(VkPhysicalDevice device, struct hone_gpu_snapshot *s) {
     uint32_t count = 0;
@@ -125,6 +126,15 @@ static void take_features(VkPhysicalDevice device, struct hone_gpu_snapshot *s) 
         if (table[i].has) s->features |= table[i].bit;
 }
 
+// What a CPU driver allocates from.
+static uint64_t machine_memory(void) {
+#ifdef _SC_PHYS_PAGES
+    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+    if (pages > 0 && page > 0) return (uint64_t)pages * (uint64_t)page;
+#endif
+    return 0;
+}
+
 static void take_memory(VkPhysicalDevice device, struct hone_gpu_snapshot *s) {
     VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
@@ -137,6 +147,7 @@ static void take_memory(VkPhysicalDevice device, struct hone_gpu_snapshot *s) {
     for (uint32_t i = 0; i < s->type_count; i++)
         s->types[i] = (struct hone_gpu_memory_type){memory->memoryTypes[i].propertyFlags,
                                                     memory->memoryTypes[i].heapIndex};
+    s->host_bytes = machine_memory();
     s->heap_count = memory->memoryHeapCount;
     for (uint32_t i = 0; i < s->heap_count; i++) {
         s->heaps[i].bytes = memory->memoryHeaps[i].size;

@@ -89,6 +89,7 @@ struct hone_gpu_snapshot {
     uint32_t type_count;
     struct hone_gpu_heap_info heaps[HONE_GPU_MAX_HEAPS];
     uint32_t heap_count;
+    uint64_t host_bytes; // memory of the machine, 0: unknown
 
     uint32_t subgroup_size, subgroup_min, subgroup_max;
     uint32_t subgroup_operations;      // in compute shaders
