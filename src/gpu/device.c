@@ -82,6 +82,7 @@ static hone_status create_device(struct hone_gpu *gpu) {
     gpu->vk.vkGetDeviceQueue(gpu->device, gpu->plan.family, 0, &gpu->queue);
     gpu->memory_properties = vkGetPhysicalDeviceMemoryProperties2;
     if (gpu->instance.validating) gpu->set_name = vkSetDebugUtilsObjectNameEXT;
+    if (!gpu->plan.caps.heap_bytes) return HONE_OK; // nothing will run
     VkSemaphoreTypeCreateInfo type = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
                                       .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE};
     VkSemaphoreCreateInfo semaphore = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO,
@@ -103,6 +104,10 @@ static hone_status pick_device(struct hone_gpu *gpu, const char *request) {
     if (status == HONE_OK) {
         gpu->physical = devices[index];
         status = hone_gpu_snapshot_take(gpu->physical, &gpu->snapshot);
+        // A validation layer from before the extension takes it for an error.
+        if (gpu->instance.validating &&
+            gpu->instance.layer_version < VK_MAKE_API_VERSION(0, 1, 3, 255))
+            gpu->snapshot.extensions &= ~(uint32_t)HONE_GPU_EXT_COOPERATIVE_MATRIX;
         hone_gpu_plan_device(&gpu->snapshot, &gpu->plan);
     }
     hone_free(devices);
@@ -123,7 +128,9 @@ static hone_status open_locked(struct hone_gpu *gpu, const struct hone_gpu_open_
 
 static void close_locked(struct hone_gpu *gpu) {
     if (gpu->device) {
-        gpu->vk.vkDeviceWaitIdle(gpu->device);
+        // Drivers opened without hardware crash in a wait; where nothing was submitted there is
+        // none.
+        if (gpu->submitted) gpu->vk.vkDeviceWaitIdle(gpu->device);
         hone_gpu_staging_deinit(gpu);
         if (gpu->live_buffers || gpu->live_recordings)
             hone_log(HONE_LOG_WARNING, "device closed with %zu buffers and %zu recordings alive",

@@ -93,7 +93,7 @@ static bool has_extension(const char *layer, const char *name) {
     return found;
 }
 
-static bool has_validation(void) {
+static bool has_validation(uint32_t *version) {
     uint32_t count = 0;
     if (vkEnumerateInstanceLayerProperties(&count, NULL) != VK_SUCCESS || !count) return false;
     VkLayerProperties *list = hone_calloc(count, sizeof *list, "Vulkan layers");
@@ -101,7 +101,10 @@ static bool has_validation(void) {
     bool found = false;
     if (vkEnumerateInstanceLayerProperties(&count, list) >= VK_SUCCESS)
         for (uint32_t i = 0; i < count && !found; i++)
-            found = strcmp(list[i].layerName, HONE_VALIDATION_LAYER) == 0;
+            if (strcmp(list[i].layerName, HONE_VALIDATION_LAYER) == 0) {
+                *version = list[i].specVersion;
+                found = true;
+            }
     hone_free(list);
     return found && has_extension(HONE_VALIDATION_LAYER, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME);
 }
@@ -163,7 +166,7 @@ hone_status hone_gpu_instance_open(bool validate, struct hone_gpu_instance *out)
             "the Vulkan loader is older than Vulkan 1.2; update it " HONE_VULKAN_PACKAGES);
     const char *variable = getenv("HONE_VALIDATE");
     out->validating = validate || (variable && *variable && strcmp(variable, "0") != 0);
-    if (out->validating && !has_validation()) {
+    if (out->validating && !has_validation(&out->layer_version)) {
         hone_log(HONE_LOG_WARNING, "Vulkan validation was asked for, but " HONE_VALIDATION_LAYER
                                    " is missing (Debian, Ubuntu: vulkan-validationlayers)");
         out->validating = false;

@@ -31,6 +31,7 @@ struct hone_gpu_instance {
     VkInstance handle;
     VkDebugUtilsMessengerEXT messenger;
     bool validating;
+    uint32_t layer_version; // of Vulkan, that the validation layer knows
 };
 hone_status hone_gpu_instance_open(bool validate, struct hone_gpu_instance *out);
 void hone_gpu_instance_close(struct hone_gpu_instance *instance);

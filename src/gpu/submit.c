@@ -29,6 +29,9 @@ void hone_gpu_host_barrier(struct hone_gpu *gpu, VkCommandBuffer commands) {
 hone_status hone_gpu_submit_commands(struct hone_gpu *gpu, VkCommandBuffer commands,
                                      uint64_t *ticket) {
     HONE_TRY(hone_gpu_alive(gpu));
+    if (!gpu->timeline)
+        return hone_fail(HONE_UNSUPPORTED, "%s has no memory: it can only compile kernels",
+                         gpu->plan.caps.name);
     uint64_t value = gpu->submitted + 1;
     VkTimelineSemaphoreSubmitInfo timeline = {
         .sType = VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO,
@@ -51,7 +54,7 @@ hone_status hone_gpu_submit_commands(struct hone_gpu *gpu, VkCommandBuffer comma
 
 hone_status hone_gpu_wait(struct hone_gpu *gpu, uint64_t ticket, uint64_t timeout_ns) {
     HONE_TRY(hone_gpu_alive(gpu));
-    if (!ticket) return HONE_OK;
+    if (!ticket || !gpu->timeline) return HONE_OK; // nothing was submitted
     VkSemaphoreWaitInfo info = {
         .sType = VK_STRUCTURE_TYPE_SEMAPHORE_WAIT_INFO,
         .semaphoreCount = 1,
@@ -67,7 +70,7 @@ hone_status hone_gpu_wait(struct hone_gpu *gpu, uint64_t ticket, uint64_t timeou
 
 bool hone_gpu_done(struct hone_gpu *gpu, uint64_t ticket) {
     uint64_t value = 0;
-    if (atomic_load(&gpu->lost)) return false;
+    if (atomic_load(&gpu->lost) || !gpu->timeline) return false;
     VkResult result =
         HONE_VK(gpu->vk.vkGetSemaphoreCounterValue(gpu->device, gpu->timeline, &value));
     if (result == VK_ERROR_DEVICE_LOST) atomic_store(&gpu->lost, true);

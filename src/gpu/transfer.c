@@ -104,6 +104,12 @@ static hone_status read_staged(struct hone_gpu *gpu, struct hone_gpu_buffer *buf
     return HONE_OK;
 }
 
+// A transfer that failed midway may have copies under way: the caller may free the buffer next.
+static hone_status settle(struct hone_gpu *gpu, hone_status status) {
+    if (status != HONE_OK && gpu->submitted) gpu->vk.vkDeviceWaitIdle(gpu->device);
+    return status;
+}
+
 static hone_status check_range(const struct hone_gpu_buffer *buffer, uint64_t offset,
                                uint64_t bytes, const char *what) {
     if (offset <= buffer->bytes && bytes <= buffer->bytes - offset) return HONE_OK;
@@ -117,7 +123,7 @@ hone_status hone_gpu_write(struct hone_gpu *gpu, struct hone_gpu_buffer *buffer,
     HONE_TRY(hone_gpu_alive(gpu));
     HONE_TRY(check_range(buffer, offset, bytes, "a write"));
     if (!bytes) return HONE_OK;
-    if (!buffer->map) return write_staged(gpu, buffer, offset, data, bytes);
+    if (!buffer->map) return settle(gpu, write_staged(gpu, buffer, offset, data, bytes));
     HONE_TRY(hone_gpu_wait(gpu, gpu->submitted, UINT64_MAX));
     memcpy((char *)buffer->map + offset, data, bytes);
     return HONE_OK;
@@ -128,7 +134,7 @@ hone_status hone_gpu_read(struct hone_gpu *gpu, struct hone_gpu_buffer *buffer, 
     HONE_TRY(hone_gpu_alive(gpu));
     HONE_TRY(check_range(buffer, offset, bytes, "a read"));
     if (!bytes) return HONE_OK;
-    if (!buffer->map) return read_staged(gpu, buffer, offset, data, bytes);
+    if (!buffer->map) return settle(gpu, read_staged(gpu, buffer, offset, data, bytes));
     HONE_TRY(hone_gpu_wait(gpu, gpu->submitted, UINT64_MAX));
     memcpy(data, (const char *)buffer->map + offset, bytes);
     return HONE_OK;

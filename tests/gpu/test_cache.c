@@ -82,7 +82,7 @@ static void test_places(void **state) {
     setenv("XDG_CACHE_HOME", dir, 1);
     use(NULL);
     assert_true(use(NULL) > 0);
-    assert_int_equal(use(""), 0); // none is wanted
+    assert_int_equal(use(""), 0);               // none is wanted
     char *folder = hone_path_join(dir, "hone"); // drivers keep folders of their own beside it
     hone_free(only_file(folder));
     hone_free(folder);

@@ -21,7 +21,7 @@ static int require(bool memory) {
         return enough ? 0 : 77;
     }
     fprintf(stderr, "skipped: %s\n", hone_error_message());
-    return status == HONE_NOT_FOUND ? 77 : 1;
+    return status == HONE_NOT_FOUND ? 77 : 1; // another failure is a fault
 }
 
 int test_gpu_require(void) {
