@@ -109,9 +109,12 @@ static struct hone_gpu_range operand_range(const struct run *run, const struct h
     const struct place *place = o->kind == HONE_OPERAND_INPUT    ? &run->in[o->index]
                                 : o->kind == HONE_OPERAND_OUTPUT ? &run->out[o->index]
                                                                  : &run->scratch[o->index];
+    // The binding covers the canaries behind the operand too: CPU drivers drop what goes past a
+    // binding.
+    uint64_t bytes = o->bytes ? o->bytes : place->bytes - o->offset;
     return (struct hone_gpu_range){.buffer = pool,
                                    .offset = place->offset + o->offset,
-                                   .bytes = o->bytes ? o->bytes : place->bytes - o->offset,
+                                   .bytes = bytes + ALIGN,
                                    .write = o->kind != HONE_OPERAND_INPUT};
 }
 
