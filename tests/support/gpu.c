@@ -44,3 +44,7 @@ void test_gpu_close(struct hone_gpu **gpu) {
     if (hone_gpu_validation_messages())
         fail_msg("%zu validation messages", hone_gpu_validation_messages());
 }
+
+int test_gpu_compile_only(const struct hone_gpu *gpu) {
+    return hone_gpu_caps(gpu)->heap_bytes == 0;
+}

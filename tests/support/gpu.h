@@ -15,5 +15,7 @@ struct hone_gpu *test_gpu_open(void);
 // Closes it and fails the test when the validation layer has said anything since the program
 // started.
 void test_gpu_close(struct hone_gpu **gpu);
+// Not 0 for a driver opened without its hardware: it compiles kernels, has no memory and runs nothing.
+int test_gpu_compile_only(const struct hone_gpu *gpu);
 
 #endif
