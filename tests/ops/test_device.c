@@ -23,7 +23,7 @@ enum { ALIGN = 256 };
 
 static struct hone_gpu *gpu;
 static struct hone_gpu_buffer *pool; // grows
-static bool compile_only;
+static bool compile_only; // a driver without its hardware: there is no memory, pipelines compile
 
 // Where one operand lies. Aliased outputs have the place of their input.
 struct place {
@@ -118,6 +118,13 @@ static struct hone_gpu_range operand_range(const struct run *run, const struct h
                                    .write = o->kind != HONE_OPERAND_INPUT};
 }
 
+static struct hone_gpu_pipeline *compile(const struct run *run, const struct hone_dispatch *d) {
+    struct hone_gpu_pipeline *pipeline;
+    if (hone_gpu_pipeline_get(gpu, d->kernel, d->spec, d->spec_count, 0, &pipeline) != HONE_OK)
+        fail_msg("%s: %s", run->label, hone_error_message());
+    return pipeline;
+}
+
 // As exec/record.c: kernels that take addresses find them in front of the row's own push constants.
 static void record(struct run *run, struct hone_gpu_recording *rec, const struct hone_dispatch *d) {
     struct hone_gpu_range ranges[HONE_DISPATCH_OPERANDS];
@@ -131,13 +138,10 @@ static void record(struct run *run, struct hone_gpu_recording *rec, const struct
         if (addresses) push_bytes += 8;
     }
     memcpy(push + push_bytes, d->push, (size_t)d->push_bytes);
-    struct hone_gpu_pipeline *pipeline;
-    hone_status status =
-        hone_gpu_pipeline_get(gpu, d->kernel, d->spec, d->spec_count, 0, &pipeline);
-    if (status == HONE_OK)
-        status = hone_gpu_record_dispatch(rec, pipeline, ranges, d->operand_count, push,
-                                          push_bytes + d->push_bytes, d->grid);
-    if (status != HONE_OK) fail_msg("%s: %s", run->label, hone_error_message());
+    struct hone_gpu_pipeline *pipeline = compile(run, d);
+    if (hone_gpu_record_dispatch(rec, pipeline, ranges, d->operand_count, push,
+                                 push_bytes + d->push_bytes, d->grid) != HONE_OK)
+        fail_msg("%s: %s", run->label, hone_error_message());
 }
 
 static void run_launch(struct run *run) {
@@ -220,12 +224,15 @@ static void run_once(const struct op_eval *eval, const struct hone_op_row *row,
     hone_status status = row->setup(&args, &run.launch);
     if (status == HONE_OK) status = hone_launch_check(&run.launch, args.caps);
     if (status != HONE_OK) fail_msg("%s: %s", run.label, hone_error_message());
+    if (compile_only) {
+        for (int i = 0; i < run.launch.dispatch_count; i++)
+            compile(&run, &run.launch.dispatches[i]);
+        return;
+    }
     run_init(&run, alias, alias_count);
     run_launch(&run);
-    if (!compile_only) {
-        check_untouched(&run);
-        for (int i = 0; i < eval->test->op->outputs; i++) check_output(&run, i);
-    }
+    check_untouched(&run);
+    for (int i = 0; i < eval->test->op->outputs; i++) check_output(&run, i);
     run_deinit(&run);
 }
 
@@ -282,8 +289,8 @@ static void test_every_row(void **state) {
 static int open_device(void **state) {
     (void)state;
     gpu = test_gpu_open();
-    compile_only = test_gpu_compile_only(gpu);
-    if (compile_only) fprintf(stderr, "submits do nothing here: values are not compared\n");
+    compile_only = hone_gpu_caps(gpu)->heap_bytes == 0;
+    if (compile_only) fprintf(stderr, "no memory: kernels are compiled, not run\n");
     return 0;
 }
 
