@@ -8,7 +8,7 @@
 #include "ops/ops.h"
 #include "support/golden.h"
 
-enum { MOST = 5 };
+enum { MOST = 6, NORM_INPUTS = 5 };
 
 // One evaluation: names of the golden tensors that are inputs, and of those that the outputs must
 // equal; an output without a name is not compared.
@@ -27,6 +27,37 @@ static const struct hone_pool_attrs count = {
 static const struct hone_pool_attrs inside = {
     .kernel = {3, 2}, .stride = {2, 1}, .pad = {1, 1, 1, 1}, .in_h = 9, .in_w = 10};
 static const struct hone_cross_entropy_attrs hard = {0}, smooth = {.smoothing = 0.1f};
+
+// Forward, and backward from what act.c saves.
+#define ACT(name, saved, ...)                                                                      \
+    {&hone_op_act, name, &(const struct hone_act_attrs){__VA_ARGS__}, {"x"}, {"y"}}, {             \
+        &hone_op_act_bwd, name, &(const struct hone_act_attrs){__VA_ARGS__}, {"dy", saved}, {      \
+            "dx"                                                                                   \
+        }                                                                                          \
+    }
+// The sizes of x and w are for the two gradients.
+#define CONV(name, h, w, r, s, ...)                                                                \
+    {&hone_op_conv2d,                                                                              \
+     name,                                                                                         \
+     &(const struct hone_conv2d_attrs){__VA_ARGS__},                                               \
+     {"x", "w", "b"},                                                                              \
+     {"y"}},                                                                                       \
+        {&hone_op_conv2d_bwd_x,                                                                    \
+         name,                                                                                     \
+         &(const struct hone_conv2d_attrs){__VA_ARGS__, .in_h = h, .in_w = w},                     \
+         {"dy", "w"},                                                                              \
+         {"dx"}},                                                                                  \
+    {                                                                                              \
+        &hone_op_conv2d_bwd_w, name,                                                               \
+            &(const struct hone_conv2d_attrs){__VA_ARGS__, .filter_h = r, .filter_w = s},          \
+            {"dy", "x"}, {                                                                         \
+            "dw"                                                                                   \
+        }                                                                                          \
+    }
+
+static const struct hone_matmul_attrs linear = {.trans_b = 1};
+static const struct hone_sgd_attrs sgd = {.momentum = 0.9f}, nesterov = {0.9f, 1};
+static const struct hone_adamw_attrs adamw = {.beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f};
 
 static const struct row rows[] = {
     {&hone_op_batch_norm, "batch_norm", &norm, {"x", "gamma", "beta", "mean", "var"}, {"y"}},
@@ -56,6 +87,31 @@ static const struct row rows[] = {
      &smooth,
      {"logits", "labels", "weights"},
      {"loss"}},
+    ACT("relu", "y", HONE_ACT_RELU, 0, 0),
+    ACT("relu6", "y", HONE_ACT_CLIP, 0, 6),
+    ACT("sigmoid", "y", HONE_ACT_SIGMOID, 0, 0),
+    ACT("silu", "x", HONE_ACT_SILU, 0, 0),
+    ACT("hard_swish", "x", HONE_ACT_HARD_SWISH, 0, 0),
+    CONV("conv_stride", 9, 8, 3, 3, .stride = {2, 2}, .pad = {1, 1, 1, 1}, .dilation = {1, 1},
+         .groups = 1),
+    CONV("conv_dilated", 9, 10, 3, 2, .stride = {1, 2}, .pad = {0, 2, 3, 1}, .dilation = {2, 3},
+         .groups = 1),
+    CONV("conv_groups", 5, 7, 3, 3, .stride = {1, 1}, .pad = {1, 1, 1, 1}, .dilation = {1, 1},
+         .groups = 2),
+    CONV("conv_depthwise", 8, 8, 3, 3, .stride = {2, 2}, .pad = {0, 0, 1, 1}, .dilation = {1, 1},
+         .groups = 4),
+    {&hone_op_matmul, "linear", &linear, {"x", "w", "b"}, {"y"}},
+    {&hone_op_sgd, "sgd", &sgd, {"w", "g", "m", "segments", "hyper"}, {"w_next", "m_next"}},
+    {&hone_op_sgd,
+     "sgd_nesterov",
+     &nesterov,
+     {"w", "g", "m", "segments", "hyper"},
+     {"w_next", "m_next"}},
+    {&hone_op_adamw,
+     "adamw",
+     &adamw,
+     {"w", "g", "m", "v", "segments", "hyper"},
+     {"w_next", "m_next", "v_next"}},
 };
 
 // Inputs of one evaluation; a caller may add or change some before run().
@@ -118,9 +174,9 @@ static void test_rows(void **state) {
 static void test_batch_norm_train_bwd(void **state) {
     (void)state;
     struct golden *golden = golden_open("ops.safetensors");
-    static const char *const names[MOST] = {"x", "gamma", "beta", "mean", "var"};
-    struct eval forward = {.count = MOST}, back = {.count = MOST};
-    for (int i = 0; i < MOST; i++)
+    static const char *const names[NORM_INPUTS] = {"x", "gamma", "beta", "mean", "var"};
+    struct eval forward = {.count = NORM_INPUTS}, back = {.count = NORM_INPUTS};
+    for (int i = 0; i < NORM_INPUTS; i++)
         forward.in[i] = golden_get(golden, &forward.in_desc[i], "batch_norm_train.%s", names[i]);
     eval_run(&forward, &hone_op_batch_norm_train, &norm);
     back.in[0] = golden_get(golden, &back.in_desc[0], "batch_norm_train.dy");

@@ -70,6 +70,55 @@ def cross_entropy(prefix, smoothing, labels):
     put(prefix, logits=logits, labels=labels.int(), weights=weights, loss=loss.reshape(1), dlogits=logits.grad)
 
 
+def activations():
+    kinds = {"relu": F.relu, "relu6": F.relu6, "sigmoid": torch.sigmoid, "silu": F.silu,
+             "hard_swish": F.hardswish}
+    for name, function in kinds.items():
+        x = randn(5, 13, scale=4.0)
+        y = function(x)
+        dy = randn(*y.shape).detach()
+        y.backward(dy)
+        put(name, x=x, y=y, dy=dy, dx=x.grad)
+
+
+def conv(prefix, x, w, pad, **options):
+    """pad: left, right, top, bottom."""
+    b = randn(w.shape[0])
+    y = F.conv2d(F.pad(x, pad), w, b, **options)
+    dy = randn(*y.shape).detach()
+    y.backward(dy)
+    put(prefix, x=x, w=w, b=b, y=y, dy=dy, dx=x.grad, dw=w.grad)
+
+
+def linear():
+    x, w, b = randn(4, 7), randn(3, 7), randn(3)
+    put("linear", x=x, w=w, b=b, y=F.linear(x, w, b))
+
+
+def optimizer(prefix, make, state, betas):
+    """Two tensors of 64 elements in groups of their own; the values before and after the third step."""
+    lr, steps = 0.05, 3
+    weights = [randn(64) for _ in range(2)]
+    groups = [(1.0, float(torch.tensor(0.01))), (float(torch.tensor(0.1)), 0.0)]
+    optim = make([{"params": [w], "lr": lr * rate, "weight_decay": decay} for w, (rate, decay) in zip(weights, groups)])
+
+    def slabs(suffix):
+        put(prefix, **{"w" + suffix: torch.cat([w.detach().clone() for w in weights])})
+        for name, key in state.items():
+            put(prefix, **{name + suffix: torch.cat([optim.state[w][key].clone() for w in weights])})
+
+    for step in range(steps):
+        for w in weights:
+            w.grad = randn(64).detach()
+        if step == steps - 1:
+            slabs("")
+            put(prefix, g=torch.cat([w.grad for w in weights]))
+        optim.step()
+    slabs("_next")
+    put(prefix, segments=torch.tensor(groups, dtype=torch.float64),
+        hyper=torch.tensor([lr, 1 - betas[0] ** steps, 1 - betas[1] ** steps, 0], dtype=torch.float64))
+
+
 torch.manual_seed(20)
 batch_norm("batch_norm", False)
 batch_norm("batch_norm_train", True)
@@ -77,4 +126,16 @@ pools()
 softmax()
 cross_entropy("cross_entropy", 0.0, [0, 1, 2, 3, 4, 0])
 cross_entropy("cross_entropy_smooth", 0.1, [4, -1, 2, 2, -1, 0])
+activations()
+conv("conv_stride", randn(2, 3, 9, 8), randn(5, 3, 3, 3), (1, 1, 1, 1), stride=2)
+conv("conv_dilated", randn(1, 4, 9, 10), randn(3, 4, 3, 2), (2, 1, 0, 3), stride=(1, 2), dilation=(2, 3))
+conv("conv_groups", randn(2, 6, 5, 7), randn(4, 3, 3, 3), (1, 1, 1, 1), groups=2)
+conv("conv_depthwise", randn(2, 4, 8, 8), randn(4, 1, 3, 3), (0, 1, 0, 1), stride=2, groups=4)
+linear()
+momentum, beta2, eps = float(torch.tensor(0.9)), float(torch.tensor(0.999)), float(torch.tensor(1e-8))
+for name, nesterov in (("sgd", False), ("sgd_nesterov", True)):
+    optimizer(name, lambda groups: torch.optim.SGD(groups, lr=1, momentum=momentum, nesterov=nesterov),
+              {"m": "momentum_buffer"}, (momentum, 0))
+optimizer("adamw", lambda groups: torch.optim.AdamW(groups, lr=1, betas=(momentum, beta2), eps=eps),
+          {"m": "exp_avg", "v": "exp_avg_sq"}, (momentum, beta2))
 save("tests/golden/data/ops.safetensors", out)
