@@ -117,6 +117,6 @@ int main(void) {
         cmocka_unit_test(test_neighbours),  cmocka_unit_test(test_limits),
         cmocka_unit_test(test_lost),
     };
-    int needed = test_gpu_require_memory();
+    int needed = test_gpu_require_running();
     return needed ? needed : cmocka_run_group_tests(tests, NULL, NULL);
 }

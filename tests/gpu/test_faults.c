@@ -88,6 +88,6 @@ int main(void) {
         cmocka_unit_test(test_vulkan_calls_staged),
         cmocka_unit_test(test_allocations),
     };
-    int needed = test_gpu_require_memory();
+    int needed = test_gpu_require_running();
     return needed ? needed : cmocka_run_group_tests(tests, NULL, NULL);
 }

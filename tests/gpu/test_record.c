@@ -259,6 +259,6 @@ int main(void) {
         cmocka_unit_test(test_long_recording), cmocka_unit_test(test_address_ranges),
         cmocka_unit_test(test_refusals),       cmocka_unit_test(test_pipelines),
     };
-    int needed = test_gpu_require_memory();
+    int needed = test_gpu_require_running();
     return needed ? needed : cmocka_run_group_tests(tests, NULL, NULL);
 }

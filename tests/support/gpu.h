@@ -8,14 +8,15 @@
 // Call first in main(): routes hone's warnings to stderr, and returns 0 when a device can be
 // opened, else says why on stderr and returns 77, which main() returns.
 int test_gpu_require(void);
-// Also asks for memory: a driver opened without its hardware compiles kernels but has none.
-int test_gpu_require_memory(void);
+// Also asks that submits run: a driver opened without its hardware only compiles.
+int test_gpu_require_running(void);
 // Opens the best device without a cache on disk; fails the test if that fails.
 struct hone_gpu *test_gpu_open(void);
 // Closes it and fails the test when the validation layer has said anything since the program
 // started.
 void test_gpu_close(struct hone_gpu **gpu);
-// Not 0 for a driver opened without its hardware: it compiles kernels, has no memory and runs nothing.
-int test_gpu_compile_only(const struct hone_gpu *gpu);
+// Not 0 for a driver opened without its hardware: it compiles kernels, and has no memory (RADV) or
+// does nothing at a submit.
+int test_gpu_compile_only(struct hone_gpu *gpu);
 
 #endif
