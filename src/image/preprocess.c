@@ -95,9 +95,10 @@ hone_status hone_preprocess_print(const struct hone_preprocess *preprocess,
     }
     // Fractions, as people write them, unless they would be above 1 and read as grey levels.
     double v[6], most = 0;
-    for (int i = 0; i < 6; i++) {
-        v[i] = (double)(i < 3 ? preprocess->mean[i] : preprocess->std[i - 3]);
-        most = fmax(most, v[i]);
+    for (int c = 0; c < 3; c++) {
+        v[c] = (double)preprocess->mean[c];
+        v[3 + c] = (double)preprocess->std[c];
+        most = fmax(most, fmax(v[c], v[3 + c]));
     }
     for (int i = 0; i < 6; i++) {
         if (i) hone_text_append(text, ",", 1);

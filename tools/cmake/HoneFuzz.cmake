@@ -8,9 +8,9 @@ endif()
 set(hone_fuzz_checks -fsanitize=address,undefined -fno-sanitize-recover=undefined)
 add_compile_options(-fsanitize=fuzzer-no-link ${hone_fuzz_checks} -fno-omit-frame-pointer -g)
 add_link_options(${hone_fuzz_checks})
-# stb_image adds 0 to NULL at an empty IDAT chunk, which no compiler minds.
+# stb_image adds 0 to NULL and copies 0 bytes to it at an empty IDAT chunk.
 set_source_files_properties(${CMAKE_SOURCE_DIR}/src/image/codec_stb.c PROPERTIES COMPILE_OPTIONS
-  -fno-sanitize=pointer-overflow)
+  -fno-sanitize=pointer-overflow,nonnull-attribute)
 
 function(hone_add_fuzzers)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/fuzz/fuzz_*.c)
