@@ -1,6 +1,7 @@
 // binary: y = a + b or a b, with broadcasting
 // a, b, y T, which is float or vec4 (then the last axis of a and b is dense); y (count) row-major
-// grid linear over count   spec WG MUL RANK   push count, size of axes 1 to 3 of y, steps of a and of b along axes 0 to 3
+// grid linear over count   spec WG MUL RANK
+// push count, size of axes 1 to 3 of y, steps of a and of b along axes 0 to 3
 // Sizes and steps in units of T; a step of 0 repeats. y may be an operand that has no such step.
 #version 460
 #extension GL_GOOGLE_include_directive : require

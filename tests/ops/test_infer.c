@@ -1,0 +1,186 @@
+// test_infer.c: what operators refuse, and in which words: activations, arithmetic, layout,
+// dropout, optimisers. Also shapes that a case table cannot show: reshape's 0 and -1, broadcasting
+// of ranks, pack's gaps.
+#include <math.h>
+
+#include "ops/common.h"
+#include "support/op_case.h"
+#include "support/support.h"
+
+#define ATTRS(type, ...) (&(const struct hone_##type##_attrs){__VA_ARGS__})
+
+static const struct {
+    const struct hone_op *op;
+    const void *attrs;
+    int count;
+    struct hone_desc in[4];
+    const char *message; // a part of it
+} refused[] = {
+    {&hone_op_act, ATTRS(act, .kind = 99), 1, {OP_F32(3)}, "kind 99"},
+    {&hone_op_act, ATTRS(act, HONE_ACT_CLIP, 6, 0), 1, {OP_F32(3)}, "clip from 6 to 0"},
+    {&hone_op_act_bwd,
+     ATTRS(act, .kind = 1),
+     2,
+     {OP_F32(3), OP_F32(4)},
+     "saved is f32[4] but dy is f32[3]"},
+    {&hone_op_add, NULL, 2, {OP_F32(3, 5), OP_F32(3)}, "f32[3,5] and f32[3]"},
+    {&hone_op_mul, NULL, 2, {OP_F32(3), OP_I32(3)}, "b is i32[3]; elements of type f32"},
+    {&hone_op_fill, ATTRS(fill, .rank = 5), 0, {{0}}, "5 dimensions"},
+    {&hone_op_fill,
+     ATTRS(fill, .rank = 1, .dim = {0}),
+     0,
+     {{0}},
+     "dimension 0 of the result would be 0"},
+    {&hone_op_reduce_to, ATTRS(shape, 1, {2}), 1, {OP_F32(3, 4)}, "f32[2] and f32[3,4]"},
+    {&hone_op_broadcast_to, ATTRS(shape, 1, {4}), 1, {OP_F32(1, 4)}, "f32[1,4] and f32[4]"},
+    {&hone_op_broadcast_to, ATTRS(shape, 4, {65536, 65536, 1, 1}), 1, {OP_F32(1)}, "too large"},
+    {&hone_op_reshape,
+     ATTRS(shape, 2, {-1, -1}),
+     1,
+     {OP_F32(6)},
+     "dimension 1 of the new shape is -1"},
+    {&hone_op_reshape, ATTRS(shape, 2, {-1, 4}), 1, {OP_F32(6)}, "keeps the number of elements"},
+    {&hone_op_reshape, ATTRS(shape, 1, {7}), 1, {OP_F32(6)}, "more elements than f32[6]"},
+    {&hone_op_view,
+     ATTRS(view, .offset = 32, .rank = 1, .dim = {1}),
+     1,
+     {OP_F32(128)},
+     "multiple of 64"},
+    {&hone_op_view,
+     ATTRS(view, .offset = 64, .rank = 1, .dim = {65}),
+     1,
+     {OP_F32(128)},
+     "128 elements"},
+    {&hone_op_permute, ATTRS(permute, {0, 0}), 1, {OP_F32(2, 3)}, "not a permutation"},
+    {&hone_op_permute, ATTRS(permute, {0, 2}), 1, {OP_F32(2, 3)}, "perm[1] = 2"},
+    {&hone_op_concat, ATTRS(concat, 2), 1, {OP_F32(2, 3)}, "axis 2"},
+    {&hone_op_concat, ATTRS(concat, 1), 2, {OP_F32(2, 3), OP_F32(3, 3)}, "along the axis only"},
+    {&hone_op_concat, ATTRS(concat, 0), 2, {OP_F32(2), OP_I32(2)}, "along the axis only"},
+    {&hone_op_slice, ATTRS(slice, {2}, {2}), 1, {OP_F32(3)}, "2 elements from 2 on"},
+    {&hone_op_slice, ATTRS(slice, {-1}, {1}), 1, {OP_F32(3)}, "from -1 on"},
+    {&hone_op_slice, ATTRS(slice, .begin = {3}), 1, {OP_F32(3)}, "dimension 0 of f32[3]"},
+    {&hone_op_pad, ATTRS(pad, .after = {-1}), 1, {OP_F32(3)}, "negative"},
+    {&hone_op_dropout, ATTRS(dropout, .rate = 1), 2, {OP_F32(3), OP_I32(2)}, "rate 1"},
+    {&hone_op_dropout,
+     ATTRS(dropout, .rate = 0.5f),
+     2,
+     {OP_F32(3), OP_I32(3)},
+     "must be 2, the seed"},
+    {&hone_op_sgd,
+     ATTRS(sgd, .momentum = 0.9f),
+     4,
+     {OP_F32(65)},
+     "65 elements is not a multiple of 64"},
+    {&hone_op_train_stats, NULL, 4, {OP_F32(4), OP_F32(2), OP_F32(3, 5), OP_I32(3)}, "one number"},
+    {&hone_op_train_stats,
+     NULL,
+     4,
+     {OP_F32(4), OP_F32(1), OP_F32(3, 5), OP_I32(4)},
+     "the rows of logits"},
+};
+
+static void test_refused(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        struct hone_desc out[HONE_OP_MAX_OUTPUTS];
+        const struct hone_infer_args args = {refused[i].attrs, refused[i].count, refused[i].in,
+                                             out};
+        test_expect_failure(refused[i].op->infer(&args), HONE_INVALID, refused[i].message);
+    }
+}
+
+static const struct {
+    const struct hone_op *op;
+    const void *attrs;
+    int count;
+    struct hone_desc in[3], out;
+} shapes[] = {
+    {&hone_op_add, NULL, 2, {OP_F32(7, 1), OP_F32(3, 1, 5)}, OP_F32(3, 7, 5)},
+    {&hone_op_add, NULL, 2, {OP_SCALAR, OP_F32(3)}, OP_F32(3)},
+    {&hone_op_reshape, ATTRS(shape, 2, {0, -1}), 1, {OP_F32(3, 5, 7)}, OP_F32(3, 35)},
+    {&hone_op_reshape, ATTRS(shape, 3, {-1, 5, 1}), 1, {OP_I32(3, 5)}, OP_I32(3, 5, 1)},
+    {&hone_op_reshape, ATTRS(shape, 1, {-1}), 1, {OP_U8(3, 5)}, OP_U8(15)},
+    {&hone_op_reshape, ATTRS(shape, .rank = 0), 1, {OP_F32(1, 1)}, OP_SCALAR},
+    {&hone_op_permute, ATTRS(permute, {2, 0, 1}), 1, {OP_F32(3, 5, 7)}, OP_F32(7, 3, 5)},
+    {&hone_op_concat,
+     ATTRS(concat, 1),
+     3,
+     {OP_F32(2, 3), OP_F32(2, 1), OP_F32(2, 4)},
+     OP_F32(2, 8)},
+    {&hone_op_slice, ATTRS(slice, {1, 2}, {0, 3}), 1, {OP_F32(4, 7)}, OP_F32(3, 3)},
+    {&hone_op_pad, ATTRS(pad, .before = {1}, .after = {2, 3}), 1, {OP_F32(4, 7)}, OP_F32(7, 10)},
+    {&hone_op_pack, NULL, 3, {OP_F32(65), OP_SCALAR, OP_F32(8, 8)}, OP_F32(256)},
+};
+
+static void test_shapes(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        struct hone_desc out[HONE_OP_MAX_OUTPUTS];
+        char got[HONE_DESC_TEXT], want[HONE_DESC_TEXT];
+        assert_ok(shapes[i].op->infer(
+            &(struct hone_infer_args){shapes[i].attrs, shapes[i].count, shapes[i].in, out}));
+        assert_string_equal(hone_desc_text(&out[0], got), hone_desc_text(&shapes[i].out, want));
+    }
+}
+
+// Joining keeps the order of elements and drops what has size 1.
+static void test_collapse(void **state) {
+    (void)state;
+    const struct {
+        struct hone_desc a, b; // b repeats to a
+        int rank;
+        int32_t size[4];
+    } rows[] = {
+        {OP_F32(3, 5, 7, 8), OP_F32(3, 5, 7, 8), 1, {1, 1, 1, 840}},
+        {OP_F32(3, 5, 7, 8), OP_F32(8), 2, {1, 1, 105, 8}},
+        {OP_F32(3, 5, 7, 8), OP_F32(3, 1, 1, 8), 3, {1, 3, 35, 8}},
+        {OP_F32(3, 5, 7, 8), OP_F32(3, 1, 7, 1), 4, {3, 5, 7, 8}},
+        {OP_F32(3, 1, 7, 8), OP_F32(1, 1, 7, 8), 2, {1, 1, 3, 56}},
+        {OP_F32(1, 1), OP_SCALAR, 1, {1, 1, 1, 1}},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int32_t size[4], stride[2][4];
+        hone_op_dims4(&rows[i].a, size);
+        hone_op_strides4(&rows[i].a, stride[0]);
+        hone_op_strides4(&rows[i].b, stride[1]);
+        assert_int_equal(hone_op_collapse(size, stride, 2), rows[i].rank);
+        assert_memory_equal(size, rows[i].size, sizeof size);
+    }
+}
+
+// The share that is kept, the mean that is kept, and other masks for another step, salt or seed.
+static void test_dropout(void **state) {
+    (void)state;
+    enum { COUNT = 20000, DRAWS = 4 };
+    static double x[COUNT], y[DRAWS][COUNT];
+    static const double clocks[DRAWS][2] = {{1, 0}, {1, 1}, {2, 0}, {1, 0}};
+    static const int32_t salts[DRAWS] = {5, 5, 5, 6};
+    const struct hone_desc desc[] = {OP_F32(COUNT), OP_I32(2)};
+    for (int i = 0; i < COUNT; i++) x[i] = 1;
+    for (int d = 0; d < DRAWS; d++) {
+        const struct hone_dropout_attrs attrs = {0.25f, salts[d]};
+        const double *const in[] = {x, clocks[d]};
+        double *const out[] = {y[d]};
+        hone_op_dropout.ref(&(struct hone_ref_args){&attrs, 2, desc, in, desc, out});
+        double sum = 0, same = 0;
+        for (int i = 0; i < COUNT; i++) {
+            assert_true(y[d][i] == 0 || fabs(y[d][i] - 4.0 / 3) < 1e-12);
+            sum += y[d][i];
+            same += y[d][i] == y[0][i];
+        }
+        // Five deviations of a sum of COUNT draws.
+        assert_true(fabs(sum / COUNT - 1) < 5 * sqrt(1.0 / 3 / COUNT));
+        // Masks that know nothing of each other agree with probability 0.75^2 + 0.25^2.
+        if (d > 0) assert_true(fabs(same / COUNT - 0.625) < 5 * sqrt(0.25 / COUNT));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_collapse),
+        cmocka_unit_test(test_dropout),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
