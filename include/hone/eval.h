@@ -61,13 +61,12 @@ struct hone_eval_params {
     int32_t batch;    // pictures a submit; 0: 16
     int32_t size;     // where the file leaves the input size open; 0: 224
     bool validate;
-    bool strict; // a broken picture ends the run
     // Called now and then from the calling thread; may be NULL. Returning false stops:
     // HONE_CANCELLED.
     bool (*progress)(void *user, int64_t done, int64_t total, double pictures_per_second);
     void *user;
 };
-// Options device, preprocess, part, batch, size, validate, strict.
+// Options device, preprocess, part, batch, size, validate.
 extern const hone_option_table hone_eval_options;
 
 // The answers. Zero it to begin; hone_evaluation_deinit to end.

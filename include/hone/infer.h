@@ -29,10 +29,9 @@ typedef struct hone_session_params {
     const char *cache_dir; // of compiled pipelines; NULL: the user's cache folder
     const char *
         preprocess; // "imagenet", "tf", "none" or "MEAN,STD"; NULL: as the file says, else imagenet
-    const char *resize; // "stretch", "letterbox", "crop"; NULL: as the file says, else stretch
-    int32_t size;       // input height and width where the file leaves them open; 0: 224
-    int32_t batch;      // pictures a submit, 1 to 1024; 0: 1
-    int32_t validate;   // not 0: Khronos validation layers
+    int32_t size;   // input height and width where the file leaves them open; 0: 224
+    int32_t batch;  // pictures a submit, 1 to 1024; 0: 1
+    int32_t validate; // not 0: Khronos validation layers
 } hone_session_params;
 
 // Opens the device, reads an ONNX model and compiles it. Blocks, up to seconds where the pipeline
@@ -60,7 +59,8 @@ hone_status hone_session_classify_file(hone_session *session, const char *path,
                                        float *probabilities);
 
 // Many files, decoded on all cores. probabilities: count * class_count floats. A file that cannot
-// be used leaves zeros there and its status in statuses[i]; the call goes on. statuses may be NULL:
+// be used leaves zeros there and its status in statuses[i] (the log gets a
+// warning that names it); the call goes on. statuses may be NULL:
 // then the first broken file ends the call with its failure.
 hone_status hone_session_classify_files(hone_session *session, const char *const *paths,
                                         size_t count, float *probabilities, hone_status *statuses);

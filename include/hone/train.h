@@ -3,13 +3,14 @@
 // hone_train() does all of it: reads the backbone, gives it a classifier for the classes of the
 // data, trains, and keeps a run folder that holds the model and how it came about:
 //
-//   args.json            every option of the run
-//   results.csv          a row an epoch
-//   splits/*.txt         path<TAB>class of each picture, by part
-//   best.safetensors     weights, optimiser, step, epoch and seed at the best epoch;
-//   last.safetensors: at the end model.onnx           the best weights with class names and
-//   preprocessing inside confusion.csv        of the validation part and of the test part
-//   summary.json         the figures of the best epoch and of the test part
+//   args.json         every option of the run
+//   results.csv       a row an epoch
+//   splits/*.txt      path<TAB>class of each picture, by part
+//   best.safetensors  weights, optimiser, step, epoch and seed at the best epoch
+//   last.safetensors  the same at the end
+//   model.onnx        the best weights with class names and preprocessing inside
+//   confusion.csv     of the validation part and of the test part
+//   summary.json      the figures of the best epoch and of the test part
 #ifndef HONE_TRAIN_H
 #define HONE_TRAIN_H
 
@@ -46,8 +47,7 @@ struct hone_train_params {
     const char *device; // NULL: the best GPU; an index, a part of a name, a UUID, or "ref"
     const char *freeze; // "none", "all" (train the classifier alone, on features computed once), or
                         // N: the first N layers with parameters keep their weights. NULL: none
-    const char *
-        preprocess; // "imagenet", "tf", "none" or "MEAN,STD"; NULL: as the file says, else imagenet
+    const char *preprocess;      // "imagenet", "tf", "none" or "MEAN,STD"; NULL: as the file says
     int32_t epochs, batch, size; // size: pixels; 0: as the file says, else 224
     float lr;
     float head_lr; // of the new classifier, as a multiple of lr

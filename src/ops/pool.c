@@ -60,7 +60,7 @@ static hone_status pool_bwd_infer(const struct hone_infer_args *args) {
     const struct hone_pool_attrs *attrs = args->attrs;
     HONE_TRY(hone_op_expect_f32(args, 0, "dy", 4));
     const int32_t *dim = args->in[0].dim;
-    int64_t height, width;
+    int64_t height = 0, width = 0;
     HONE_TRY(pool_extent(attrs, 0, attrs->in_h, &height));
     HONE_TRY(pool_extent(attrs, 1, attrs->in_w, &width));
     HONE_TRY(hone_op_expect_dim(args, 0, "dy", 1, height, "what in_h and the window give"));

@@ -1,0 +1,214 @@
+// features.c: the classifier alone: every picture goes through the frozen backbone once, its
+// features stay in host memory, and head.c solves for the classifier.
+#include "train/internal.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/thread.h"
+#include "infer/graph.h"
+#include "train/head.h"
+
+enum { ROW_EVERY = 10, ITERATIONS = 500 }; // a row of results.csv every so many iterations
+static const double TOLERANCE = 1e-5;
+
+struct feature_work {
+    struct hone_trainer *t;
+    struct hone_store *store;
+    struct hone_program *program;
+    int32_t feature_count;
+    float *features[HONE_PART_COUNT]; // (count of the part, F)
+    size_t done, total;
+    double start;
+    struct hone_train_epoch row; // last row that was written
+};
+
+static hone_status features_compile(struct feature_work *w) {
+    struct hone_trainer *t = w->t;
+    const struct hone_preprocess *p = &t->model->preprocess;
+    static const struct hone_model_emit_params plain = {0};
+    struct hone_graph *graph;
+    hone_value features = HONE_NO_VALUE;
+    hone_trainer_progress(t,
+                          &(struct hone_train_progress){.phase = HONE_TRAIN_COMPILE, .loss = NAN});
+    HONE_TRY(hone_store_create(t->device, &w->store));
+    HONE_TRY(hone_graph_create(&graph));
+    hone_value images = hone_graph_input(
+        graph, "images", hone_desc_make(HONE_U8, 4, t->params.batch, p->height, p->width, 3));
+    hone_value pixels = hone_infer_emit_pixels(graph, images, p);
+    hone_status status = hone_model_emit_features(t->model, graph, pixels, &plain, &features);
+    if (status == HONE_OK) {
+        hone_graph_mark_output(graph, features, "features");
+        status = hone_graph_status(graph);
+    }
+    if (status == HONE_OK) status = hone_program_compile(w->store, graph, NULL, &w->program);
+    hone_graph_destroy(&graph);
+    HONE_TRY(status);
+    return hone_infer_load(t->model, w->store);
+}
+
+static hone_status features_compute(struct feature_work *w, enum hone_part part) {
+    struct hone_trainer *t = w->t;
+    const struct hone_pictures *pictures = &t->pictures[part];
+    size_t batch = (size_t)t->params.batch, f_count = (size_t)w->feature_count;
+    size_t bytes = (size_t)pictures->height * (size_t)pictures->width * 3;
+    float *out = hone_calloc(batch * f_count, sizeof *out, "features");
+    w->features[part] = hone_calloc(pictures->count * f_count, sizeof *out, "features");
+    hone_status status = out && w->features[part] ? HONE_OK : HONE_OUT_OF_MEMORY;
+    for (size_t k = 0, at = 0; at < pictures->count && status == HONE_OK; k++) {
+        size_t n = hone_batch_fill(pictures, NULL, pictures->count, k, batch, t->pixels, t->labels);
+        status = hone_program_write(w->program, "images", t->pixels, batch * bytes);
+        if (status == HONE_OK) status = hone_program_run(w->program);
+        if (status == HONE_OK)
+            status = hone_program_read(w->program, "features", out, batch * f_count * sizeof *out);
+        memcpy(w->features[part] + at * f_count, out, n * f_count * sizeof *out);
+        at += n;
+        w->done += n;
+        hone_trainer_progress(
+            t, &(struct hone_train_progress){.phase = HONE_TRAIN_FEATURES,
+                                             .done = (int64_t)w->done,
+                                             .total = (int64_t)w->total,
+                                             .loss = NAN,
+                                             .pictures_per_second =
+                                                 (double)w->done / (hone_seconds() - w->start)});
+        if (status == HONE_OK && hone_trainer_cancelled(t))
+            status = hone_fail(HONE_CANCELLED, "stopped before there was a classifier");
+    }
+    hone_free(out);
+    return status;
+}
+
+// Figures of a part from its features; class_count 0 where it has no pictures.
+static hone_status features_judge(struct feature_work *w, enum hone_part part, const float *weight,
+                                  const float *bias, struct hone_metrics *out) {
+    const struct hone_pictures *pictures = &w->t->pictures[part];
+    int32_t classes = w->t->classes;
+    *out = (struct hone_metrics){0};
+    if (!pictures->count) return HONE_OK;
+    float *probabilities =
+        hone_calloc(pictures->count * (size_t)classes, sizeof *probabilities, "probabilities");
+    if (!probabilities) return HONE_OUT_OF_MEMORY;
+    hone_status status = hone_head_apply(w->features[part], pictures->count, w->feature_count,
+                                         classes, weight, bias, probabilities);
+    if (status == HONE_OK)
+        status = hone_metrics_from_probabilities(probabilities, pictures->labels, pictures->count,
+                                                 classes, out);
+    hone_free(probabilities);
+    return status;
+}
+
+// Writes a row of results.csv for the classifier as it is.
+static hone_status write_row(struct feature_work *w, int32_t iteration, const float *weight,
+                             const float *bias, double loss) {
+    struct hone_trainer *t = w->t;
+    struct hone_metrics train, val;
+    HONE_TRY(features_judge(w, HONE_PART_TRAIN, weight, bias, &train));
+    hone_status status = features_judge(w, HONE_PART_VAL, weight, bias, &val);
+    double now = hone_seconds();
+    w->row = (struct hone_train_epoch){.epoch = iteration,
+                                       .epochs = ITERATIONS,
+                                       .train_loss = loss,
+                                       .train_accuracy = train.accuracy,
+                                       .val_loss = val.class_count ? val.loss : NAN,
+                                       .val_accuracy = val.class_count ? val.accuracy : NAN,
+                                       .val_macro_f1 = val.class_count ? val.macro_f1 : NAN,
+                                       .lr = NAN,
+                                       .pictures_per_second = (double)train.count * iteration /
+                                                              (now - w->start + 1e-9),
+                                       .seconds = now - t->start,
+                                       .best = true};
+    hone_metrics_deinit(&train);
+    hone_metrics_deinit(&val);
+    if (status == HONE_OK) status = hone_run_add_epoch(&t->run, &w->row);
+    if (status == HONE_OK && t->hooks.epoch) t->hooks.epoch(t->hooks.user, &w->row);
+    return status;
+}
+
+static hone_status features_observe(void *user, int32_t iteration, const float *weight,
+                                    const float *bias, double loss) {
+    struct feature_work *w = user;
+    struct hone_trainer *t = w->t;
+    double rate =
+        (double)t->pictures[HONE_PART_TRAIN].count * iteration / (hone_seconds() - w->start + 1e-9);
+    hone_trainer_progress(t, &(struct hone_train_progress){.phase = HONE_TRAIN_STEPS,
+                                                           .done = iteration,
+                                                           .total = ITERATIONS,
+                                                           .epoch = iteration,
+                                                           .epochs = ITERATIONS,
+                                                           .loss = loss,
+                                                           .pictures_per_second = rate});
+    t->steps_done = iteration;
+    w->row.train_loss = loss;
+    if (iteration % ROW_EVERY == 0) HONE_TRY(write_row(w, iteration, weight, bias, loss));
+    if (hone_trainer_cancelled(t))
+        return hone_fail(HONE_CANCELLED, "stopped at iteration %d of the classifier",
+                         (int)iteration);
+    return HONE_OK;
+}
+
+// Solves and writes down. What a cancelled solver has reached counts, too.
+static hone_status features_solve(struct feature_work *w) {
+    struct hone_trainer *t = w->t;
+    const struct hone_pictures *train = &t->pictures[HONE_PART_TRAIN];
+    float *weight = t->model->params[t->model->head.weight].data;
+    float *bias = t->model->params[t->model->head.bias].data;
+    int32_t iterations;
+    bool best;
+    struct hone_head_problem problem = {.features = w->features[HONE_PART_TRAIN],
+                                        .labels = train->labels,
+                                        .count = train->count,
+                                        .feature_count = w->feature_count,
+                                        .classes = t->classes,
+                                        .class_weights = t->class_weights,
+                                        .l2 = t->params.l2,
+                                        .iterations = ITERATIONS,
+                                        .tolerance = TOLERANCE,
+                                        .observer = features_observe,
+                                        .user = w};
+    w->start = hone_seconds();
+    hone_status solved = hone_head_solve(t->device, &problem, weight, bias, &iterations);
+    if (solved != HONE_OK && solved != HONE_CANCELLED) return solved;
+    if (w->row.epoch != iterations || !iterations)
+        HONE_TRY(write_row(w, iterations, weight, bias, w->row.train_loss));
+    struct hone_metrics val;
+    HONE_TRY(features_judge(w, HONE_PART_VAL, weight, bias, &val));
+    HONE_TRY(hone_trainer_consider(t, iterations, &val, &best));
+    HONE_TRY(hone_trainer_write_checkpoint(t, "best.safetensors", iterations));
+    HONE_TRY(hone_trainer_write_checkpoint(t, "last.safetensors", iterations));
+    HONE_TRY(features_judge(w, HONE_PART_TEST, weight, bias, &t->result->test));
+    t->result->epochs_done = iterations;
+    t->result->pictures_per_second = w->row.pictures_per_second;
+    hone_trainer_note(t, "the classifier %s after %d iterations",
+                      iterations < ITERATIONS && solved == HONE_OK ? "converged" : "stopped",
+                      (int)iterations);
+    return solved;
+}
+
+static hone_status features_run(struct feature_work *w) {
+    struct hone_trainer *t = w->t;
+    size_t batch = (size_t)t->params.batch;
+    t->pixels = hone_calloc(
+        batch, (size_t)t->model->preprocess.height * (size_t)t->model->preprocess.width * 3,
+        "a batch of pictures");
+    t->labels = hone_calloc(batch, sizeof *t->labels, "labels");
+    if (!t->pixels || !t->labels) return HONE_OUT_OF_MEMORY;
+    HONE_TRY(features_compile(w));
+    for (int part = 0; part < HONE_PART_COUNT; part++) w->total += t->pictures[part].count;
+    w->start = hone_seconds();
+    for (int part = 0; part < HONE_PART_COUNT; part++)
+        HONE_TRY(features_compute(w, (enum hone_part)part));
+    double seconds = hone_seconds() - w->start;
+    hone_trainer_note(t, "features: %zu pictures in %.1f s, %.1f a second", w->total, seconds,
+                      (double)w->total / seconds);
+    return features_solve(w);
+}
+
+hone_status hone_trainer_fit_head(struct hone_trainer *t) {
+    struct feature_work work = {.t = t, .feature_count = t->model->head.features};
+    hone_status status = features_run(&work);
+    hone_program_destroy(&work.program);
+    hone_store_destroy(&work.store);
+    for (int part = 0; part < HONE_PART_COUNT; part++) hone_free(work.features[part]);
+    return status;
+}

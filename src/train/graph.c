@@ -1,0 +1,168 @@
+// graph.c: one training step as a graph.
+#include "train/graph.h"
+
+#include <stdio.h>
+
+#include "infer/graph.h"
+#include "ops/ops.h"
+
+const char *hone_train_state_name(const struct hone_param *param, char name[HONE_TRAIN_NAME]) {
+    snprintf(name, HONE_TRAIN_NAME, "model.%s", param->name);
+    return name;
+}
+
+static struct hone_desc slab_desc(const struct hone_train_layout *layout) {
+    return hone_desc_make(HONE_F32, 1, (int32_t)layout->length, 0, 0, 0);
+}
+
+hone_value hone_train_bind(void *user, struct hone_graph *target, const struct hone_param *param,
+                           size_t index) {
+    struct hone_train_binding *binding = user;
+    const struct hone_train_layout *layout = binding->layout;
+    char name[HONE_TRAIN_NAME];
+    int place = layout->slot_of_param[index];
+    if (place < 0) {
+        hone_value state = hone_graph_find(target, hone_train_state_name(param, name));
+        if (state != HONE_NO_VALUE) return state;
+        return hone_graph_state(target, name,
+                                *hone_graph_desc(binding->model->graph, param->value));
+    }
+    if (binding->views[place] != HONE_NO_VALUE) return binding->views[place];
+    if (binding->slab == HONE_NO_VALUE)
+        binding->slab = hone_graph_state(target, "params", slab_desc(layout));
+    const struct hone_train_slot *slot = &layout->slots[place];
+    struct hone_view_attrs attrs = {.offset = (int32_t)slot->offset, .rank = slot->desc.rank};
+    for (int i = 0; i < slot->desc.rank; i++) attrs.dim[i] = slot->desc.dim[i];
+    binding->views[place] = HONE_EMIT(target, &hone_op_view, NULL, &attrs, binding->slab);
+    return binding->views[place];
+}
+
+// The net on a batch; binding->views receives the trained tensors.
+static hone_value emit_net(struct hone_graph *graph, const struct hone_train_graph_params *p,
+                           struct hone_train_binding *binding, hone_value clock) {
+    const struct hone_preprocess *pre = &p->model->preprocess;
+    hone_value logits = HONE_NO_VALUE;
+    hone_value images = hone_graph_input(
+        graph, "images", hone_desc_make(HONE_U8, 4, p->batch, pre->height, pre->width, 3));
+    hone_value pixels;
+    if (p->augment) {
+        struct hone_normalize_attrs normalize;
+        struct hone_augment_attrs augment = p->augmentation;
+        augment.batch = p->batch;
+        hone_infer_normalize_attrs(pre, &normalize);
+        hone_value matrix =
+            HONE_EMIT(graph, &hone_op_augment_matrix, "augment_matrix", &augment, clock);
+        pixels = HONE_EMIT(graph, &hone_op_image_warp, "augment", &normalize, images, matrix);
+        pixels = hone_infer_emit_channels(graph, pixels, pre);
+    } else {
+        pixels = hone_infer_emit_pixels(graph, images, pre);
+    }
+    struct hone_model_emit_params emit = {.train_norm_nodes = p->layout->train_norm,
+                                          .clock = clock,
+                                          .param = hone_train_bind,
+                                          .user = binding};
+    hone_model_emit(p->model, graph, pixels, &emit, &logits, NULL);
+    return logits;
+}
+
+// Gradients of the trained tensors as one slab.
+static hone_value emit_gradients(struct hone_graph *graph, const struct hone_train_layout *layout,
+                                 const hone_value *views, hone_value loss, hone_value *gradients) {
+    hone_graph_gradients(graph, &hone_ops_for_gradients, loss, views, (int)layout->slot_count,
+                         gradients);
+    for (size_t i = 0; i < layout->slot_count; i++) {
+        if (gradients[i] != HONE_NO_VALUE) continue; // the loss does not depend on it
+        struct hone_fill_attrs zero = {.rank = layout->slots[i].desc.rank};
+        for (int k = 0; k < zero.rank; k++) zero.dim[k] = layout->slots[i].desc.dim[k];
+        gradients[i] = hone_graph_emit(graph, &hone_op_fill, NULL, &zero, NULL, 0);
+    }
+    return hone_graph_emit(graph, &hone_op_pack, "gradients", NULL, gradients,
+                           (int)layout->slot_count);
+}
+
+static void emit_update(struct hone_graph *graph, const struct hone_train_graph_params *p,
+                        hone_value weights, hone_value gradient) {
+    struct hone_desc slab = slab_desc(p->layout);
+    hone_value momentum = hone_graph_state(graph, "momentum", slab);
+    hone_value segments = hone_graph_state(
+        graph, "segments", hone_desc_make(HONE_F32, 2, slab.dim[0] / HONE_PACK_ALIGN, 2, 0, 0));
+    hone_value hyper = hone_graph_input(graph, "hyper", hone_desc_make(HONE_F32, 1, 4, 0, 0, 0));
+    hone_value out[HONE_OP_MAX_OUTPUTS];
+    if (p->optimizer == HONE_OPTIMIZER_SGD) {
+        struct hone_sgd_attrs attrs = {.momentum = p->momentum};
+        hone_value in[] = {weights, gradient, momentum, segments, hyper};
+        hone_graph_node(graph, &hone_op_sgd, "update", &attrs, in, 5, out);
+    } else {
+        struct hone_adamw_attrs attrs = {p->beta1, p->beta2, p->epsilon};
+        hone_value variance = hone_graph_state(graph, "variance", slab);
+        hone_value in[] = {weights, gradient, momentum, variance, segments, hyper};
+        hone_graph_node(graph, &hone_op_adamw, "update", &attrs, in, 6, out);
+        hone_graph_set_next(graph, variance, out[2]);
+    }
+    hone_graph_set_next(graph, weights, out[0]);
+    hone_graph_set_next(graph, momentum, out[1]);
+}
+
+static void build(struct hone_graph *graph, const struct hone_train_graph_params *p,
+                  struct hone_train_binding *binding, hone_value *gradients) {
+    int32_t classes = p->model->head.classes;
+    hone_value clock = HONE_NO_VALUE;
+    if (p->augment)
+        clock = hone_graph_input(graph, "clock", hone_desc_make(HONE_I32, 1, 2, 0, 0, 0));
+    hone_value labels =
+        hone_graph_input(graph, "labels", hone_desc_make(HONE_I32, 1, p->batch, 0, 0, 0));
+    hone_value weights =
+        hone_graph_state(graph, "class_weights", hone_desc_make(HONE_F32, 1, classes, 0, 0, 0));
+    hone_value stats = hone_graph_state(graph, "stats", hone_desc_make(HONE_F32, 1, 4, 0, 0, 0));
+    hone_value logits = emit_net(graph, p, binding, clock);
+    if (logits == HONE_NO_VALUE) return;
+    struct hone_cross_entropy_attrs attrs = {.smoothing = p->label_smoothing};
+    hone_value loss =
+        HONE_EMIT(graph, &hone_op_cross_entropy, "loss", &attrs, logits, labels, weights);
+    hone_value gradient = emit_gradients(graph, p->layout, binding->views, loss, gradients);
+    emit_update(graph, p, binding->slab, gradient);
+    hone_graph_set_next(
+        graph, stats,
+        HONE_EMIT(graph, &hone_op_train_stats, "train_stats", NULL, stats, loss, logits, labels));
+}
+
+hone_status hone_train_graph(const struct hone_train_graph_params *params,
+                             struct hone_graph **out) {
+    struct hone_train_binding binding;
+    struct hone_graph *graph = NULL;
+    size_t slots = params->layout->slot_count;
+    *out = NULL;
+    hone_value *gradients = hone_calloc(slots, sizeof *gradients, "gradients");
+    hone_status status = gradients ? HONE_OK : HONE_OUT_OF_MEMORY;
+    if (status == HONE_OK)
+        status = hone_train_binding_init(&binding, params->model, params->layout);
+    if (status == HONE_OK) {
+        status = hone_graph_create(&graph);
+        if (status == HONE_OK) {
+            build(graph, params, &binding, gradients);
+            status = hone_graph_status(graph);
+        }
+        hone_train_binding_deinit(&binding);
+    }
+    hone_free(gradients);
+    if (status != HONE_OK)
+        hone_graph_destroy(&graph);
+    else
+        *out = graph;
+    return status;
+}
+
+hone_status hone_train_binding_init(struct hone_train_binding *binding,
+                                    const struct hone_model *model,
+                                    const struct hone_train_layout *layout) {
+    *binding = (struct hone_train_binding){.layout = layout, .model = model, .slab = HONE_NO_VALUE};
+    binding->views = hone_calloc(layout->slot_count, sizeof *binding->views, "views");
+    if (!binding->views) return HONE_OUT_OF_MEMORY;
+    for (size_t i = 0; i < layout->slot_count; i++) binding->views[i] = HONE_NO_VALUE;
+    return HONE_OK;
+}
+
+void hone_train_binding_deinit(struct hone_train_binding *binding) {
+    hone_free(binding->views);
+    *binding = (struct hone_train_binding){0};
+}

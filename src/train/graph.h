@@ -1,0 +1,86 @@
+// graph.h: one training step as a graph: pixels -> augmentation -> net -> loss -> gradients ->
+// update. Pure: needs no device.
+//
+// The trained tensors lie in one slab, the state "params"; each is a view of it. Around it lie
+// slabs of the same length: gradients, "momentum", "variance". One optimiser node updates all.
+#ifndef HONE_TRAIN_GRAPH_H
+#define HONE_TRAIN_GRAPH_H
+
+#include <hone/train.h>
+
+#include "model/model.h"
+#include "ops/ops.h"
+
+struct hone_train_slot {
+    size_t param; // of the model
+    struct hone_desc desc;
+    int64_t offset, elements; // in the slab
+    float lr_factor, weight_decay;
+};
+
+// Which tensors are trained, and where they lie.
+struct hone_train_layout {
+    struct hone_train_slot *slots;
+    size_t slot_count;
+    int *slot_of_param;   // per parameter of the model; -1: keeps its value
+    bool *train_norm;     // per node of the model's graph
+    int64_t length;       // elements of the slab
+    int32_t layers;       // of the backbone: nodes with a filter or matrix, the head not counted
+    int64_t trained, all; // parameters, as numbers
+};
+
+struct hone_train_layout_params {
+    int32_t freeze; // the first `freeze` layers keep their weights; a norm belongs to the layer
+                    // before it
+    float head_lr;  // factor on the learning rate of the head
+    float weight_decay;
+};
+// HONE_INVALID when the model has fewer layers than `freeze`. The model must have a head.
+hone_status hone_train_layout_create(const struct hone_model *model,
+                                     const struct hone_train_layout_params *params,
+                                     struct hone_train_layout *out);
+void hone_train_layout_deinit(struct hone_train_layout *layout);
+
+// Content of the states: slab (length) from the model's data and back; segments (length /
+// HONE_PACK_ALIGN, 2).
+void hone_train_layout_gather(const struct hone_train_layout *layout,
+                              const struct hone_model *model, float *slab);
+void hone_train_layout_scatter(const struct hone_train_layout *layout, const float *slab,
+                               struct hone_model *model);
+void hone_train_layout_segments(const struct hone_train_layout *layout, float *segments);
+
+struct hone_train_graph_params {
+    const struct hone_model *model;
+    const struct hone_train_layout *layout;
+    int32_t batch;
+    int optimizer; // enum hone_optimizer
+    float momentum, beta1, beta2, epsilon;
+    float label_smoothing;
+    bool augment;
+    struct hone_augment_attrs augmentation; // its batch is filled in
+};
+// Inputs: images u8 (N,H,W,3); labels i32 (N), negative ones count nothing; clock i32 (2): seed,
+// step; hyper f32 (4). States: params, momentum, variance (adamw), segments, class_weights
+// (classes), stats (4), and each parameter that is not trained, by its own name with "model." in
+// front.
+hone_status hone_train_graph(const struct hone_train_graph_params *params, struct hone_graph **out);
+
+// For graphs that read the same states: the `param` callback of hone_model_emit() and its `user`,
+// one for each graph.
+struct hone_train_binding {
+    const struct hone_train_layout *layout;
+    const struct hone_model *model;
+    hone_value slab;   // the state "params" in the target graph, once it was needed
+    hone_value *views; // per slot: the trained tensor in the target graph
+};
+hone_status hone_train_binding_init(struct hone_train_binding *binding,
+                                    const struct hone_model *model,
+                                    const struct hone_train_layout *layout);
+void hone_train_binding_deinit(struct hone_train_binding *binding);
+hone_value hone_train_bind(void *user, struct hone_graph *target, const struct hone_param *param,
+                           size_t index);
+// Name of the state of a parameter that is not trained. Into name (which it returns).
+enum { HONE_TRAIN_NAME = 512 };
+const char *hone_train_state_name(const struct hone_param *param, char name[HONE_TRAIN_NAME]);
+
+#endif

@@ -1,0 +1,90 @@
+// internal.h: the state of one training run, and what the files of train/ tell each other.
+//
+//   train.c     the order of a run: read, compile, train, write
+//   params.c    options        layout.c, graph.c   the step as a graph
+//   tune.c      fine-tuning: epochs of steps       features.c, head.c, lbfgs.c   the classifier
+//   alone judge.c     probabilities of a part with the weights on the device save.c checkpoints,
+//   model.onnx, summary   run.c   the folder
+#ifndef HONE_TRAIN_INTERNAL_H
+#define HONE_TRAIN_INTERNAL_H
+
+#include <hone/train.h>
+
+#include "base/text.h"
+#include "data/batch.h"
+#include "exec/program.h"
+#include "model/model.h"
+#include "train/graph.h"
+#include "train/run.h"
+
+struct hone_trainer {
+    struct hone_train_params params; // completed
+    const struct hone_data_params *data_params;
+    struct hone_train_hooks hooks;
+    struct hone_train_result *result;
+    int32_t freeze; // layers, or -1: all
+    double start;   // hone_seconds()
+    double told;    // when progress was told last
+
+    struct hone_model
+        *model; // with the new head; its data is brought up to date by hone_trainer_sync
+    hone_dataset *data;
+    struct hone_pictures pictures[HONE_PART_COUNT];
+    struct hone_device *device;
+    int32_t classes;
+    const char *const *class_names;
+    float *class_weights; // (classes)
+    struct hone_run run;
+
+    // Fine-tuning.
+    struct hone_train_layout layout;
+    struct hone_store *store;
+    struct hone_program *step, *judge;
+    uint8_t *pixels; // (batch,H,W,3)
+    int32_t *labels; // (batch)
+    bool clock;      // the step has an input "clock"
+    int64_t steps_done;
+
+    // The best epoch so far.
+    float *best; // all parameters of the model, one after the other; NULL: none yet
+    int32_t best_epoch;
+    double best_score, best_loss;
+    struct hone_metrics best_val;
+};
+
+// params.c
+hone_status hone_train_parse_freeze(const char *text, int32_t *layers);
+hone_status hone_train_check_params(const struct hone_train_params *params);
+
+// tune.c, features.c: train, keeping t->best and the results. HONE_CANCELLED when asked to stop.
+hone_status hone_trainer_tune(struct hone_trainer *t);
+hone_status hone_trainer_fit_head(struct hone_trainer *t);
+
+// judge.c. Compiles t->judge against t->store.
+hone_status hone_trainer_compile_judge(struct hone_trainer *t);
+// Figures of a part with the weights in t->store; a part without pictures gives class_count 0.
+hone_status hone_trainer_judge(struct hone_trainer *t, enum hone_part part,
+                               struct hone_metrics *out);
+
+// save.c
+// Parameters that the device changed, from t->store into t->model.
+hone_status hone_trainer_sync(struct hone_trainer *t);
+// All of t->model into t->store.
+hone_status hone_trainer_load(struct hone_trainer *t);
+// t->model becomes the best so far if its figures are better (no validation part: always). Takes
+// `val`.
+hone_status hone_trainer_consider(struct hone_trainer *t, int32_t epoch, struct hone_metrics *val,
+                                  bool *best);
+// The best parameters into t->model.
+void hone_trainer_recall(struct hone_trainer *t);
+// t->model and, when fine-tuning, the optimiser's slabs.
+hone_status hone_trainer_write_checkpoint(struct hone_trainer *t, const char *name, int32_t epoch);
+hone_status hone_trainer_write_results(struct hone_trainer *t);
+
+// train.c
+// Calls the hook, about ten times a second, or always where done == total.
+void hone_trainer_progress(struct hone_trainer *t, const struct hone_train_progress *progress);
+void hone_trainer_note(struct hone_trainer *t, const char *format, ...) HONE_PRINTF(2, 3);
+bool hone_trainer_cancelled(const struct hone_trainer *t);
+
+#endif

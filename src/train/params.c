@@ -1,0 +1,88 @@
+// params.c: the option table of a training run: the command's flags, the args file, defaults and
+// ranges.
+#include "train/internal.h"
+
+#include "base/options.h"
+
+#define TRAIN(field, kind, name, ...)                                                              \
+    HONE_OPTION(struct hone_train_params, field, kind, name, __VA_ARGS__)
+
+static const hone_option train_rows[] = {
+    TRAIN(backbone, STRING, "backbone", .metavar = "FILE",
+          .help = "the pretrained network, an ONNX file"),
+    TRAIN(out, STRING, "out", .metavar = "DIR",
+          .help = "folder of the run; left out: the next free runs/trainN"),
+    TRAIN(device, STRING, "device", .metavar = "NAME",
+          .help =
+              "where to run: an index, a part of a device's name, a UUID, or ref; left out: the "
+              "best GPU"),
+    TRAIN(freeze, STRING, "freeze", .initial = "none", .metavar = "all|none|N",
+          .help = "layers that keep their weights: none, all (only the classifier is trained, on "
+                  "features computed once), or the first N"),
+    TRAIN(preprocess, STRING, "preprocess", .metavar = "imagenet|tf|none|MEAN,STD",
+          .help = "how pixels become numbers; left out: as the file states, else imagenet"),
+    TRAIN(epochs, I32, "epochs", .initial = "10", .least = 1, .most = 100000, .metavar = "N",
+          .help = "passes over the training pictures (with --freeze all the solver decides)"),
+    TRAIN(batch, I32, "batch", .initial = "16", .least = 1, .most = 4096, .metavar = "N",
+          .help = "pictures a step"),
+    TRAIN(size, I32, "size", .initial = "0", .least = 0, .most = 4096, .metavar = "PIXELS",
+          .help = "height and width that the network sees; 0: as the file states, else 224"),
+    TRAIN(lr, F32, "lr", .initial = "0.0001", .least = 1e-9, .most = 100, .metavar = "X",
+          .help = "highest learning rate of the backbone"),
+    TRAIN(head_lr, F32, "head-lr", .initial = "10", .least = 1e-6, .most = 1e6, .metavar = "X",
+          .help = "learning rate of the classifier, as a multiple of --lr"),
+    TRAIN(optimizer, ENUM, "optimizer", .initial = "adamw", .words = "adamw|sgd",
+          .help = "how weights are updated"),
+    TRAIN(schedule, ENUM, "schedule", .initial = "cosine", .words = "cosine|linear|constant",
+          .help = "how the learning rate falls after the warm-up"),
+    TRAIN(warmup, F32, "warmup", .initial = "0.05", .least = 0, .most = 1, .metavar = "SHARE",
+          .help = "share of the steps in which the learning rate rises"),
+    TRAIN(weight_decay, F32, "weight-decay", .initial = "0.01", .least = 0, .most = 10,
+          .metavar = "X", .help = "of filters and matrices; biases and norms have none"),
+    TRAIN(momentum, F32, "momentum", .initial = "0.9", .least = 0, .most = 0.9999, .metavar = "X",
+          .help = "of sgd"),
+    TRAIN(label_smoothing, F32, "label-smoothing", .initial = "0.05", .least = 0, .most = 0.9,
+          .metavar = "X", .help = "share of the target that goes to all classes alike"),
+    TRAIN(
+        class_weights, ENUM, "class-weights", .initial = "auto", .words = "auto|none|sqrt|balanced",
+        .help = "weight of rare classes in the loss; auto: balanced with --freeze all, else sqrt"),
+    TRAIN(l2, F32, "l2", .initial = "0.01", .least = 0, .most = 1000, .metavar = "X",
+          .help = "with --freeze all: ridge on the classifier's weights"),
+    TRAIN(flips, ENUM, "flips", .initial = "both", .words = "both|x|y|none",
+          .help = "mirror training pictures at random: left to right (x), top to bottom (y)"),
+    TRAIN(rotate, F32, "rotate", .initial = "0", .least = 0, .most = 180, .metavar = "DEGREES",
+          .help = "turn training pictures at random, up to this much"),
+    TRAIN(zoom, F32, "zoom", .initial = "0", .least = 0, .most = 0.9, .metavar = "SHARE",
+          .help = "zoom training pictures in and out at random, up to this much"),
+    TRAIN(shift, F32, "shift", .initial = "0", .least = 0, .most = 0.5, .metavar = "SHARE",
+          .help = "move training pictures at random, up to this share of their size"),
+    TRAIN(seed, I64, "seed", .initial = "0", .least = 0, .most = 4294967295.0, .metavar = "N",
+          .help = "of every random choice: the same seed gives the same weights"),
+    TRAIN(validate, BOOL, "validate", .help = "run with the Vulkan validation layers"),
+};
+
+const hone_option_table hone_train_options = HONE_OPTION_TABLE("Training", train_rows);
+
+// "none" is 0 layers, "all" is -1.
+hone_status hone_train_parse_freeze(const char *text, int32_t *layers) {
+    int64_t number;
+    *layers = 0;
+    if (!text || hone_text_equal_nocase(text, "none")) return HONE_OK;
+    if (hone_text_equal_nocase(text, "all")) {
+        *layers = -1;
+        return HONE_OK;
+    }
+    if (hone_parse_i64(text, 0, 1000000, &number) != HONE_OK)
+        return hone_fail(HONE_INVALID, "--freeze: '%s' is not all, none or a number of layers",
+                         text);
+    *layers = (int32_t)number;
+    return HONE_OK;
+}
+
+hone_status hone_train_check_params(const struct hone_train_params *params) {
+    int32_t layers;
+    if (!params->backbone)
+        return hone_fail(HONE_INVALID, "no backbone is given: name a pretrained file with "
+                                       "--backbone FILE");
+    return hone_train_parse_freeze(params->freeze, &layers);
+}

@@ -1,0 +1,49 @@
+// run.h: the folder of a run: its name, and the small files in it. Every file appears whole or not
+// at all.
+#ifndef HONE_TRAIN_RUN_H
+#define HONE_TRAIN_RUN_H
+
+#include <hone/train.h>
+
+#include "base/text.h"
+
+struct hone_run {
+    char *dir;       // hone_run_end frees it
+    bool made;       // the folder is ours: it was not there before
+    bool kept;       // holds something worth keeping
+    char *files[24]; // names written so far, below dir
+    size_t file_count;
+    struct hone_text results; // rows of results.csv
+};
+
+// Makes the folder: `out`, which must be missing or empty, or where it is NULL the first free one
+// of runs/train1, runs/train2, ... (two runs that start at once get two folders). Zero *run before.
+hone_status hone_run_begin(const char *out, struct hone_run *run);
+// Frees, and where nothing was kept removes what this run wrote, and its folder.
+void hone_run_end(struct hone_run *run);
+
+// "DIR/name", hone_free; notes the name as one of this run. NULL: memory.
+char *hone_run_path(struct hone_run *run, const char *name);
+hone_status hone_run_write(struct hone_run *run, const char *name, const char *text);
+
+// args.json: every option of the tables, as JSON.
+struct hone_run_options {
+    const hone_option_table *table;
+    const void *params;
+};
+hone_status hone_run_write_args(struct hone_run *run, const struct hone_run_options *options,
+                                size_t count);
+// Appends a row to results.csv.
+hone_status hone_run_add_epoch(struct hone_run *run, const struct hone_train_epoch *epoch);
+// confusion.csv: rows "part,truth,COUNT,..." under a heading with the class names. Parts whose
+// class_count is 0 are left out.
+struct hone_run_part {
+    const char *name;
+    const struct hone_metrics *metrics;
+};
+hone_status hone_run_write_confusion(struct hone_run *run, const struct hone_run_part *parts,
+                                     size_t count, const char *const *class_names);
+// A field of a CSV file (RFC 4180): quoted where it must be.
+hone_status hone_run_csv_field(struct hone_text *text, const char *field);
+
+#endif

@@ -1,0 +1,226 @@
+// train.c: the order of a run. What can fail cheaply comes first: options, the list of pictures,
+// the backbone, the device; then the pictures are read; the run's folder is made last, when all
+// else is known to be in order.
+#include "train/internal.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/options.h"
+#include "base/thread.h"
+#include "train/schedule.h"
+
+static const double PROGRESS_SECONDS = 0.1;
+
+void hone_trainer_progress(struct hone_trainer *t, const struct hone_train_progress *progress) {
+    double now = hone_seconds();
+    bool last = progress->done == progress->total;
+    if (!t->hooks.progress || (!last && now - t->told < PROGRESS_SECONDS)) return;
+    t->told = now;
+    t->hooks.progress(t->hooks.user, progress);
+}
+
+void hone_trainer_note(struct hone_trainer *t, const char *format, ...) {
+    char line[512];
+    va_list args;
+    if (!t->hooks.note) return;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    t->hooks.note(t->hooks.user, line);
+}
+
+bool hone_trainer_cancelled(const struct hone_trainer *t) {
+    return t->hooks.cancelled && t->hooks.cancelled(t->hooks.user);
+}
+
+static bool decode_progress(void *user, size_t done, size_t total) {
+    struct hone_trainer *t = user;
+    hone_trainer_progress(t, &(struct hone_train_progress){.phase = HONE_TRAIN_DECODE,
+                                                           .done = (int64_t)done,
+                                                           .total = (int64_t)total,
+                                                           .loss = NAN});
+    return !hone_trainer_cancelled(t);
+}
+
+static hone_status open_inputs(struct hone_trainer *t) {
+    const struct hone_train_params *p = &t->params;
+    hone_model_load_params load = {.size = p->size, .preprocess = p->preprocess};
+    HONE_TRY(hone_dataset_open(t->data_params, &t->data));
+    t->classes = hone_dataset_class_count(t->data);
+    if (!hone_dataset_count(t->data, HONE_PART_TRAIN))
+        return hone_fail(HONE_INVALID, "there are no pictures to train on");
+    HONE_TRY(hone_model_load(p->backbone, &load, &t->model));
+    const char **names = hone_calloc((size_t)t->classes, sizeof *names, "class names");
+    if (!names) return HONE_OUT_OF_MEMORY;
+    for (int32_t c = 0; c < t->classes; c++) names[c] = hone_dataset_class_name(t->data, c);
+    t->class_names = names;
+    HONE_TRY(hone_fail_context(
+        hone_model_replace_head(t->model, t->classes, t->class_names, (uint64_t)p->seed), "%s",
+        p->backbone));
+    HONE_TRY(hone_device_open(
+        &(struct hone_device_params){.name = p->device, .validate = p->validate}, &t->device));
+    hone_trainer_note(t, "device: %s", hone_device_caps(t->device)->name);
+    for (size_t i = 0; hone_model_warning(t->model, i); i++)
+        hone_trainer_note(t, "%s: %s", p->backbone, hone_model_warning(t->model, i));
+    return HONE_OK;
+}
+
+static hone_status plan_weights(struct hone_trainer *t) {
+    const struct hone_train_params *p = &t->params;
+    struct hone_train_layout_params layout = {.freeze = t->freeze < 0 ? 0 : t->freeze,
+                                              .head_lr = p->head_lr,
+                                              .weight_decay = p->weight_decay};
+    HONE_TRY(hone_train_layout_create(t->model, &layout, &t->layout));
+    t->result->parameters = t->layout.all;
+    t->result->trained_parameters =
+        t->freeze < 0 ? (int64_t)t->classes * (t->model->head.features + 1) : t->layout.trained;
+    hone_trainer_note(t, "%s: %d layers and a classifier, %lld parameters, %lld of them trained",
+                      p->backbone, (int)t->layout.layers, (long long)t->layout.all,
+                      (long long)t->result->trained_parameters);
+    return HONE_OK;
+}
+
+static hone_status read_pictures(struct hone_trainer *t) {
+    struct hone_pictures_params load = {
+        .strict = t->data_params->strict, .progress = decode_progress, .user = t};
+    for (int part = 0; part < HONE_PART_COUNT; part++)
+        HONE_TRY(hone_pictures_load(t->data, (enum hone_part)part, &t->model->preprocess, &load,
+                                    &t->pictures[part]));
+    const struct hone_pictures *train = &t->pictures[HONE_PART_TRAIN];
+    int64_t *counts = hone_calloc((size_t)t->classes, sizeof *counts, "counts");
+    t->class_weights = hone_calloc((size_t)t->classes, sizeof *t->class_weights, "class weights");
+    if (!counts || !t->class_weights) {
+        hone_free(counts);
+        return HONE_OUT_OF_MEMORY;
+    }
+    for (size_t i = 0; i < train->count; i++) counts[train->labels[i]]++;
+    int kind = t->params.class_weights;
+    if (kind == HONE_CLASS_WEIGHTS_AUTO)
+        kind = t->freeze < 0 ? HONE_CLASS_WEIGHTS_BALANCED : HONE_CLASS_WEIGHTS_SQRT;
+    hone_train_class_weights((enum hone_class_weights)kind, counts, t->classes, t->class_weights);
+    for (int32_t c = 0; c < t->classes; c++)
+        hone_trainer_note(t, "class %s: %lld training pictures, weight %.3g", t->class_names[c],
+                          (long long)counts[c], t->class_weights[c]);
+    hone_free(counts);
+    hone_trainer_note(t, "pictures: %zu to train, %zu to validate, %zu to test, %d x %d",
+                      train->count, t->pictures[HONE_PART_VAL].count,
+                      t->pictures[HONE_PART_TEST].count, (int)train->width, (int)train->height);
+    return HONE_OK;
+}
+
+static hone_status open_run(struct hone_trainer *t) {
+    static const char *const lists[] = {"splits", "splits/train.txt", "splits/val.txt",
+                                        "splits/test.txt"};
+    struct hone_run_options options[] = {{&hone_train_options, &t->params},
+                                         {&hone_data_options, t->data_params}};
+    HONE_TRY(hone_run_begin(t->params.out, &t->run));
+    t->result->run_dir = hone_strdup(t->run.dir);
+    if (!t->result->run_dir) return HONE_OUT_OF_MEMORY;
+    HONE_TRY(hone_run_write_args(&t->run, options, sizeof options / sizeof *options));
+    char *folder = NULL;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        char *path = hone_run_path(&t->run, lists[i]);
+        if (!path) {
+            hone_free(folder);
+            return HONE_OUT_OF_MEMORY;
+        }
+        if (i == 0)
+            folder = path;
+        else
+            hone_free(path);
+    }
+    hone_status status = hone_dataset_write_lists(t->data, folder);
+    hone_free(folder);
+    hone_trainer_note(t, "run: %s", t->run.dir);
+    return status;
+}
+
+// The best weights, judged on the test part, as the run's model.
+static hone_status finish(struct hone_trainer *t, bool cancelled) {
+    hone_trainer_recall(t);
+    t->result->cancelled = cancelled;
+    t->result->best_epoch = t->best_epoch;
+    t->result->val = t->best_val;
+    t->best_val = (struct hone_metrics){0};
+    if (t->store && !cancelled) {
+        HONE_TRY(hone_trainer_load(t));
+        HONE_TRY(hone_trainer_judge(t, HONE_PART_TEST, &t->result->test));
+    }
+    t->result->seconds = hone_seconds() - t->start;
+    return hone_trainer_write_results(t);
+}
+
+static hone_status copy_classes(struct hone_trainer *t) {
+    t->result->class_names =
+        hone_calloc((size_t)t->classes, sizeof *t->result->class_names, "class names");
+    if (!t->result->class_names) return HONE_OUT_OF_MEMORY;
+    t->result->class_count = t->classes;
+    for (int32_t c = 0; c < t->classes; c++) {
+        t->result->class_names[c] = hone_strdup(t->class_names[c]);
+        if (!t->result->class_names[c]) return HONE_OUT_OF_MEMORY;
+    }
+    return HONE_OK;
+}
+
+static hone_status run(struct hone_trainer *t) {
+    HONE_TRY(hone_options_complete(&hone_train_options, &t->params));
+    HONE_TRY(hone_train_check_params(&t->params));
+    HONE_TRY(hone_train_parse_freeze(t->params.freeze, &t->freeze));
+    HONE_TRY(open_inputs(t));
+    HONE_TRY(copy_classes(t));
+    HONE_TRY(plan_weights(t));
+    HONE_TRY(read_pictures(t));
+    HONE_TRY(open_run(t));
+    hone_status trained = t->freeze < 0 ? hone_trainer_fit_head(t) : hone_trainer_tune(t);
+    if (trained != HONE_OK && (trained != HONE_CANCELLED || !t->best)) return trained;
+    HONE_TRY(finish(t, trained == HONE_CANCELLED));
+    return trained == HONE_OK
+               ? HONE_OK
+               : hone_fail(HONE_CANCELLED, "stopped; %s holds what there is", t->run.dir);
+}
+
+static void trainer_deinit(struct hone_trainer *t) {
+    hone_program_destroy(&t->step);
+    hone_program_destroy(&t->judge);
+    hone_store_destroy(&t->store);
+    hone_device_close(&t->device);
+    for (int part = 0; part < HONE_PART_COUNT; part++) hone_pictures_deinit(&t->pictures[part]);
+    hone_dataset_close(&t->data);
+    hone_model_destroy(&t->model);
+    hone_train_layout_deinit(&t->layout);
+    hone_metrics_deinit(&t->best_val);
+    hone_run_end(&t->run);
+    hone_free((void *)t->class_names);
+    hone_free(t->class_weights);
+    hone_free(t->pixels);
+    hone_free(t->labels);
+    hone_free(t->best);
+}
+
+hone_status hone_train(const struct hone_train_params *params, const struct hone_data_params *data,
+                       const struct hone_train_hooks *hooks, struct hone_train_result *out) {
+    struct hone_trainer trainer = {
+        .params = *params, .data_params = data, .result = out, .start = hone_seconds()};
+    *out = (struct hone_train_result){0};
+    if (hooks) trainer.hooks = *hooks;
+    hone_status status = run(&trainer);
+    bool kept = trainer.run.kept;
+    trainer_deinit(&trainer);
+    // A cancelled run that reached weights has a result; other failures have none.
+    if (status != HONE_OK && !(status == HONE_CANCELLED && kept)) hone_train_result_deinit(out);
+    return status;
+}
+
+void hone_train_result_deinit(struct hone_train_result *result) {
+    for (int32_t c = 0; result->class_names && c < result->class_count; c++)
+        hone_free(result->class_names[c]);
+    hone_free(result->class_names);
+    hone_free(result->run_dir);
+    hone_metrics_deinit(&result->val);
+    hone_metrics_deinit(&result->test);
+    *result = (struct hone_train_result){0};
+}

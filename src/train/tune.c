@@ -1,0 +1,202 @@
+// tune.c: fine-tuning: epochs of recorded steps. The CPU's work in a step is to gather a batch,
+// write four small inputs and submit; losses add up on the device and are read now and then.
+#include "train/internal.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/thread.h"
+#include "train/schedule.h"
+
+static const float BETA1 = 0.9f, BETA2 = 0.999f, EPSILON = 1e-8f;
+
+// Loss and share of right answers of the epoch so far: state "stats" is loss n, n, correct, 0.
+struct epoch_stats {
+    double loss, accuracy;
+};
+
+static hone_status read_stats(struct hone_trainer *t, struct epoch_stats *out) {
+    float stats[4];
+    HONE_TRY(hone_store_read(t->store, "stats", stats, sizeof stats));
+    *out = (struct epoch_stats){NAN, NAN};
+    if (stats[1] > 0) {
+        out->loss = (double)stats[0] / stats[1];
+        out->accuracy = (double)stats[2] / stats[1];
+        if (!isfinite(out->loss))
+            return hone_fail(HONE_INVALID,
+                             "the loss is no longer a number at step %lld: lower --lr",
+                             (long long)t->steps_done);
+    }
+    return HONE_OK;
+}
+
+static hone_status compile_step(struct hone_trainer *t) {
+    const struct hone_train_params *p = &t->params;
+    bool flip_x = p->flips == HONE_FLIPS_BOTH || p->flips == HONE_FLIPS_X;
+    bool flip_y = p->flips == HONE_FLIPS_BOTH || p->flips == HONE_FLIPS_Y;
+    struct hone_train_graph_params build = {
+        .model = t->model,
+        .layout = &t->layout,
+        .batch = p->batch,
+        .optimizer = p->optimizer,
+        .momentum = p->momentum,
+        .beta1 = BETA1,
+        .beta2 = BETA2,
+        .epsilon = EPSILON,
+        .label_smoothing = p->label_smoothing,
+        .augment = flip_x || flip_y || p->rotate > 0 || p->zoom > 0 || p->shift > 0,
+        .augmentation = {.flip_x = flip_x,
+                         .flip_y = flip_y,
+                         .rotate = p->rotate * 3.14159265f / 180,
+                         .scale_lo = 1 - p->zoom,
+                         .scale_hi = 1 + p->zoom,
+                         .shift = p->shift,
+                         .salt = 1}};
+    struct hone_graph *graph;
+    t->clock = build.augment;
+    HONE_TRY(hone_train_graph(&build, &graph));
+    hone_status status = hone_program_compile(t->store, graph, NULL, &t->step);
+    hone_graph_destroy(&graph);
+    HONE_TRY(status);
+    struct hone_program_memory memory = hone_program_memory(t->step);
+    hone_trainer_note(t,
+                      "training step: %d nodes, %.0f MB activations and gradients, %.0f MB "
+                      "weights and optimiser",
+                      hone_program_node_count(t->step), (double)memory.pool_bytes / 1e6,
+                      (double)memory.state_bytes / 1e6);
+    return HONE_OK;
+}
+
+static hone_status prepare(struct hone_trainer *t) {
+    const struct hone_train_params *p = &t->params;
+    size_t segments = (size_t)t->layout.length / HONE_PACK_ALIGN * 2;
+    size_t batch = (size_t)p->batch;
+    hone_trainer_progress(t,
+                          &(struct hone_train_progress){.phase = HONE_TRAIN_COMPILE, .loss = NAN});
+    t->pixels = hone_calloc(
+        batch, (size_t)t->model->preprocess.height * (size_t)t->model->preprocess.width * 3,
+        "a batch of pictures");
+    t->labels = hone_calloc(batch, sizeof *t->labels, "labels");
+    float *table = hone_calloc(segments, sizeof *table, "the optimiser's table");
+    hone_status status = t->pixels && t->labels && table ? HONE_OK : HONE_OUT_OF_MEMORY;
+    if (status == HONE_OK) status = hone_store_create(t->device, &t->store);
+    if (status == HONE_OK) status = compile_step(t);
+    if (status == HONE_OK) status = hone_trainer_compile_judge(t);
+    if (status == HONE_OK) status = hone_trainer_load(t);
+    if (status == HONE_OK) {
+        hone_train_layout_segments(&t->layout, table);
+        status = hone_store_write(t->store, "segments", table, segments * sizeof *table);
+    }
+    if (status == HONE_OK)
+        status = hone_store_write(t->store, "class_weights", t->class_weights,
+                                  (size_t)t->classes * sizeof *t->class_weights);
+    hone_free(table);
+    return status;
+}
+
+// One batch. Rows past the end of the epoch have no label, but hold pictures from its start, so
+// that batch statistics see nothing artificial.
+static hone_status run_step(struct hone_trainer *t, const uint32_t *order, size_t index,
+                            int64_t total, double *rate, size_t *filled) {
+    const struct hone_train_params *p = &t->params;
+    const struct hone_pictures *pictures = &t->pictures[HONE_PART_TRAIN];
+    size_t batch = (size_t)p->batch, bytes = (size_t)pictures->height * (size_t)pictures->width * 3;
+    int32_t clock[2] = {(int32_t)(uint32_t)p->seed, (int32_t)t->steps_done};
+    float hyper[4];
+    *filled = hone_batch_fill(pictures, order, pictures->count, index, batch, t->pixels, t->labels);
+    for (size_t row = *filled; row < batch; row++)
+        memcpy(t->pixels + row * bytes,
+               pictures->pixels + order[(row - *filled) % pictures->count] * bytes, bytes);
+    *rate =
+        hone_train_rate((enum hone_schedule)p->schedule, p->lr, p->warmup, t->steps_done, total);
+    hone_train_hyper(*rate, BETA1, BETA2, t->steps_done, hyper);
+    HONE_TRY(hone_program_write(t->step, "images", t->pixels, batch * bytes));
+    HONE_TRY(hone_program_write(t->step, "labels", t->labels, batch * sizeof *t->labels));
+    if (t->clock) HONE_TRY(hone_program_write(t->step, "clock", clock, sizeof clock));
+    HONE_TRY(hone_program_write(t->step, "hyper", hyper, sizeof hyper));
+    HONE_TRY(hone_program_run(t->step));
+    t->steps_done++;
+    return HONE_OK;
+}
+
+// The steps of an epoch. *row receives the training figures; HONE_CANCELLED when asked to stop.
+static hone_status run_epoch(struct hone_trainer *t, uint32_t *order,
+                             struct hone_train_epoch *row) {
+    const struct hone_pictures *pictures = &t->pictures[HONE_PART_TRAIN];
+    size_t steps = hone_batch_count(pictures->count, (size_t)t->params.batch), seen = 0, filled;
+    struct epoch_stats stats = {NAN, NAN};
+    double start = hone_seconds(), read = start;
+    bool cancelled = false;
+    HONE_TRY(hone_store_write(t->store, "stats", (const float[4]){0}, 4 * sizeof(float)));
+    hone_epoch_order((uint64_t)t->params.seed, (uint32_t)row->epoch, order,
+                     (uint32_t)pictures->count);
+    for (size_t k = 0; k < steps && !cancelled; k++) {
+        HONE_TRY(run_step(t, order, k, (int64_t)steps * t->params.epochs, &row->lr, &filled));
+        seen += filled;
+        if (hone_seconds() - read > 0.5) { // waits for the device
+            HONE_TRY(read_stats(t, &stats));
+            read = hone_seconds();
+        }
+        hone_trainer_progress(t,
+                              &(struct hone_train_progress){
+                                  .phase = HONE_TRAIN_STEPS,
+                                  .done = (int64_t)seen,
+                                  .total = (int64_t)pictures->count,
+                                  .epoch = row->epoch,
+                                  .epochs = row->epochs,
+                                  .loss = stats.loss,
+                                  .pictures_per_second = (double)seen / (hone_seconds() - start)});
+        cancelled = hone_trainer_cancelled(t);
+    }
+    HONE_TRY(read_stats(t, &stats));
+    row->train_loss = stats.loss;
+    row->train_accuracy = stats.accuracy;
+    row->pictures_per_second = (double)seen / (hone_seconds() - start);
+    return cancelled ? hone_fail(HONE_CANCELLED, "stopped in epoch %d", (int)row->epoch) : HONE_OK;
+}
+
+// Judges the weights, keeps them if they are the best, and writes the epoch down. `stopped`: no
+// time is spent on judging.
+static hone_status end_epoch(struct hone_trainer *t, struct hone_train_epoch *row, bool stopped) {
+    struct hone_metrics val = {0};
+    row->val_loss = row->val_accuracy = row->val_macro_f1 = NAN;
+    if (!stopped) HONE_TRY(hone_trainer_judge(t, HONE_PART_VAL, &val));
+    if (val.class_count) {
+        row->val_loss = val.loss;
+        row->val_accuracy = val.accuracy;
+        row->val_macro_f1 = val.macro_f1;
+    }
+    hone_status status = hone_trainer_sync(t);
+    if (status == HONE_OK && (!stopped || !t->best)) {
+        status = hone_trainer_consider(t, row->epoch, &val, &row->best);
+        if (status == HONE_OK && row->best)
+            status = hone_trainer_write_checkpoint(t, "best.safetensors", row->epoch);
+    } else {
+        hone_metrics_deinit(&val);
+    }
+    HONE_TRY(status);
+    HONE_TRY(hone_trainer_write_checkpoint(t, "last.safetensors", row->epoch));
+    row->seconds = hone_seconds() - t->start;
+    HONE_TRY(hone_run_add_epoch(&t->run, row));
+    t->result->epochs_done += !stopped;
+    t->result->pictures_per_second = row->pictures_per_second;
+    if (t->hooks.epoch) t->hooks.epoch(t->hooks.user, row);
+    return HONE_OK;
+}
+
+hone_status hone_trainer_tune(struct hone_trainer *t) {
+    HONE_TRY(prepare(t));
+    uint32_t *order = hone_calloc(t->pictures[HONE_PART_TRAIN].count, sizeof *order, "an order");
+    if (!order) return HONE_OUT_OF_MEMORY;
+    hone_status status = HONE_OK;
+    for (int32_t epoch = 1; epoch <= t->params.epochs && status == HONE_OK; epoch++) {
+        struct hone_train_epoch row = {.epoch = epoch, .epochs = t->params.epochs};
+        status = run_epoch(t, order, &row);
+        if (status != HONE_OK && status != HONE_CANCELLED) break;
+        hone_status end = end_epoch(t, &row, status == HONE_CANCELLED);
+        if (end != HONE_OK) status = end;
+    }
+    hone_free(order);
+    return status;
+}
