@@ -1,4 +1,5 @@
-// conv_cpu_fprop, conv_cpu_dgrad (-DDGRAD): convolution and its input gradient as implicit GEMM for CPU drivers
+// conv_cpu_fprop, conv_cpu_dgrad (-DDGRAD): convolution and its input gradient as implicit GEMM for CPU drivers;
+// with _any (-DANY): one channel at a time instead of four, for stems and odd channel counts
 // A subgroup is a workgroup. Rows of the product are pixels of dst: a lane loads one pixel's channels by fours,
 // MA pixels a lane, and its values go to the others by shuffles; columns are channels of dst, NL consecutive ones a
 // lane; accumulators stay in registers; no shared memory, no barrier.
@@ -6,8 +7,9 @@
 // dgrad: src dy (N,P,Q,K)   w (C,R,S,K/G) by conv_flip            dst dx (N,H,W,C); pixels of one remainder modulo
 //   the stride form a class, whose taps are the same for all: nothing is multiplied by inserted zeros
 // grid (ceil(dst channels/G / (L NL)) * G, pixel tiles, pixel tiles / 65,535 * classes)   push conv.glsl
-// spec L MA NL VEC BROADCAST TAPS MASK ACT BIAS: TAPS 0: 1x1 filter; MASK 0: no pixel of src lies outside; VEC: stores by VEC
-// needs src channels/G % 4 == 0, dst channels % VEC == 0, subgroups of exactly L lanes
+// spec L MA NL VEC BROADCAST TAPS MASK ACT BIAS. TAPS 0: 1x1 filter. MASK 0: no pixel of src lies outside. VEC: width
+//   of stores
+// needs src channels/G % 4 == 0 (not _any), dst channels % VEC == 0, subgroups of exactly L lanes
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
@@ -24,8 +26,15 @@ layout(constant_id = 8) const uint BIAS = 0;
 #include "lanes.glsl"
 #include "conv.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer Src { vec4 src[]; };
-layout(set = 0, binding = 1, std430) readonly buffer W { vec4 w[]; };
+#ifdef ANY
+#define QUAD float
+const int PACK = 1; // channels a load
+#else
+#define QUAD vec4
+const int PACK = 4;
+#endif
+layout(set = 0, binding = 0, std430) readonly buffer Src { QUAD src[]; };
+layout(set = 0, binding = 1, std430) readonly buffer W { QUAD w[]; };
 layout(set = 0, binding = 2, std430) readonly buffer B { float b[]; };
 layout(set = 0, binding = 3, std430) writeonly buffer Dst { float dst[]; };
 layout(set = 0, binding = 3, std430) writeonly buffer Dst2 { vec2 dst2[]; };
@@ -65,20 +74,28 @@ int tap_offset(axis a, int tap, int stride, int pad, int dilation) {
 
 float acc[MA * L * NL];
 
-// acc += src[rows at row + c4] * w[columns at column + c4], c4 < count; rows outside src count as zeros
+float part(QUAD v, uint e) {
+#ifdef ANY
+    return v;
+#else
+    return v[e];
+#endif
+}
+
+// acc += src[rows at row + c] * w[columns at column + c], c < count; rows outside src count as zeros
 void accumulate(int row[MA], bool inside[MA], int column[NL], int count) {
-    for (int c4 = 0; c4 < count; c4++) {
-        vec4 wv[NL];
-        [[unroll]] for (uint j = 0; j < NL; j++) wv[j] = w[column[j] + c4];
+    for (int c = 0; c < count; c++) {
+        QUAD wv[NL];
+        [[unroll]] for (uint j = 0; j < NL; j++) wv[j] = w[column[j] + c];
         [[unroll]] for (uint i = 0; i < MA; i++) {
-            vec4 a = src[row[i] + c4];
-            if (MASK != 0) a = inside[i] ? a : vec4(0.0);
+            QUAD a = src[row[i] + c];
+            if (MASK != 0) a = inside[i] ? a : QUAD(0.0);
             [[unroll]] for (uint l = 0; l < L; l++)
-                [[unroll]] for (uint e = 0; e < 4; e++) {
-                    float v = lane_value(a[e], l);
+                [[unroll]] for (uint e = 0; e < PACK; e++) {
+                    float v = lane_value(part(a, e), l);
                     [[unroll]] for (uint j = 0; j < NL; j++) {
                         uint o = (i * L + l) * NL + j;
-                        acc[o] = fma(v, wv[j][e], acc[o]);
+                        acc[o] = fma(v, part(wv[j], e), acc[o]);
                     }
                 }
         }
@@ -110,7 +127,7 @@ void main() {
     int classes = 1;
 #endif
     int lane = int(gl_SubgroupInvocationID);
-    int src_cg = src_c / g.groups, dst_cg = dst_c / g.groups;
+    int src_cg = src_c / g.groups, dst_cg = dst_c / g.groups, quads = src_cg / PACK;
     int tiles = int(gl_NumWorkGroups.x) / g.groups;
     int group = int(gl_WorkGroupID.x) / tiles, cls = int(gl_WorkGroupID.z) % classes;
     int first = (int(gl_WorkGroupID.x) - group * tiles) * int(L * NL) + lane * int(NL);
@@ -121,7 +138,7 @@ void main() {
 
     int column0[NL], column[NL];
     [[unroll]] for (uint j = 0; j < NL; j++)
-        column0[j] = (group * dst_cg + min(first + int(j), dst_cg - 1)) * g.r * g.s * (src_cg >> 2);
+        column0[j] = (group * dst_cg + min(first + int(j), dst_cg - 1)) * g.r * g.s * quads;
     int row[MA], image[MA], y[MA], x[MA], out_pixel[MA];
     bool inside[MA];
     [[unroll]] for (uint i = 0; i < MA; i++) {
@@ -138,8 +155,8 @@ void main() {
 
     if (TAPS == 0) {
         [[unroll]] for (uint i = 0; i < MA; i++)
-            row[i] = (((image[i] + y[i]) * src_w + x[i]) * src_c + group * src_cg) >> 2;
-        accumulate(row, inside, column0, src_cg >> 2);
+            row[i] = (((image[i] + y[i]) * src_w + x[i]) * src_c + group * src_cg) / PACK;
+        accumulate(row, inside, column0, quads);
     } else {
         for (int r = ay.tap0; r < g.r; r += ay.tap_step) {
             int dy = tap_offset(ay, r, g.stride_h, g.pad_h, g.dilation_h);
@@ -150,10 +167,10 @@ void main() {
                     inside[i] = h >= 0 && h < src_h && v >= 0 && v < src_w;
                     h = min(max(h, 0), src_h - 1);
                     v = min(max(v, 0), src_w - 1);
-                    row[i] = (((image[i] + h) * src_w + v) * src_c + group * src_cg) >> 2;
+                    row[i] = (((image[i] + h) * src_w + v) * src_c + group * src_cg) / PACK;
                 }
-                [[unroll]] for (uint j = 0; j < NL; j++) column[j] = column0[j] + (r * g.s + s) * (src_cg >> 2);
-                accumulate(row, inside, column, src_cg >> 2);
+                [[unroll]] for (uint j = 0; j < NL; j++) column[j] = column0[j] + (r * g.s + s) * quads;
+                accumulate(row, inside, column, quads);
             }
         }
     }

@@ -314,6 +314,12 @@ static hone_status bwd_w_run(const struct hone_row_args *args, hone_conv_setup *
 ROW_FITS(conv2d_fits_cpu, conv2d_geometry, hone_conv_fprop_fits_cpu)
 ROW_FITS(bwd_x_fits_cpu, bwd_x_geometry, hone_conv_dgrad_fits_cpu)
 ROW_FITS(bwd_w_fits_cpu, bwd_w_geometry, hone_conv_wgrad_fits_cpu)
+ROW_FITS(conv2d_fits_depthwise, conv2d_geometry, hone_conv_fits_depthwise)
+ROW_FITS(bwd_x_fits_depthwise, bwd_x_geometry, hone_conv_fits_depthwise)
+ROW_FITS(bwd_w_fits_depthwise, bwd_w_geometry, hone_conv_fits_depthwise)
+ROW_SETUP(conv2d_depthwise, conv2d_run, hone_conv_fprop_depthwise)
+ROW_SETUP(bwd_x_depthwise, bwd_x_run, hone_conv_dgrad_depthwise)
+ROW_SETUP(bwd_w_depthwise, bwd_w_run, hone_conv_wgrad_depthwise)
 ROW_SETUP(conv2d_cpu, conv2d_run, hone_conv_fprop_cpu)
 ROW_SETUP(conv2d_plain, conv2d_run, hone_conv_fprop_plain)
 ROW_SETUP(bwd_x_cpu, bwd_x_run, hone_conv_dgrad_cpu)
@@ -322,14 +328,17 @@ ROW_SETUP(bwd_w_cpu, bwd_w_run, hone_conv_wgrad_cpu)
 ROW_SETUP(bwd_w_plain, bwd_w_run, hone_conv_wgrad_plain)
 
 static const struct hone_op_row conv2d_rows[] = {
+    {"depthwise", 0, conv2d_fits_depthwise, conv2d_depthwise},
     {"cpu", HONE_CONV_CPU_NEEDS, conv2d_fits_cpu, conv2d_cpu},
     {"plain", 0, NULL, conv2d_plain},
 };
 static const struct hone_op_row bwd_x_rows[] = {
+    {"depthwise", 0, bwd_x_fits_depthwise, bwd_x_depthwise},
     {"cpu", HONE_CONV_CPU_NEEDS, bwd_x_fits_cpu, bwd_x_cpu},
     {"plain", 0, NULL, bwd_x_plain},
 };
 static const struct hone_op_row bwd_w_rows[] = {
+    {"depthwise", 0, bwd_w_fits_depthwise, bwd_w_depthwise},
     {"cpu", HONE_CONV_CPU_NEEDS, bwd_w_fits_cpu, bwd_w_cpu},
     {"plain", 0, NULL, bwd_w_plain},
 };

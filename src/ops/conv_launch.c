@@ -129,18 +129,21 @@ hone_status hone_conv_dgrad_plain(const struct hone_conv_job *job, struct hone_l
 
 // ---- Weight gradients -----------------------------------------------------------------------
 
-enum { WGRAD_CHUNK = 32 }; // output pixels of a row, in conv_cpu_wgrad
+enum { WGRAD_CHUNK = 32 };   // output pixels of a row, in conv_cpu_wgrad
+enum { DEPTHWISE_TILE = 4 }; // rows and columns of a block, in the depthwise kernels
 
 // In what the contraction of a weight gradient is cut.
 enum unit {
     UNIT_PIXEL,
-    UNIT_CHUNK,     // WGRAD_CHUNK pixels of a row
-    UNIT_FLAT_CHUNK // the same where all pixels are one row
+    UNIT_CHUNK,      // WGRAD_CHUNK pixels of a row
+    UNIT_FLAT_CHUNK, // the same where all pixels are one row
+    UNIT_BAND        // DEPTHWISE_TILE rows
 };
 
 static int64_t unit_count(const struct hone_conv_push *g, enum unit unit, int64_t images) {
     int64_t pixels = images * g->p * g->q;
     if (unit == UNIT_PIXEL) return pixels;
+    if (unit == UNIT_BAND) return images * ceil_div(g->p, DEPTHWISE_TILE);
     if (unit == UNIT_FLAT_CHUNK) return ceil_div(pixels, WGRAD_CHUNK);
     return images * g->p * ceil_div(g->q, WGRAD_CHUNK);
 }
@@ -218,9 +221,10 @@ static void plain_wgrad_fill(struct hone_dispatch *d, const struct hone_conv_pus
 }
 
 hone_status hone_conv_wgrad_plain(const struct hone_conv_job *job, struct hone_launch *launch) {
-    // A loop of lavapipe ends after 65,535 rounds; 1,024 pixels keep small filters busy.
+    // A loop of lavapipe ends after 65,535 rounds; Small filters need slices to keep a device busy.
     struct slicing cuts = {.unit = UNIT_PIXEL};
-    HONE_TRY(cut(job, 1024, 64, 32768, &cuts));
+    int64_t wanted = ceil_div(1 << 16, weights(&job->push));
+    HONE_TRY(cut(job, wanted, 64, 32768, &cuts));
     return wgrad(job, "conv_plain_wgrad", cuts, plain_wgrad_fill, NULL, launch);
 }
 
@@ -239,15 +243,18 @@ static bool prefers_broadcast(const struct hone_caps *caps) {
 }
 
 bool hone_conv_fprop_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps) {
-    return fits_subgroup(caps) && push->c / push->groups % 4 == 0;
+    (void)push;
+    return fits_subgroup(caps);
 }
 
 bool hone_conv_dgrad_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps) {
-    return fits_subgroup(caps) && push->k / push->groups % 4 == 0;
+    (void)push;
+    return fits_subgroup(caps);
 }
 
+// Odd numbers of filters are left to the plain row.
 bool hone_conv_wgrad_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps) {
-    return hone_conv_fprop_fits_cpu(push, caps) && hone_conv_dgrad_fits_cpu(push, caps);
+    return fits_subgroup(caps) && push->k / push->groups % 4 == 0;
 }
 
 // The tile of conv_cpu_fprop and conv_cpu_dgrad: pixels a lane, channels a lane.
@@ -280,7 +287,10 @@ static hone_status cpu_dispatch(const struct hone_conv_job *job, struct hone_con
                              mask,
                              (uint32_t)job->act,
                              job->has_bias};
-    struct hone_dispatch *d = hone_launch_add(launch, dgrad ? "conv_cpu_dgrad" : "conv_cpu_fprop");
+    bool quads = (dgrad ? push.k : push.c) / push.groups % 4 == 0;
+    const char *kernel = dgrad ? (quads ? "conv_cpu_dgrad" : "conv_cpu_dgrad_any")
+                               : (quads ? "conv_cpu_fprop" : "conv_cpu_fprop_any");
+    struct hone_dispatch *d = hone_launch_add(launch, kernel);
     if (!d) return HONE_INTERNAL;
     spec_all(d, spec, sizeof spec / sizeof *spec);
     int64_t tiles = ceil_div(pixels, lanes * ma), fold = ceil_div(tiles, 65535);
@@ -333,28 +343,32 @@ hone_status hone_conv_dgrad_cpu(const struct hone_conv_job *job, struct hone_lau
     return cpu_conv(job, true, scratch, launch);
 }
 
-// The tile of conv_cpu_wgrad: L MA rows by 4 L NQ columns; roles exchanged where that wastes less.
+// The tile of conv_cpu_wgrad: L MA rows by L NC columns; roles exchanged where that wastes less.
 struct wgrad_tile {
-    uint32_t lanes, ma, nq, broadcast, swap, mask;
+    uint32_t lanes, ma, nc, broadcast, swap, mask;
     int64_t rows, columns;
 };
 
 static int64_t tile_count(const struct wgrad_tile *t) {
-    return ceil_div(t->rows, t->lanes * t->ma) * ceil_div(t->columns, 4 * t->lanes * t->nq);
+    return ceil_div(t->rows, t->lanes * t->ma) * ceil_div(t->columns, t->lanes * t->nc);
 }
 
 static struct wgrad_tile choose_wgrad_tile(const struct hone_conv_push *push,
                                            const struct hone_caps *caps) {
-    int64_t filter = (int64_t)push->r * push->s * (push->c / push->groups);
+    int64_t channels = push->c / push->groups, filter = (int64_t)push->r * push->s * channels;
     struct wgrad_tile t = {.lanes = caps->subgroup_size,
                            .ma = 2,
-                           .nq = 1,
+                           .nc = 4,
                            .swap = 0,
                            .broadcast = prefers_broadcast(caps),
                            .mask = reaches_outside(push),
                            .rows = push->k / push->groups,
                            .columns = filter};
     if (t.rows <= t.lanes) t.ma = 1;
+    if (channels % 4) {
+        t.nc = filter > 2 * t.lanes ? 4 : filter > t.lanes ? 2 : 1;
+        return t;
+    }
     struct wgrad_tile swapped = t;
     swapped.swap = 1;
     swapped.rows = t.columns;
@@ -366,10 +380,10 @@ static struct wgrad_tile choose_wgrad_tile(const struct hone_conv_push *push,
 static void cpu_wgrad_fill(struct hone_dispatch *d, const struct hone_conv_push *push,
                            int64_t slices, const void *tile) {
     const struct wgrad_tile *t = tile;
-    const uint32_t spec[] = {t->lanes, t->ma, t->nq, t->broadcast, t->swap, t->mask};
+    const uint32_t spec[] = {t->lanes, t->ma, t->nc, t->broadcast, t->swap, t->mask};
     spec_all(d, spec, sizeof spec / sizeof *spec);
     d->grid[0] = (uint32_t)ceil_div(t->rows, t->lanes * t->ma);
-    d->grid[1] = (uint32_t)ceil_div(t->columns, 4 * t->lanes * t->nq);
+    d->grid[1] = (uint32_t)ceil_div(t->columns, t->lanes * t->nc);
     d->grid[2] = (uint32_t)(slices * push->groups);
 }
 
@@ -378,5 +392,100 @@ hone_status hone_conv_wgrad_cpu(const struct hone_conv_job *job, struct hone_lau
     struct wgrad_tile tile = choose_wgrad_tile(g, job->caps);
     struct slicing cuts = {.unit = is_pointwise(g) ? UNIT_FLAT_CHUNK : UNIT_CHUNK};
     HONE_TRY(cut(job, ceil_div(16, tile_count(&tile) * g->groups), 8, 6000, &cuts));
-    return wgrad(job, "conv_cpu_wgrad", cuts, cpu_wgrad_fill, &tile, launch);
+    bool quads = g->c / g->groups % 4 == 0;
+    return wgrad(job, quads ? "conv_cpu_wgrad" : "conv_cpu_wgrad_any", cuts, cpu_wgrad_fill, &tile,
+                 launch);
+}
+
+// ---- Depthwise ------------------------------------------------------------------------------
+
+// Filters and strides whose unrolled blocks stay small.
+bool hone_conv_fits_depthwise(const struct hone_conv_push *push, const struct hone_caps *caps) {
+    (void)caps;
+    return push->groups == push->c && push->k == push->c && push->c % 4 == 0 && push->r <= 7 &&
+           push->s <= 7 && DEPTHWISE_TILE % push->stride_h == 0 &&
+           DEPTHWISE_TILE % push->stride_w == 0;
+}
+
+// A subgroup on CPU drivers, where a larger group runs its subgroups one after the other.
+static uint32_t depthwise_group(const struct hone_caps *caps) {
+    return caps->kind == HONE_DEVICE_CPU ? caps->subgroup_size : HONE_OP_GROUP;
+}
+
+static hone_status depthwise(const struct hone_conv_job *job, bool dgrad,
+                             struct hone_launch *launch) {
+    int32_t images;
+    HONE_TRY(images_a_dispatch(job, &images));
+    const struct hone_conv_push *g = &job->push;
+    int64_t a_image = dgrad ? y_image(g) : x_image(g), out_image = dgrad ? x_image(g) : y_image(g);
+    int64_t rows = dgrad ? g->h : g->p, columns = dgrad ? g->w : g->q;
+    // A CPU walks whole rows, so that weights are read once; a GPU wants many invocations.
+    int64_t blocks = ceil_div(columns, DEPTHWISE_TILE);
+    int64_t run = job->caps->kind == HONE_DEVICE_CPU ? blocks : 1;
+    uint32_t group = depthwise_group(job->caps);
+    const uint32_t spec[] = {group,
+                             DEPTHWISE_TILE,
+                             DEPTHWISE_TILE,
+                             (uint32_t)g->r,
+                             (uint32_t)g->s,
+                             (uint32_t)g->stride_h,
+                             (uint32_t)g->stride_w,
+                             (uint32_t)g->dilation_h,
+                             (uint32_t)g->dilation_w,
+                             (uint32_t)g->pad_h,
+                             (uint32_t)g->pad_w,
+                             (uint32_t)job->act,
+                             job->has_bias};
+    for (int32_t n = 0; n < g->n; n += images) {
+        struct hone_conv_push push = *g;
+        push.n = (int32_t)min64(images, g->n - n);
+        push.slice_len = (int32_t)run;
+        struct hone_dispatch *d =
+            hone_launch_add(launch, dgrad ? "conv_depthwise_dgrad" : "conv_depthwise_fprop");
+        if (!d) return HONE_INTERNAL;
+        spec_all(d, spec, sizeof spec / sizeof *spec);
+        int64_t threads =
+            push.n * ceil_div(rows, DEPTHWISE_TILE) * ceil_div(blocks, run) * (g->c / 4);
+        hone_dispatch_linear(d, (uint64_t)threads, group);
+        hone_dispatch_push(d, &push, sizeof push);
+        bind(d, window(job->a, n * a_image, push.n * a_image));
+        bind(d, job->b);
+        bind(d, job->has_bias ? job->bias : job->b);
+        bind(d, window(job->out, n * out_image, push.n * out_image));
+    }
+    return HONE_OK;
+}
+
+hone_status hone_conv_fprop_depthwise(const struct hone_conv_job *job, struct hone_launch *launch) {
+    return depthwise(job, false, launch);
+}
+
+hone_status hone_conv_dgrad_depthwise(const struct hone_conv_job *job, struct hone_launch *launch) {
+    return depthwise(job, true, launch);
+}
+
+static void depthwise_wgrad_fill(struct hone_dispatch *d, const struct hone_conv_push *g,
+                                 int64_t slices, const void *tile) {
+    const uint32_t *group = tile;
+    const uint32_t spec[] = {*group,
+                             DEPTHWISE_TILE,
+                             DEPTHWISE_TILE,
+                             (uint32_t)g->r,
+                             (uint32_t)g->s,
+                             (uint32_t)g->stride_h,
+                             (uint32_t)g->stride_w,
+                             (uint32_t)g->dilation_h,
+                             (uint32_t)g->dilation_w};
+    spec_all(d, spec, sizeof spec / sizeof *spec);
+    hone_dispatch_linear(d, (uint64_t)(slices * (g->c / 4)), *group);
+}
+
+hone_status hone_conv_wgrad_depthwise(const struct hone_conv_job *job, struct hone_launch *launch) {
+    uint32_t group = depthwise_group(job->caps);
+    // 64 subgroups of a CPU driver, some 16,000 invocations of a GPU
+    int64_t threads = job->caps->kind == HONE_DEVICE_CPU ? 64 * (int64_t)group : 1 << 14;
+    struct slicing cuts = {.unit = UNIT_BAND};
+    int64_t longest = max64(60000 / (ceil_div(job->push.q, DEPTHWISE_TILE) + 1), 1);
+    HONE_TRY(cut(job, ceil_div(threads, job->push.c / 4), 1, longest, &cuts));
+    return wgrad(job, "conv_depthwise_wgrad", cuts, depthwise_wgrad_fill, &group, launch);
 }

@@ -36,6 +36,9 @@ hone_conv_setup hone_conv_fprop_cpu, hone_conv_dgrad_cpu, hone_conv_wgrad_cpu;
 bool hone_conv_fprop_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps);
 bool hone_conv_dgrad_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps);
 bool hone_conv_wgrad_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps);
+// Depthwise with four channels an invocation, any device.
+hone_conv_setup hone_conv_fprop_depthwise, hone_conv_dgrad_depthwise, hone_conv_wgrad_depthwise;
+bool hone_conv_fits_depthwise(const struct hone_conv_push *push, const struct hone_caps *caps);
 
 // t (C,R,S,K/G) = w (K,R,S,C/G) with the channel axes exchanged; for a matrix (K,C): its transpose.
 hone_status hone_conv_flip(const struct hone_conv_job *job, struct hone_operand w,
