@@ -22,3 +22,7 @@ hone_status hone_model_load(const char *path, const hone_model_load_params *para
                             hone_model **out) {
     return hone_onnx_load(path, params, out);
 }
+
+hone_status hone_model_save(const hone_model *model, const char *path) {
+    return hone_onnx_export(model, path);
+}

@@ -12,4 +12,10 @@ hone_status hone_onnx_import(const uint8_t *data, size_t bytes, const char *fold
 hone_status hone_onnx_load(const char *path, const hone_model_load_params *params,
                            struct hone_model **out);
 
+// Writes `model` as hone_model_save() says.
+hone_status hone_onnx_export(const struct hone_model *model, const char *path);
+// The same into memory (hone_free).
+hone_status hone_onnx_export_bytes(const struct hone_model *model, uint8_t **out,
+                                   size_t *out_bytes);
+
 #endif

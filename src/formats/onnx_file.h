@@ -22,7 +22,12 @@ enum hone_onnx_type {
     HONE_ONNX_BFLOAT16 = 16,
 };
 // AttributeProto.AttributeType, for writing.
-enum { HONE_ONNX_ATTR_FLOAT = 1, HONE_ONNX_ATTR_INT = 2, HONE_ONNX_ATTR_INTS = 7 };
+enum {
+    HONE_ONNX_ATTR_FLOAT = 1,
+    HONE_ONNX_ATTR_INT = 2,
+    HONE_ONNX_ATTR_TENSOR = 4,
+    HONE_ONNX_ATTR_INTS = 7,
+};
 
 // Memory that protobuf-c may take: a parsed message is larger than its bytes, a hostile one without
 // end.

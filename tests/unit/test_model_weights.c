@@ -10,6 +10,7 @@
 
 #include "formats/onnx.h"
 #include "ops/ops.h"
+#include "support/onnx.h"
 
 static struct hone_model *load(const char *name, const hone_model_load_params *params) {
     const char *shared = test_shared_dir();
@@ -141,12 +142,27 @@ static void test_emit_and_replace(void **state) {
     }
 }
 
+// Export and import give the same net, bit for bit; so with a new head and class names.
+static void test_round_trip(void **state) {
+    (void)state;
+    for (size_t i = 0; i < NET_COUNT; i++) {
+        struct hone_model *model = load(nets[i].name, NULL);
+        test_model_round_trip(model);
+        const char *const names[] = {"Riss",
+                                     "Gr\xc3\xbc"
+                                     "bchen \"tief\"",
+                                     "gut"};
+        assert_ok(hone_model_replace_head(model, 3, names, 1));
+        test_model_round_trip(model);
+        hone_model_destroy(&model);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_tf_padding),
-        cmocka_unit_test(test_sizes),
-        cmocka_unit_test(test_emit_and_replace),
+        cmocka_unit_test(test_counts),     cmocka_unit_test(test_tf_padding),
+        cmocka_unit_test(test_sizes),      cmocka_unit_test(test_emit_and_replace),
+        cmocka_unit_test(test_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,454 @@
+// onnx_export_ops.c: how each operator of an inference graph is said in ONNX, opset 13.
+#include "formats/onnx_write.h"
+
+#include <float.h>
+#include <string.h>
+
+#include "ops/ops.h"
+
+static const int8_t put_plain[HONE_MAX_RANK] = {0, 1, 2, 3};
+static const int8_t put_image[HONE_MAX_RANK] = {0, 3, 1, 2};
+
+static const struct hone_desc *put_desc(const struct hone_onnx_writer *w, hone_value value) {
+    return hone_graph_desc(w->model->graph, value);
+}
+
+static struct hone_onnx_written *put_of(struct hone_onnx_writer *w, hone_value value) {
+    return &w->values[value];
+}
+
+// ---- Operands
+// -----------------------------------------------------------------------------------------------
+
+// Position of ir axis `axis` under this order.
+static int put_axis(const int8_t *perm, int axis) {
+    int i = 0;
+    while (i < HONE_MAX_RANK - 1 && perm[i] != axis) i++;
+    return i;
+}
+
+// Name of `value` with its axes in this order; a Transpose is written where it has another.
+static const char *put_in(struct hone_onnx_writer *w, hone_value value, const int8_t *perm) {
+    const struct hone_onnx_written *from = put_of(w, value);
+    int rank = put_desc(w, value)->rank;
+    if (!from->name || memcmp(from->perm, perm, (size_t)rank) == 0)
+        return from->name ? from->name : "";
+    int64_t move[HONE_MAX_RANK];
+    for (int i = 0; i < rank; i++) move[i] = put_axis(from->perm, perm[i]);
+    const char *name = hone_onnx_make_name(w);
+    HoneOnnx__Node *node = hone_onnx_put_node(w, "Transpose", name, name, 1, &from->name);
+    hone_onnx_put_ints(w, node, "perm", (size_t)rank, move);
+    return name;
+}
+
+// What operators on pictures want: (N,C,H,W) for rank 4.
+static const int8_t *put_natural(const struct hone_onnx_writer *w, hone_value value) {
+    return put_desc(w, value)->rank == 4 ? put_image : put_plain;
+}
+
+// Registers the node's result and gives it its name.
+static const char *put_out(struct hone_onnx_writer *w, hone_value value, const int8_t *perm) {
+    struct hone_onnx_written *to = put_of(w, value);
+    memcpy(to->perm, perm, sizeof to->perm);
+    if (value == w->model->output)
+        to->name = w->model->output_kind == HONE_MODEL_FEATURES ? "features" : "logits";
+    else
+        to->name = hone_onnx_make_name(w);
+    return to->name;
+}
+
+// A parameter in the layout of the file; written at its first use.
+static const char *put_param(struct hone_onnx_writer *w, hone_value value) {
+    struct hone_onnx_written *to = put_of(w, value);
+    int index = hone_model_param_of(w->model, value);
+    if (to->name || w->status != HONE_OK) return to->name ? to->name : "";
+    if (index < 0) {
+        hone_onnx_writer_fail(w, hone_fail(HONE_UNSUPPORTED, "weights that are computed"));
+        return "";
+    }
+    const struct hone_param *param = &w->model->params[index];
+    const struct hone_desc *desc = put_desc(w, value);
+    int64_t dim[HONE_MAX_RANK];
+    for (int i = 0; i < desc->rank; i++) dim[i] = desc->dim[i];
+    const float *data = param->data;
+    if (param->layout == HONE_LAYOUT_FILTER) { // (K,R,S,C) to (K,C,R,S)
+        float *moved = hone_arena_alloc(&w->arena, (size_t)hone_desc_elements(desc), sizeof *moved);
+        if (!moved) hone_onnx_writer_fail(w, HONE_OUT_OF_MEMORY);
+        int64_t area = dim[1] * dim[2], channels = dim[3];
+        for (int64_t k = 0; moved && k < dim[0]; k++)
+            for (int64_t rs = 0; rs < area; rs++)
+                for (int64_t c = 0; c < channels; c++)
+                    moved[(k * channels + c) * area + rs] = data[(k * area + rs) * channels + c];
+        const int64_t file[4] = {dim[0], dim[3], dim[1], dim[2]};
+        memcpy(dim, file, sizeof file);
+        data = moved;
+    }
+    to->name = hone_onnx_put_tensor(w, hone_onnx_param_name(w, param), HONE_ONNX_FLOAT, desc->rank,
+                                    dim, data);
+    return to->name;
+}
+
+// A constant operand of add and mul, to be broadcast against a value of `rank` in order `perm`.
+static const char *put_table(struct hone_onnx_writer *w, hone_value value, int rank,
+                             const int8_t *perm) {
+    const struct hone_param *param = &w->model->params[hone_model_param_of(w->model, value)];
+    const struct hone_desc *desc = put_desc(w, value);
+    int64_t ir[HONE_MAX_RANK], step[HONE_MAX_RANK], dim[HONE_MAX_RANK], along[HONE_MAX_RANK] = {0};
+    int lead = rank - desc->rank;
+    for (int j = rank - 1, stride = 1; j >= 0; j--) {
+        ir[j] = j < lead ? 1 : desc->dim[j - lead];
+        step[j] = stride;
+        stride *= (int)ir[j];
+    }
+    for (int i = 0; i < rank; i++) dim[i] = ir[perm[i]];
+    int64_t count = hone_desc_elements(desc);
+    float *data = hone_arena_alloc(&w->arena, (size_t)count, sizeof *data);
+    if (!data) {
+        hone_onnx_writer_fail(w, HONE_OUT_OF_MEMORY);
+        return "";
+    }
+    for (int64_t k = 0; k < count; k++) {
+        int64_t from = 0;
+        for (int i = 0; i < rank; i++) from += along[i] * step[perm[i]];
+        data[k] = param->data[from];
+        for (int i = rank - 1; i >= 0 && ++along[i] == dim[i]; i--) along[i] = 0;
+    }
+    int first = 0;
+    while (first < rank - 1 && dim[first] == 1) first++;
+    const char *name = hone_onnx_param_name(w, param);
+    struct hone_onnx_written *to = put_of(w, value);
+    if (to->name) name = hone_onnx_make_name(w); // used before, perhaps in another order
+    to->name = name;
+    if (param->kind == HONE_PARAM_CONSTANT && count > 1)
+        return hone_onnx_put_constant(w, name, rank - first, dim + first, data);
+    return hone_onnx_put_tensor(w, name, HONE_ONNX_FLOAT, rank - first, dim + first, data);
+}
+
+// ---- Activations
+// --------------------------------------------------------------------------------------------
+
+static void put_gate(struct hone_onnx_writer *w, const char *name, const char *in, const char *out,
+                     const char *gate_op) {
+    const char *gate = hone_onnx_make_name(w);
+    HoneOnnx__Node *node = hone_onnx_put_node(w, gate_op, gate, gate, 1, &in);
+    if (strcmp(gate_op, "HardSigmoid") == 0) {
+        hone_onnx_put_float(w, node, "alpha", 1 / 6.0f);
+        hone_onnx_put_float(w, node, "beta", 0.5f);
+    }
+    hone_onnx_put_node(w, "Mul", name, out, 2, (const char *[]){in, gate});
+}
+
+static void put_act(struct hone_onnx_writer *w, const char *name, const char *in, const char *out,
+                    const struct hone_act_attrs *a) {
+    switch (a->kind) {
+    case HONE_ACT_RELU: hone_onnx_put_node(w, "Relu", name, out, 1, &in); break;
+    case HONE_ACT_SIGMOID: hone_onnx_put_node(w, "Sigmoid", name, out, 1, &in); break;
+    case HONE_ACT_SILU: put_gate(w, name, in, out, "Sigmoid"); break;
+    case HONE_ACT_HARD_SWISH: put_gate(w, name, in, out, "HardSigmoid"); break;
+    case HONE_ACT_CLIP: {
+        const char *lo = a->a <= -FLT_MAX ? "" : hone_onnx_put_scalar(w, a->a);
+        const char *hi = a->b >= FLT_MAX ? "" : hone_onnx_put_scalar(w, a->b);
+        hone_onnx_put_node(w, "Clip", name, out, 3, (const char *[]){in, lo, hi});
+        break;
+    }
+    case HONE_ACT_HARD_SIGMOID: {
+        HoneOnnx__Node *node = hone_onnx_put_node(w, "HardSigmoid", name, out, 1, &in);
+        hone_onnx_put_float(w, node, "alpha", a->a);
+        hone_onnx_put_float(w, node, "beta", a->b);
+        break;
+    }
+    default: hone_onnx_put_node(w, "Identity", name, out, 1, &in); break;
+    }
+}
+
+// The name that a node with a fused activation writes first, and the activation behind it.
+static const char *put_before_act(struct hone_onnx_writer *w, const struct hone_act_attrs *act,
+                                  const char *out) {
+    return act->kind == HONE_ACT_NONE ? out : hone_onnx_make_name(w);
+}
+static void put_behind(struct hone_onnx_writer *w, const char *name,
+                       const struct hone_act_attrs *act, const char *before, const char *out) {
+    if (act->kind != HONE_ACT_NONE) put_act(w, name, before, out, act);
+}
+
+static void put_op_act(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
+    const char *in = x->name;
+    put_act(w, node->name, in, put_out(w, node->outputs[0], x->perm), node->attrs);
+}
+
+// ---- Weights
+// ------------------------------------------------------------------------------------------------
+
+static void put_op_conv2d(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const struct hone_conv2d_attrs *a = node->attrs;
+    const struct hone_desc *filter = put_desc(w, node->inputs[1]);
+    const char *in[3] = {put_in(w, node->inputs[0], put_image), put_param(w, node->inputs[1]), ""};
+    bool bias = node->input_count > 2 && node->inputs[2] != HONE_NO_VALUE;
+    if (bias) in[2] = put_param(w, node->inputs[2]);
+    const char *out = put_out(w, node->outputs[0], put_image);
+    const char *before = put_before_act(w, &a->act, out);
+    HoneOnnx__Node *conv = hone_onnx_put_node(w, "Conv", node->name, before, bias ? 3 : 2, in);
+    hone_onnx_put_sizes(w, conv, "dilations", 2, a->dilation);
+    hone_onnx_put_int(w, conv, "group", a->groups);
+    hone_onnx_put_sizes(w, conv, "kernel_shape", 2, &filter->dim[1]);
+    hone_onnx_put_sizes(w, conv, "pads", 4, a->pad);
+    hone_onnx_put_sizes(w, conv, "strides", 2, a->stride);
+    put_behind(w, node->name, &a->act, before, out);
+}
+
+static void put_op_matmul(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const struct hone_matmul_attrs *a = node->attrs;
+    if (a->trans_a) {
+        hone_onnx_writer_fail(w, hone_fail(HONE_UNSUPPORTED, "a transposed batch"));
+        return;
+    }
+    const char *in[3] = {put_in(w, node->inputs[0], put_plain), put_param(w, node->inputs[1]), ""};
+    bool bias = node->input_count > 2 && node->inputs[2] != HONE_NO_VALUE;
+    if (bias) in[2] = put_param(w, node->inputs[2]);
+    const char *out = put_out(w, node->outputs[0], put_plain);
+    const char *before = put_before_act(w, &a->act, out);
+    HoneOnnx__Node *gemm = hone_onnx_put_node(w, "Gemm", node->name, before, bias ? 3 : 2, in);
+    hone_onnx_put_float(w, gemm, "alpha", 1);
+    hone_onnx_put_float(w, gemm, "beta", 1);
+    hone_onnx_put_int(w, gemm, "transB", a->trans_b != 0);
+    put_behind(w, node->name, &a->act, before, out);
+}
+
+static void put_op_batch_norm(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const int8_t *perm = put_natural(w, node->inputs[0]);
+    const char *in[5] = {put_in(w, node->inputs[0], perm)};
+    for (int k = 1; k < 5; k++) in[k] = put_param(w, node->inputs[k]);
+    HoneOnnx__Node *norm = hone_onnx_put_node(w, "BatchNormalization", node->name,
+                                              put_out(w, node->outputs[0], perm), 5, in);
+    hone_onnx_put_float(w, norm, "epsilon",
+                        ((const struct hone_batch_norm_attrs *)node->attrs)->eps);
+}
+
+// ---- Arithmetic
+// ---------------------------------------------------------------------------------------------
+
+static void put_arith(struct hone_onnx_writer *w, const struct hone_node *node, const char *op) {
+    bool constant[2];
+    for (int k = 0; k < 2; k++) constant[k] = hone_model_param_of(w->model, node->inputs[k]) >= 0;
+    hone_value x = node->inputs[constant[0] ? 1 : 0];
+    int8_t perm[HONE_MAX_RANK];
+    memcpy(perm, put_of(w, x)->perm, sizeof perm);
+    const char *in[2];
+    int rank = put_desc(w, x)->rank;
+    for (int k = 0; k < 2; k++) {
+        int other = put_desc(w, node->inputs[k])->rank;
+        if (constant[0] && constant[1] ? true : constant[k] ? other > rank : other != rank) {
+            hone_onnx_writer_fail(w, hone_fail(HONE_UNSUPPORTED, "operands of different rank"));
+            return;
+        }
+        in[k] = constant[k] ? put_table(w, node->inputs[k], rank, perm)
+                            : put_in(w, node->inputs[k], perm);
+    }
+    hone_onnx_put_node(w, op, node->name, put_out(w, node->outputs[0], perm), 2, in);
+}
+
+static void put_op_add(struct hone_onnx_writer *w, const struct hone_node *node) {
+    put_arith(w, node, "Add");
+}
+
+static void put_op_mul(struct hone_onnx_writer *w, const struct hone_node *node) {
+    put_arith(w, node, "Mul");
+}
+
+static void put_op_scale(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
+    const char *alpha =
+        hone_onnx_put_scalar(w, ((const struct hone_scale_attrs *)node->attrs)->alpha);
+    hone_onnx_put_node(w, "Mul", node->name, put_out(w, node->outputs[0], x->perm), 2,
+                       (const char *[]){x->name, alpha});
+}
+
+// ---- Layout
+// -------------------------------------------------------------------------------------------------
+
+// True when the file's order of axes and ir's give the elements in the same order.
+static bool put_in_order(const struct hone_onnx_writer *w, hone_value value) {
+    const struct hone_desc *desc = put_desc(w, value);
+    const int8_t *perm = w->values[value].perm;
+    int last = 0;
+    for (int i = 1; i < desc->rank; i++) {
+        if (desc->dim[perm[i]] == 1) continue;
+        if (perm[i] < last) return false;
+        last = perm[i];
+    }
+    return true;
+}
+
+static void put_op_reshape(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const struct hone_shape_attrs *a = node->attrs;
+    const struct hone_desc *desc = put_desc(w, node->outputs[0]);
+    if (a->dim[0] != 0) {
+        hone_onnx_writer_fail(w, hone_fail(HONE_UNSUPPORTED, "a reshape that moves the batch"));
+        return;
+    }
+    hone_value x = node->inputs[0];
+    const char *in = put_in_order(w, x) ? put_of(w, x)->name : put_in(w, x, put_plain);
+    if (desc->rank == 2) {
+        HoneOnnx__Node *flat = hone_onnx_put_node(w, "Flatten", node->name,
+                                                  put_out(w, node->outputs[0], put_plain), 1, &in);
+        hone_onnx_put_int(w, flat, "axis", 1);
+        return;
+    }
+    bool pixel = desc->rank == 4 && desc->dim[1] == 1 && desc->dim[2] == 1;
+    int64_t dim[HONE_MAX_RANK] = {0};
+    for (int i = 1; i < desc->rank; i++) dim[i] = desc->dim[pixel ? put_image[i] : i];
+    const char *shape = hone_onnx_put_list(w, (size_t)desc->rank, dim);
+    hone_onnx_put_node(w, "Reshape", node->name,
+                       put_out(w, node->outputs[0], pixel ? put_image : put_plain), 2,
+                       (const char *[]){in, shape});
+}
+
+// Nothing is written: the same tensor, its axes seen in another order.
+static void put_op_permute(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const struct hone_permute_attrs *a = node->attrs;
+    const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
+    int8_t perm[HONE_MAX_RANK] = {0, 1, 2, 3}, inverse[HONE_MAX_RANK] = {0};
+    int rank = put_desc(w, node->inputs[0])->rank;
+    for (int i = 0; i < rank; i++) inverse[a->perm[i]] = (int8_t)i;
+    for (int i = 0; i < rank; i++) perm[i] = inverse[x->perm[i]];
+    if (node->outputs[0] == w->model->output) { // it needs a tensor of its own
+        const char *in = x->name;
+        hone_onnx_put_node(w, "Identity", node->name, put_out(w, node->outputs[0], perm), 1, &in);
+        return;
+    }
+    *put_of(w, node->outputs[0]) = *x;
+    memcpy(put_of(w, node->outputs[0])->perm, perm, sizeof perm);
+}
+
+static void put_op_concat(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const int8_t *perm = put_natural(w, node->inputs[0]);
+    const char **in = hone_arena_alloc(&w->arena, node->input_count, sizeof *in);
+    if (!in) {
+        hone_onnx_writer_fail(w, HONE_OUT_OF_MEMORY);
+        return;
+    }
+    for (int k = 0; k < node->input_count; k++) in[k] = put_in(w, node->inputs[k], perm);
+    HoneOnnx__Node *concat = hone_onnx_put_node(
+        w, "Concat", node->name, put_out(w, node->outputs[0], perm), node->input_count, in);
+    hone_onnx_put_int(w, concat, "axis",
+                      put_axis(perm, ((const struct hone_concat_attrs *)node->attrs)->axis));
+}
+
+static void put_op_slice(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const struct hone_slice_attrs *a = node->attrs;
+    const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
+    int64_t starts[HONE_MAX_RANK], ends[HONE_MAX_RANK], axes[HONE_MAX_RANK];
+    size_t count = 0;
+    for (int i = 1; i < put_desc(w, node->inputs[0])->rank; i++) {
+        int j = x->perm[i];
+        starts[count] = a->begin[j];
+        ends[count] = a->size[j] ? (int64_t)a->begin[j] + a->size[j] : INT64_MAX;
+        axes[count++] = i;
+    }
+    const char *in[4] = {x->name, hone_onnx_put_list(w, count, starts),
+                         hone_onnx_put_list(w, count, ends), hone_onnx_put_list(w, count, axes)};
+    hone_onnx_put_node(w, "Slice", node->name, put_out(w, node->outputs[0], x->perm), 4, in);
+}
+
+static void put_pad(struct hone_onnx_writer *w, const char *name, const char *in, const char *out,
+                    const int8_t *perm, int rank, const struct hone_pad_attrs *a) {
+    int64_t pads[2 * HONE_MAX_RANK];
+    for (int i = 0; i < rank; i++) {
+        pads[i] = a->before[perm[i]];
+        pads[rank + i] = a->after[perm[i]];
+    }
+    const char *inputs[3] = {in, hone_onnx_put_list(w, 2 * (size_t)rank, pads),
+                             hone_onnx_put_scalar(w, a->value)};
+    hone_onnx_put_node(w, "Pad", name, out, 3, inputs);
+}
+
+static void put_op_pad(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
+    put_pad(w, node->name, x->name, put_out(w, node->outputs[0], x->perm), x->perm,
+            put_desc(w, node->inputs[0])->rank, node->attrs);
+}
+
+// ---- Pooling and softmax
+// ------------------------------------------------------------------------------------
+
+static HoneOnnx__Node *put_pool(struct hone_onnx_writer *w, const struct hone_node *node,
+                                const char *op, const char *in, const int32_t pad[4]) {
+    const struct hone_pool_attrs *a = node->attrs;
+    HoneOnnx__Node *pool =
+        hone_onnx_put_node(w, op, node->name, put_out(w, node->outputs[0], put_image), 1, &in);
+    hone_onnx_put_sizes(w, pool, "kernel_shape", 2, a->kernel);
+    hone_onnx_put_sizes(w, pool, "pads", 4, pad);
+    hone_onnx_put_sizes(w, pool, "strides", 2, a->stride);
+    return pool;
+}
+
+static void put_op_max_pool(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const struct hone_pool_attrs *a = node->attrs;
+    put_pool(w, node, "MaxPool", put_in(w, node->inputs[0], put_image), a->pad);
+}
+
+static void put_op_avg_pool(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const struct hone_pool_attrs *a = node->attrs;
+    static const int32_t none[4];
+    const char *in = put_in(w, node->inputs[0], put_image);
+    bool large = false;
+    for (int i = 0; i < 4; i++) large |= a->pad[i] >= a->kernel[i % 2];
+    if (large && a->count_pad) { // more than a pool may pad by itself
+        struct hone_pad_attrs pad = {.before = {0, a->pad[0], a->pad[1], 0},
+                                     .after = {0, a->pad[2], a->pad[3], 0}};
+        const char *padded = hone_onnx_make_name(w);
+        put_pad(w, node->name, in, padded, put_image, 4, &pad);
+        put_pool(w, node, "AveragePool", padded, none);
+        return;
+    }
+    HoneOnnx__Node *pool = put_pool(w, node, "AveragePool", in, a->pad);
+    hone_onnx_put_int(w, pool, "count_include_pad", a->count_pad != 0);
+}
+
+static void put_op_global_avg_pool(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const char *in = put_in(w, node->inputs[0], put_image);
+    hone_onnx_put_node(w, "GlobalAveragePool", node->name, put_out(w, node->outputs[0], put_image),
+                       1, &in);
+}
+
+static void put_op_softmax(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
+    const char *in = x->name;
+    int last = put_desc(w, node->inputs[0])->rank - 1;
+    HoneOnnx__Node *softmax =
+        hone_onnx_put_node(w, "Softmax", node->name, put_out(w, node->outputs[0], x->perm), 1, &in);
+    hone_onnx_put_int(w, softmax, "axis", put_axis(x->perm, last));
+}
+
+void hone_onnx_put_ir_node(struct hone_onnx_writer *w, const struct hone_node *node) {
+    static const struct {
+        const struct hone_op *op;
+        void (*put)(struct hone_onnx_writer *w, const struct hone_node *node);
+    } table[] = {
+        {&hone_op_act, put_op_act},
+        {&hone_op_add, put_op_add},
+        {&hone_op_avg_pool, put_op_avg_pool},
+        {&hone_op_batch_norm, put_op_batch_norm},
+        {&hone_op_concat, put_op_concat},
+        {&hone_op_conv2d, put_op_conv2d},
+        {&hone_op_global_avg_pool, put_op_global_avg_pool},
+        {&hone_op_matmul, put_op_matmul},
+        {&hone_op_max_pool, put_op_max_pool},
+        {&hone_op_mul, put_op_mul},
+        {&hone_op_pad, put_op_pad},
+        {&hone_op_permute, put_op_permute},
+        {&hone_op_reshape, put_op_reshape},
+        {&hone_op_scale, put_op_scale},
+        {&hone_op_slice, put_op_slice},
+        {&hone_op_softmax, put_op_softmax},
+    };
+    hone_status status = HONE_UNSUPPORTED;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        if (table[i].op != node->op) continue;
+        table[i].put(w, node);
+        status = HONE_OK;
+    }
+    if (status != HONE_OK)
+        hone_onnx_writer_fail(w, hone_fail(status, "operator %s has no ONNX form", node->op->name));
+}
