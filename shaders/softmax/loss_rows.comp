@@ -1,5 +1,6 @@
 // loss_rows: each row's share of the loss before the division by the sum of weights, and its weight
-// logits (N,C) f32   labels (N) i32   weights (C) f32   part (N,2) f32: loss, weight; both 0 where the label is not a class
+// logits (N,C) f32   labels (N) i32   weights (C) f32
+// part (N,2) f32: loss, weight; both 0 where the label is not a class
 // grid linear over N*LANES   spec WG LANES   push rows columns smoothing   any size
 #version 460
 #extension GL_GOOGLE_include_directive : require
