@@ -5,8 +5,8 @@
 #include "base/alloc.h"
 
 static bool overlap(const struct hone_gpu_access *a, const struct hone_gpu_access *b) {
-    return a->buffer == b->buffer && a->begin < b->end && b->begin < a->end &&
-           a->begin < a->end && b->begin < b->end; // an empty range touches nothing
+    return a->buffer == b->buffer && a->begin < b->end && b->begin < a->end && a->begin < a->end &&
+           b->begin < b->end; // an empty range touches nothing
 }
 
 static bool remember(struct hone_gpu_hazards *hazards, const struct hone_gpu_access *access) {

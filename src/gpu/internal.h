@@ -158,6 +158,29 @@ struct hone_gpu {
     atomic_bool lost;
 };
 
+// ---- Recordings (record.c, timer.c) ----
+
+struct hone_gpu_recording {
+    struct hone_gpu *gpu;
+    VkCommandPool commands_pool;
+    VkCommandBuffer commands;
+    VkDescriptorPool *pools; // the last one is being filled
+    size_t pool_count, pool_capacity;
+    VkQueryPool *queries; // 64 timestamps each
+    size_t query_pool_count, query_pool_capacity;
+    char (*labels)[48];
+    size_t label_count, label_capacity;
+    struct hone_gpu_hazards hazards;
+    struct hone_gpu_recording_stats stats;
+    struct hone_error_record failure; // the first failed record call
+    bool ended;
+    uint64_t ticket; // the last submit
+};
+
+// Every record call begins and ends with these two: a failure is kept for hone_gpu_recording_end().
+hone_status hone_gpu_may_record(struct hone_gpu_recording *rec);
+hone_status hone_gpu_keep(struct hone_gpu_recording *rec, hone_status status);
+
 // Names a Vulkan object for validation messages and debuggers.
 void hone_gpu_name(struct hone_gpu *gpu, VkObjectType type, uint64_t handle, const char *name);
 // Submits a finished command buffer; the ticket is the value that the timeline gets.

@@ -5,27 +5,9 @@
 
 #include "base/alloc.h"
 
-#include <stdio.h>
 #include <string.h>
 
-enum { MAX_RANGES = 64, POOL_SETS = 128, POOL_BUFFERS = POOL_SETS * 6, QUERIES = 64 };
-
-struct hone_gpu_recording {
-    struct hone_gpu *gpu;
-    VkCommandPool commands_pool;
-    VkCommandBuffer commands;
-    VkDescriptorPool *pools; // the last one is being filled
-    size_t pool_count, pool_capacity;
-    VkQueryPool *queries; // QUERIES timestamps each
-    size_t query_pool_count, query_pool_capacity;
-    char (*labels)[48];
-    size_t label_count, label_capacity;
-    struct hone_gpu_hazards hazards;
-    struct hone_gpu_recording_stats stats;
-    struct hone_error_record failure; // the first failed record call
-    bool ended;
-    uint64_t ticket; // the last submit
-};
+enum { MAX_RANGES = 64, POOL_SETS = 128, POOL_BUFFERS = POOL_SETS * 6 };
 
 static hone_status recording_init(struct hone_gpu_recording *rec) {
     struct hone_gpu *gpu = rec->gpu;
@@ -84,15 +66,14 @@ void hone_gpu_recording_destroy(struct hone_gpu *gpu, struct hone_gpu_recording 
     gpu->live_recordings--;
 }
 
-// Every record call begins and ends with these two: a failure is kept for recording_end().
-static hone_status may_record(struct hone_gpu_recording *rec) {
+hone_status hone_gpu_may_record(struct hone_gpu_recording *rec) {
     HONE_TRY(hone_gpu_alive(rec->gpu));
     HONE_TRY(hone_error_restore(&rec->failure));
     if (rec->ended) return hone_fail(HONE_INTERNAL, "a command after the end of its recording");
     return HONE_OK;
 }
 
-static hone_status keep(struct hone_gpu_recording *rec, hone_status status) {
+hone_status hone_gpu_keep(struct hone_gpu_recording *rec, hone_status status) {
     if (status != HONE_OK && rec->failure.status == HONE_OK) hone_error_save(status, &rec->failure);
     return status;
 }
@@ -237,7 +218,7 @@ static hone_status record_dispatch(struct hone_gpu_recording *rec,
                                    int push_bytes, const uint32_t grid[3]) {
     struct hone_gpu *gpu = rec->gpu;
     struct hone_gpu_access accesses[MAX_RANGES];
-    HONE_TRY(may_record(rec));
+    HONE_TRY(hone_gpu_may_record(rec));
     HONE_TRY(check_dispatch(rec, pipeline->kernel, count, push_bytes, grid));
     if (!grid[0] || !grid[1] || !grid[2]) return HONE_OK;
     for (int i = 0; i < count; i++)
@@ -260,13 +241,13 @@ hone_status hone_gpu_record_dispatch(struct hone_gpu_recording *rec,
     hone_status status = record_dispatch(rec, pipeline, ranges, count, push, push_bytes, grid);
     if (status != HONE_OK && rec->failure.status == HONE_OK)
         status = hone_fail_context(status, "kernel %s", pipeline->kernel->name);
-    return keep(rec, status);
+    return hone_gpu_keep(rec, status);
 }
 
 static hone_status record_copy(struct hone_gpu_recording *rec, const struct hone_gpu_range *from,
                                const struct hone_gpu_range *to) {
     struct hone_gpu_access accesses[2];
-    HONE_TRY(may_record(rec));
+    HONE_TRY(hone_gpu_may_record(rec));
     if (!from->bytes) return HONE_OK;
     HONE_TRY(access_of(from, HONE_GPU_STAGE_TRANSFER, &accesses[0]));
     HONE_TRY(access_of(to, HONE_GPU_STAGE_TRANSFER, &accesses[1]));
@@ -286,13 +267,13 @@ hone_status hone_gpu_record_copy(struct hone_gpu_recording *rec, struct hone_gpu
                                  uint64_t dst_offset, uint64_t bytes) {
     const struct hone_gpu_range from = {src, src_offset, bytes, false};
     const struct hone_gpu_range to = {dst, dst_offset, bytes, true};
-    return keep(rec, record_copy(rec, &from, &to));
+    return hone_gpu_keep(rec, record_copy(rec, &from, &to));
 }
 
 static hone_status record_fill(struct hone_gpu_recording *rec, const struct hone_gpu_range *range,
                                uint32_t word) {
     struct hone_gpu_access access;
-    HONE_TRY(may_record(rec));
+    HONE_TRY(hone_gpu_may_record(rec));
     if (!range->bytes) return HONE_OK;
     HONE_TRY(access_of(range, HONE_GPU_STAGE_TRANSFER, &access));
     if (range->offset % 4 || range->bytes % 4)
@@ -308,66 +289,26 @@ static hone_status record_fill(struct hone_gpu_recording *rec, const struct hone
 hone_status hone_gpu_record_fill(struct hone_gpu_recording *rec, struct hone_gpu_buffer *buffer,
                                  uint64_t offset, uint64_t bytes, uint32_t word) {
     const struct hone_gpu_range range = {buffer, offset, bytes, true};
-    return keep(rec, record_fill(rec, &range, word));
+    return hone_gpu_keep(rec, record_fill(rec, &range, word));
 }
 
 hone_status hone_gpu_record_barrier(struct hone_gpu_recording *rec) {
-    HONE_TRY(may_record(rec));
+    HONE_TRY(hone_gpu_may_record(rec));
     hone_gpu_full_barrier(rec->gpu, rec->commands);
     hone_gpu_hazards_clear(&rec->hazards);
     rec->stats.barriers++;
     return HONE_OK;
 }
 
-// A pool is reset where it is first used, so that each run starts it afresh.
-static hone_status add_query_pool(struct hone_gpu_recording *rec) {
-    struct hone_gpu *gpu = rec->gpu;
-    if (!hone_grow(&rec->queries, &rec->query_pool_capacity, rec->query_pool_count + 1,
-                   sizeof *rec->queries, "timestamps"))
-        return HONE_OUT_OF_MEMORY;
-    VkQueryPoolCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO,
-        .queryType = VK_QUERY_TYPE_TIMESTAMP,
-        .queryCount = QUERIES,
-    };
-    HONE_VK_TRY(
-        gpu, "vkCreateQueryPool",
-        gpu->vk.vkCreateQueryPool(gpu->device, &info, NULL, &rec->queries[rec->query_pool_count]));
-    gpu->vk.vkCmdResetQueryPool(rec->commands, rec->queries[rec->query_pool_count], 0, QUERIES);
-    rec->query_pool_count++;
-    return HONE_OK;
-}
-
-static hone_status record_timestamp(struct hone_gpu_recording *rec, const char *label) {
-    struct hone_gpu *gpu = rec->gpu;
-    HONE_TRY(may_record(rec));
-    if (gpu->plan.caps.timestamp_ns == 0.0f)
-        return hone_fail(HONE_UNSUPPORTED, "%s has no timestamps", gpu->plan.caps.name);
-    if (!hone_grow(&rec->labels, &rec->label_capacity, rec->label_count + 1, sizeof *rec->labels,
-                   "timestamps"))
-        return HONE_OUT_OF_MEMORY;
-    size_t index = rec->label_count;
-    if (index % QUERIES == 0) HONE_TRY(add_query_pool(rec));
-    snprintf(rec->labels[index], sizeof rec->labels[index], "%s", label ? label : "");
-    gpu->vk.vkCmdWriteTimestamp(rec->commands, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT,
-                                rec->queries[index / QUERIES], (uint32_t)(index % QUERIES));
-    rec->label_count++;
-    return HONE_OK;
-}
-
-hone_status hone_gpu_record_timestamp(struct hone_gpu_recording *rec, const char *label) {
-    return keep(rec, record_timestamp(rec, label));
-}
-
 hone_status hone_gpu_recording_end(struct hone_gpu_recording *rec) {
     struct hone_gpu *gpu = rec->gpu;
-    HONE_TRY(may_record(rec));
+    HONE_TRY(hone_gpu_may_record(rec));
     hone_gpu_host_barrier(gpu, rec->commands);
     hone_status status = hone_gpu_check(gpu, HONE_VK(gpu->vk.vkEndCommandBuffer(rec->commands)),
                                         "vkEndCommandBuffer");
     if (status == HONE_OK) rec->ended = true;
     hone_gpu_hazards_deinit(&rec->hazards);
-    return keep(rec, status);
+    return hone_gpu_keep(rec, status);
 }
 
 hone_status hone_gpu_submit(struct hone_gpu *gpu, struct hone_gpu_recording *rec,
@@ -382,42 +323,4 @@ hone_status hone_gpu_submit(struct hone_gpu *gpu, struct hone_gpu_recording *rec
 
 struct hone_gpu_recording_stats hone_gpu_recording_stats(const struct hone_gpu_recording *rec) {
     return rec->stats;
-}
-
-static hone_status read_times(struct hone_gpu_recording *rec, uint64_t *ticks) {
-    struct hone_gpu *gpu = rec->gpu;
-    for (size_t i = 0; i < rec->query_pool_count; i++) {
-        size_t first = i * QUERIES;
-        size_t count = rec->label_count - first < QUERIES ? rec->label_count - first : QUERIES;
-        HONE_VK_TRY(gpu, "vkGetQueryPoolResults",
-                    gpu->vk.vkGetQueryPoolResults(gpu->device, rec->queries[i], 0, (uint32_t)count,
-                                                  count * sizeof *ticks, ticks + first,
-                                                  sizeof *ticks, VK_QUERY_RESULT_64_BIT));
-    }
-    return HONE_OK;
-}
-
-hone_status hone_gpu_recording_times(struct hone_gpu_recording *rec, double *ms, int *count) {
-    struct hone_gpu *gpu = rec->gpu;
-    int room = *count;
-    *count = 0;
-    if (!rec->ticket) return hone_fail(HONE_INTERNAL, "times of a recording that never ran");
-    HONE_TRY(hone_gpu_wait(gpu, rec->ticket, UINT64_MAX));
-    if (rec->label_count < 2) return HONE_OK;
-    uint64_t *ticks = hone_calloc(rec->label_count, sizeof *ticks, "timestamps");
-    if (!ticks) return HONE_OUT_OF_MEMORY;
-    hone_status status = read_times(rec, ticks);
-    uint32_t bits = gpu->plan.timestamp_bits;
-    uint64_t mask = bits >= 64 ? UINT64_MAX : (UINT64_C(1) << bits) - 1;
-    int intervals = (int)rec->label_count - 1;
-    for (int i = 0; status == HONE_OK && i < intervals && i < room; i++)
-        ms[i] = (double)((ticks[i + 1] - ticks[i]) & mask) * gpu->plan.caps.timestamp_ns / 1e6;
-    if (status == HONE_OK) *count = intervals;
-    hone_free(ticks);
-    return status;
-}
-
-const char *hone_gpu_recording_label(const struct hone_gpu_recording *rec, int interval) {
-    size_t index = (size_t)interval + 1;
-    return interval >= 0 && index < rec->label_count ? rec->labels[index] : "";
 }

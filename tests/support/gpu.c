@@ -22,8 +22,9 @@ static int require(bool runs) {
         if (!enough) fprintf(stderr, "skipped: it runs nothing and can only compile kernels\n");
         return enough ? 0 : 77;
     }
-    fprintf(stderr, "skipped: %s\n", hone_error_message());
-    return status == HONE_NOT_FOUND ? 77 : 1; // another failure is a fault
+    bool absent = status == HONE_NOT_FOUND; // any other failure is a fault
+    fprintf(stderr, "%s: %s\n", absent ? "skipped" : "failed", hone_error_message());
+    return absent ? 77 : 1;
 }
 
 int test_gpu_require(void) {
