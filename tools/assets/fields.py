@@ -42,7 +42,7 @@ def spectral(rng, n, amplitude):
 
 
 def power_noise(rng, n, exponent, stretch=1.0, angle=0.0, lowest=1.0):
-    """Power-law noise, amplitude f^-exponent above `lowest`; stretch > 1 draws it out along angle."""
+    """Power-law noise, amplitude f^-exponent above `lowest`; stretch > 1 draws it out at angle."""
     along, across = frequencies(n, angle)
     f = np.sqrt((along * stretch) ** 2 + across ** 2)
     return spectral(rng, n, np.maximum(f, lowest) ** -exponent)

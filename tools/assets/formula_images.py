@@ -60,7 +60,7 @@ def camera(rng, picture, n):
 
 
 def make_image(textures, marks, index, n):
-    """Picture number `index`: (u8 (n, n, 4): RGB and mark coverage, texture class, mark class)."""
+    """Picture number `index`: u8 (n, n, 4) of RGB and mark coverage, texture and mark class."""
     rng = np.random.default_rng([SEED, 3, index])
     texture = int(rng.integers(len(textures)))
     mark = 0 if rng.random() < 0.1 else int(rng.integers(1, len(marks)))
@@ -80,7 +80,7 @@ def make_image(textures, marks, index, n):
 
 def fill(job):
     """Writes pictures first..last of the cache (memory-mapped files) from one process."""
-    folder, n, total, first, last = job
+    folder, n, first, last = job
     textures = formula_textures.make_classes(SEED, TEXTURES)
     marks = formula_marks.make_classes(SEED, MARKS)
     images = np.lib.format.open_memmap(os.path.join(folder, "images.npy"), mode="r+")
@@ -91,12 +91,13 @@ def fill(job):
 
 
 def make_cache(folder, n, total, workers):
-    """Generates `total` pictures into folder/images.npy (u8 NHW4: RGB, mark coverage) and labels.npy (texture, mark)."""
+    """Generates `total` pictures into folder/images.npy (u8 NHW4: RGB, mark coverage) and
+    labels.npy (texture, mark)."""
     os.makedirs(folder, exist_ok=True)
     shape = (total, n, n, 4)
     np.lib.format.open_memmap(os.path.join(folder, "images.npy"), "w+", np.uint8, shape)
     np.lib.format.open_memmap(os.path.join(folder, "labels.npy"), "w+", np.int64, (total, 2))
-    jobs = [(folder, n, total, i, min(i + 500, total)) for i in range(0, total, 500)]
+    jobs = [(folder, n, i, min(i + 500, total)) for i in range(0, total, 500)]
     with multiprocessing.Pool(workers) as pool:
         for k, _ in enumerate(pool.imap_unordered(fill, jobs)):
             print(f"formula images: {(k + 1) * 500} of {total}", flush=True)

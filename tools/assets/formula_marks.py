@@ -153,7 +153,8 @@ def patches(rng):
         u, v = fields.grid(n, r.uniform(0, 3.14))
         u, v = u + r.uniform(-0.6, 0.6), (v + r.uniform(-0.6, 0.6)) * r.uniform(0.8, 1.6)
         d = np.sqrt(u * u + v * v) / size + rough * fields.smooth(r, n, cells)
-        return np.clip(1 - np.abs(d - 0.8) * edge, 0, 1) if hollow else np.clip((1 - d) * edge, 0, 1)
+        inside = 1 - np.abs(d - 0.8) * edge if hollow else (1 - d) * edge
+        return np.clip(inside, 0, 1)
     return draw
 
 
@@ -192,7 +193,8 @@ KINDS = 8
 
 def make_classes(seed, count):
     """`count` mark classes: functions (rng, n) -> float32 mask (n, n) in 0..1. Class 0: no mark."""
-    made = [FAMILIES[i % len(FAMILIES)](np.random.default_rng([seed, 2, i])) for i in range(count - 1)]
+    made = [FAMILIES[i % len(FAMILIES)](np.random.default_rng([seed, 2, i]))
+            for i in range(count - 1)]
     return [lambda r, n: np.zeros((n, n), np.float32)] + made
 
 

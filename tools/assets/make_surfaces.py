@@ -61,7 +61,7 @@ def main():
     parser.add_argument("--sheet", help="write a contact sheet of training pictures to this file")
     args = parser.parse_args()
     if args.sheet:
-        rows = [[make_picture("train", c, i) for i in range(12)] for c in CLASSES for _ in (0,)]
+        rows = [[make_picture("train", c, i) for i in range(12)] for c in CLASSES]
         rows += [[make_picture("train", c, i) for i in range(12, 24)] for c in CLASSES]
         Image.fromarray(np.concatenate([np.concatenate(r, 1) for r in rows], 0)).save(args.sheet)
         return

@@ -140,7 +140,8 @@ def export(net, path):
     notes = {"licence": "Apache-2.0", "input_size": str(INPUT), "channel_order": "RGB",
              "preprocess": "imagenet", "preprocess_scale": "1/255",
              "preprocess_mean": ",".join(map(str, MEAN)), "preprocess_std": ",".join(map(str, STD)),
-             "resize": "stretch,bilinear,antialias", "pretraining": "formula images, no photographs"}
+             "resize": "stretch,bilinear,antialias",
+             "pretraining": "formula images, no photographs"}
     onnx.helper.set_model_props(model, notes)
     onnx.checker.check_model(model, full_check=True)
     kinds = [node.op_type for node in model.graph.node]
@@ -161,7 +162,7 @@ def main():
     parser = argparse.ArgumentParser(description="Pretrain the bundled backbone.")
     parser.add_argument("--cache", default="/tmp/hone_formula", help="folder of generated pictures")
     parser.add_argument("--count", type=int, default=30000, help="pictures to generate")
-    parser.add_argument("--epochs", type=int, default=9)
+    parser.add_argument("--epochs", type=int, default=11)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=1)
