@@ -29,7 +29,9 @@ static enum hone_image_format hone_image_sniff(const uint8_t *data, size_t bytes
     if (bytes >= 3 && data[0] == 'P' && data[1] && strchr("2356", data[1]) && data[2] &&
         strchr(" \t\r\n#", data[2]))
         return FORMAT_PNM;
-    if (bytes >= 18 && hone_text_equal_nocase(hone_path_extension(name), ".tga")) return FORMAT_TGA;
+    // A TGA has no signature, but its second byte is 0 or 1: stb cannot take it for another format.
+    if (bytes >= 18 && data[1] <= 1 && hone_text_equal_nocase(hone_path_extension(name), ".tga"))
+        return FORMAT_TGA;
     return FORMAT_NONE;
 }
 
@@ -78,6 +80,8 @@ static hone_status hone_jpeg_decode(const uint8_t *data, size_t bytes, uint64_t 
     struct hone_jpeg_markers markers = hone_jpeg_markers_read(data, bytes);
     if (!markers.complete) return hone_fail(HONE_INVALID, "the file is cut short or damaged");
     hone_status status = hone_codec_libjpeg(data, bytes, pixels_max, out);
+    if (status == HONE_UNSUPPORTED && !hone_jpeg_tables_sound(data, bytes))
+        return hone_fail(HONE_INVALID, "the picture is damaged (its Huffman tables)");
     if (status == HONE_UNSUPPORTED) status = hone_codec_stb(data, bytes, pixels_max, out);
     if (status == HONE_OK) status = hone_image_orient(out, markers.orientation);
     return status;

@@ -4,6 +4,8 @@
 #include <string.h>
 
 enum {
+    MARKER_DHT = 0xC4,
+    MARKER_RST0 = 0xD0,
     MARKER_SOI = 0xD8,
     MARKER_EOI = 0xD9,
     MARKER_SOS = 0xDA,
@@ -86,4 +88,48 @@ struct hone_jpeg_markers hone_jpeg_markers_read(const uint8_t *data, size_t byte
         break;
     }
     return out;
+}
+
+// One DHT segment: tables of a class byte, 16 counts and as many symbols.
+static bool hone_jpeg_huffman_sound(const uint8_t *data, size_t bytes) {
+    while (bytes) {
+        if (bytes < 17) return false;
+        size_t codes = 0;
+        for (int i = 1; i <= 16; i++) codes += data[i];
+        if (codes > 256 || bytes - 17 < codes) return false;
+        data += 17 + codes;
+        bytes -= 17 + codes;
+    }
+    return true;
+}
+
+// Past the pixels of a scan, to the next 0xFF of a marker; restart markers belong to the pixels.
+static size_t hone_jpeg_skip_scan(const uint8_t *data, size_t bytes, size_t at) {
+    for (; at + 1 < bytes; at++) {
+        int next = data[at + 1];
+        if (data[at] == 0xFF && next != 0 && next != 0xFF &&
+            (next < MARKER_RST0 || next >= MARKER_SOI))
+            return at;
+    }
+    return bytes;
+}
+
+bool hone_jpeg_tables_sound(const uint8_t *data, size_t bytes) {
+    if (bytes < 2 || data[0] != 0xFF || data[1] != MARKER_SOI) return false;
+    for (size_t at = 2; at + 4 <= bytes;) {
+        if (data[at] != 0xFF) return false;
+        int marker = data[at + 1];
+        if (marker == 0xFF) { // fill byte
+            at++;
+            continue;
+        }
+        if (marker == MARKER_EOI) return true;
+        size_t length = (size_t)data[at + 2] << 8 | data[at + 3];
+        if (length < 2 || bytes - at - 2 < length) return false;
+        if (marker == MARKER_DHT && !hone_jpeg_huffman_sound(data + at + 4, length - 2))
+            return false;
+        at += 2 + length;
+        if (marker == MARKER_SOS) at = hone_jpeg_skip_scan(data, bytes, at);
+    }
+    return true;
 }

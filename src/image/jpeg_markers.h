@@ -15,4 +15,9 @@ struct hone_jpeg_markers {
 // Reads `bytes` bytes of any content; never outside of them, never fails.
 struct hone_jpeg_markers hone_jpeg_markers_read(const uint8_t *data, size_t bytes);
 
+// Whether the file is built of whole segments and no Huffman table has more than its 256 codes. To
+// be asked before stb_image decodes it, which (in the versions of today's distributions) writes
+// past its tables otherwise.
+bool hone_jpeg_tables_sound(const uint8_t *data, size_t bytes);
+
 #endif

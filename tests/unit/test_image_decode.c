@@ -108,6 +108,7 @@ static void test_foreign_files(void **state) {
     expect_broken("", 0, "empty.png", "empty.png: the file is empty");
     expect_broken("GIF89a and so on and on and on", 30, "anim.gif", message);
     expect_broken("Plain text that begins with P.", 30, "x.tga", "x.tga: ");
+    expect_broken("\xFF\xFF\xD8\xFF\xC4 and more than 18 bytes", 28, "fill.tga", message);
     struct hone_image image;
     test_expect_failure(hone_image_load(IMAGES "none.png", 0, &image), HONE_NOT_FOUND,
                         "none.png: No such file");
@@ -236,6 +237,26 @@ static void test_exif_orders_and_nonsense(void **state) {
     }
 }
 
+// Real files are sound, whatever their scans; a table of more codes than a byte has values is not.
+static void test_huffman_tables(void **state) {
+    (void)state;
+    static const char *const names[] = {"rgb.jpg", "progressive.jpg", "grey.jpg", "turn6.jpg"};
+    for (size_t n = 0; n < 4; n++) {
+        size_t bytes;
+        uint8_t *data = load(golden(names[n]), &bytes);
+        assert_true(hone_jpeg_tables_sound(data, bytes));
+        for (size_t i = 0; i + 5 < bytes; i++) {
+            if (data[i] != 0xFF || data[i + 1] != 0xC4) continue;
+            data[i + 5] = 255;
+            data[i + 6] = 255;
+            break;
+        }
+        assert_false(hone_jpeg_tables_sound(data, bytes));
+        expect_broken(data, bytes, names[n], "the picture is damaged");
+        hone_free(data);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_formats),
@@ -246,6 +267,7 @@ int main(void) {
         cmocka_unit_test(test_size_limit),
         cmocka_unit_test(test_allocation_failures),
         cmocka_unit_test(test_extensions),
+        cmocka_unit_test(test_huffman_tables),
         cmocka_unit_test(test_exif_orders_and_nonsense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
