@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""Makes tests/golden/data/onnx/*.onnx and onnx.safetensors: tiny nets, one for each way of saying things in ONNX
+that hone reads, and what ONNX Runtime makes of them. test_onnx_forward.c loads each and compares.
+
+Needs onnx and onnxruntime. Run from the root of the tree: python3 tools/golden/make_onnx.py
+"""
+import os
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+from tensors import save
+
+FOLDER = "tests/golden/data/onnx"
+H, W = 13, 11
+rng = np.random.RandomState(5)
+x_nchw = (rng.rand(2, 3, H, W) * 2 - 1).astype("float32")
+out = {"x": x_nchw.transpose(0, 2, 3, 1)}
+
+
+def weight(*shape):
+    return (rng.rand(*shape) - 0.5).astype("float32")
+
+
+class Net:
+    """Nodes in a chain unless inputs are named; `t` is the name of the last result."""
+
+    def __init__(self, name, opset=13, shape=("N", 3, H, W)):
+        self.name, self.opset, self.shape = name, opset, shape
+        self.nodes, self.tensors, self.t, self.made = [], [], "x", 0
+
+    def const(self, value, name=None):
+        name = name or f"{self.name}.w{len(self.tensors)}"
+        self.tensors.append(numpy_helper.from_array(np.asarray(value), name))
+        return name
+
+    def ints(self, *values):
+        return self.const(np.array(values, "int64"))
+
+    def floats(self, value):
+        return self.const(np.array(value, "float32"))
+
+    def op(self, kind, *inputs, **attrs):
+        self.made += 1
+        name = f"{kind.lower()}{self.made}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], name=name, **attrs))
+        self.t = name
+        return name
+
+    def conv(self, x, k, c, r, bias=True, **attrs):
+        inputs = [x, self.const(weight(k, c, r, r))] + ([self.const(weight(k))] if bias else [])
+        return self.op("Conv", *inputs, **attrs)
+
+    def done(self, flatten=True):
+        if flatten:
+            self.op("Flatten", self.t)
+        inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(self.shape))]
+        outputs = [helper.make_tensor_value_info(self.t, TensorProto.FLOAT, None)]
+        graph = helper.make_graph(self.nodes, self.name, inputs, outputs, self.tensors)
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", self.opset)])
+        model.ir_version = 8
+        path = f"{FOLDER}/{self.name}.onnx"
+        onnx.save(model, path)
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        fed = x_nchw.transpose(0, 2, 3, 1) if self.shape[3] == 3 else x_nchw
+        y = session.run(None, {"x": fed})[0]
+        out[f"{self.name}.y"] = y.reshape(y.shape[0], -1)
+
+
+def convolutions():
+    n = Net("conv_forms")
+    t = n.conv("x", 6, 3, 3, strides=[2, 1], pads=[0, 1, 2, 1])
+    t = n.conv(t, 6, 1, 3, group=6, dilations=[2, 1], pads=[2, 0, 2, 1])
+    n.conv(t, 4, 3, 1, bias=False, group=2)
+    n.done()
+    for pad in ["SAME_UPPER", "SAME_LOWER", "VALID"]:
+        n = Net("conv_" + pad.lower())
+        t = n.conv("x", 4, 3, 3, strides=[2, 2], auto_pad=pad)
+        n.conv(t, 2, 4, 2, strides=[2, 3], auto_pad=pad, dilations=[1, 1])
+        n.done()
+    n = Net("conv_add_bias")
+    t = n.conv("x", 4, 3, 3, bias=False)
+    n.op("Add", t, n.const(weight(1, 4, 1, 1)))
+    n.done()
+    n = Net("half_weights")
+    w16 = n.const(weight(4, 3, 3, 3).astype("float16"))
+    b64 = n.const(weight(4).astype("float64"))
+    n.op("Conv", "x", n.op("Cast", w16, to=TensorProto.FLOAT), n.op("Cast", b64, to=TensorProto.FLOAT))
+    n.done()
+
+
+def linear():
+    n = Net("gemm_forms")
+    t = n.op("Flatten", n.op("GlobalAveragePool", "x"))
+    t = n.op("Gemm", t, n.const(weight(3, 5)), n.const(weight(1, 5)), alpha=0.5, beta=2.0)
+    t = n.op("Gemm", t, n.const(weight(6, 5)), n.floats([0.25]), transB=1)
+    n.op("Gemm", t, n.const(weight(4, 6)), transB=1)
+    n.done(flatten=False)
+    n = Net("matmul_add")
+    t = n.op("Flatten", n.op("GlobalAveragePool", "x"))
+    t = n.op("Add", n.op("MatMul", t, n.const(weight(3, 7))), n.const(weight(7)))
+    n.op("MatMul", n.op("Relu", t), n.const(weight(7, 2)))
+    n.done(flatten=False)
+    n = Net("transposed_weight")
+    t = n.op("Flatten", n.op("GlobalAveragePool", "x"))
+    w = n.op("Transpose", n.const(weight(7, 3)), perm=[1, 0])
+    n.op("MatMul", t, w)
+    n.done(flatten=False)
+
+
+def norm():
+    n = Net("norm_residual")
+    t = n.conv("x", 4, 3, 3, bias=False, pads=[1, 1, 1, 1])
+    var = n.const(rng.rand(4).astype("float32") + 0.5)
+    t = n.op("BatchNormalization", t, n.const(weight(4)), n.const(weight(4)), n.const(weight(4)), var, epsilon=1e-3)
+    r = n.op("Relu", t)
+    u = n.conv(r, 4, 4, 1)
+    n.op("Add", u, t)
+    n.done()
+    n = Net("norm_vector")
+    t = n.op("Flatten", n.op("GlobalAveragePool", "x"))
+    var = n.const(rng.rand(3).astype("float32") + 0.5)
+    n.op("BatchNormalization", t, n.const(weight(3)), n.const(weight(3)), n.const(weight(3)), var)
+    n.done(flatten=False)
+
+
+def activations():
+    n = Net("clip_attributes", opset=7)
+    t = n.op("Clip", "x", min=-0.25, max=0.5)
+    n.op("Clip", n.conv(t, 3, 3, 1), min=0.0)
+    n.done()
+    n = Net("clip_inputs")
+    t = n.op("Clip", "x", n.floats(-0.5), "")
+    t = n.op("Clip", n.op("Relu", n.conv(t, 3, 3, 1)), n.floats(0.0), n.floats(0.4))
+    n.op("Clip", t, "", n.floats(0.3))
+    n.done()
+    n = Net("activations", opset=14)
+    a = n.op("Mul", "x", n.op("Sigmoid", "x"))
+    b = n.op("HardSwish", "x")
+    c = n.op("Mul", n.op("HardSigmoid", "x", alpha=1 / 6, beta=0.5), "x")
+    d = n.op("HardSigmoid", "x")
+    e = n.op("Div", n.op("Mul", "x", n.op("Clip", n.op("Add", "x", n.floats(3.0)), n.floats(0.0), n.floats(6.0))),
+             n.floats(6.0))
+    n.op("Concat", a, b, c, d, e, n.op("Sigmoid", "x"), axis=1)
+    n.done()
+    n = Net("squeeze_excite")
+    t = n.conv("x", 8, 3, 3)
+    g = n.conv(n.op("Relu", n.conv(n.op("GlobalAveragePool", t), 4, 8, 1)), 8, 4, 1)
+    n.op("Mul", t, n.op("Sigmoid", g))
+    n.done()
+
+
+def arithmetic():
+    n = Net("constants")
+    t = n.op("Mul", "x", n.const(weight(1, 3, 1, 1)))
+    t = n.op("Add", t, n.const(weight(H, W)))
+    t = n.op("Sub", n.const(weight(3, 1, 1)), t)
+    t = n.op("Div", t, n.const(weight(3, H, 1) + 2))
+    t = n.op("Sub", t, n.const(weight(W)))
+    t = n.op("Mul", n.floats(0.5), t)
+    t = n.op("Add", t, n.floats([0.125]))
+    t = n.op("Sub", n.floats(1.0), t)
+    n.op("Neg", t)
+    n.done()
+    n = Net("sums")
+    a, b = n.conv("x", 3, 3, 1), n.op("Relu", "x")
+    n.op("Sub", n.op("Sum", a, b, "x"), n.op("Sigmoid", "x"))
+    n.done()
+
+
+def pads():
+    n = Net("pad_attribute", opset=10)
+    t = n.op("Pad", "x", pads=[0, 1, 2, 0, 0, 2, 1, 3], value=0.5)
+    n.conv(n.op("Pad", t, pads=[0, 0, 1, 1, 0, 0, 0, 2]), 2, 6, 3)
+    n.done()
+    n = Net("pad_axes", opset=18)
+    t = n.op("Pad", "x", n.ints(1, 2, 3, 0), "", n.ints(2, -1))
+    n.op("MaxPool", t, kernel_shape=[3, 3], strides=[2, 2])
+    n.done()
+    n = Net("pad_pool")
+    t = n.op("AveragePool", n.op("Pad", "x", n.ints(0, 0, 1, 1, 0, 0, 2, 0)), kernel_shape=[3, 2], strides=[2, 2])
+    n.op("AveragePool", n.op("Pad", t, n.ints(0, 0, 3, 1, 0, 0, 2, 3)), kernel_shape=[2, 2])
+    n.done()
+
+
+def pools():
+    n = Net("max_pool")
+    t = n.op("MaxPool", "x", kernel_shape=[3, 3], strides=[2, 2], pads=[1, 0, 1, 1])
+    n.op("MaxPool", t, kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1)
+    n.done()
+    n = Net("max_pool_ceil")
+    n.op("MaxPool", "x", kernel_shape=[3, 2], strides=[3, 5], ceil_mode=1, pads=[1, 0, 0, 0])
+    n.done()
+    n = Net("max_pool_same")
+    n.op("MaxPool", "x", kernel_shape=[3, 2], strides=[2, 2], auto_pad="SAME_UPPER")
+    n.done()
+    n = Net("average_pool")
+    t = n.op("AveragePool", "x", kernel_shape=[3, 3], strides=[2, 1], pads=[1, 1, 0, 1], count_include_pad=1)
+    t = n.op("AveragePool", t, kernel_shape=[3, 2], strides=[1, 2], pads=[0, 1, 1, 0])
+    n.op("AveragePool", t, kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1)
+    n.done()
+
+
+def shapes():
+    n = Net("reduce_mean")
+    t = n.op("ReduceMean", n.conv("x", 4, 3, 1), axes=[2, 3], keepdims=1)
+    n.op("ReduceMean", n.conv(t, 5, 4, 1), axes=[-1, -2], keepdims=0)
+    n.done(flatten=False)
+    n = Net("reduce_mean_input", opset=18)
+    n.op("ReduceMean", "x", n.ints(3, 2), keepdims=0)
+    n.done(flatten=False)
+    n = Net("flatten_gemm")
+    t = n.op("MaxPool", n.conv("x", 2, 3, 3), kernel_shape=[3, 3], strides=[3, 3])
+    n.op("Gemm", n.op("Flatten", t), n.const(weight(2 * 3 * 3, 4)))
+    n.done(flatten=False)
+    n = Net("reshapes")
+    t = n.op("Reshape", "x", n.ints(0, -1, W))
+    t = n.op("Reshape", t, n.ints(-1, 3, H, W))
+    t = n.op("Transpose", n.conv(t, 4, 3, 1), perm=[0, 2, 3, 1])
+    t = n.op("Reshape", t, n.ints(0, H, 2, -1))
+    n.op("Transpose", t, perm=[0, 3, 1, 2])
+    n.done()
+    n = Net("view_by_shape")
+    t = n.op("MaxPool", "x", kernel_shape=[4, 4], strides=[4, 4])
+    b = n.op("Unsqueeze", n.op("Gather", n.op("Shape", t), n.const(np.array(0, "int64")), axis=0), n.ints(0))
+    n.op("Reshape", t, n.op("Concat", b, n.ints(-1), axis=0))
+    n.done(flatten=False)
+    n = Net("squeezes", opset=11)
+    t = n.op("Squeeze", n.op("GlobalAveragePool", "x"), axes=[2, 3])
+    t = n.conv(n.op("Unsqueeze", t, axes=[2, 3]), 5, 3, 1)
+    n.op("Squeeze", t, axes=[-1, 2])
+    n.done(flatten=False)
+    n = Net("nhwc_input", shape=("N", H, W, 3))
+    t = n.op("Div", "x", n.floats(2.0))
+    t = n.op("Sub", t, n.const(weight(3)))
+    t = n.conv(n.op("Transpose", t, perm=[0, 3, 1, 2]), 4, 3, 3, strides=[2, 2])
+    t = n.op("Transpose", t, perm=[0, 2, 3, 1])
+    t = n.op("Add", t, n.const(weight(4)))
+    n.op("ReduceMean", t, axes=[1, 2], keepdims=0)
+    n.done(flatten=False)
+    n = Net("slices")
+    t = n.op("Slice", "x", n.ints(1, -7), n.ints(3, 2**31), n.ints(1, 3))
+    n.op("Slice", t, n.ints(0), n.ints(-2), n.ints(2), n.ints(1))
+    n.done()
+    n = Net("slice_attributes", opset=9)
+    n.op("Slice", "x", starts=[0, 2], ends=[9, 9], axes=[1, 2])
+    n.done()
+    n = Net("drops", opset=12)
+    t = n.op("Dropout", n.op("Identity", "x"), n.floats(0.5))
+    n.op("Cast", n.conv(t, 2, 3, 1), to=TensorProto.FLOAT)
+    n.done()
+
+
+def ends():
+    n = Net("softmax_end")
+    t = n.op("Flatten", n.op("GlobalAveragePool", n.conv("x", 10, 3, 3)))
+    n.op("Softmax", t, axis=-1)
+    n.done(flatten=False)
+    n = Net("softmax_map", opset=9)
+    n.op("Softmax", n.op("GlobalAveragePool", n.op("Relu", n.conv("x", 10, 3, 3))), axis=1)
+    n.done(flatten=False)
+    n = Net("softmax_inside")
+    t = n.op("Softmax", n.conv("x", 4, 3, 3), axis=1)
+    n.conv(t, 2, 4, 1)
+    n.done()
+
+
+os.makedirs(FOLDER, exist_ok=True)
+for make in (convolutions, linear, norm, activations, arithmetic, pads, pools, shapes, ends):
+    make()
+save(f"{FOLDER}/expected.safetensors", out)
