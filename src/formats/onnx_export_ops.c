@@ -342,6 +342,7 @@ static void put_op_slice(struct hone_onnx_writer *w, const struct hone_node *nod
     size_t count = 0;
     for (int i = 1; i < put_desc(w, node->inputs[0])->rank; i++) {
         int j = x->perm[i];
+        if (!a->begin[j] && !a->size[j]) continue; // the whole axis
         starts[count] = a->begin[j];
         ends[count] = a->size[j] ? (int64_t)a->begin[j] + a->size[j] : INT64_MAX;
         axes[count++] = i;
@@ -351,59 +352,42 @@ static void put_op_slice(struct hone_onnx_writer *w, const struct hone_node *nod
     hone_onnx_put_node(w, "Slice", node->name, put_out(w, node->outputs[0], x->perm), 4, in);
 }
 
-static void put_pad(struct hone_onnx_writer *w, const char *name, const char *in, const char *out,
-                    const int8_t *perm, int rank, const struct hone_pad_attrs *a) {
+static void put_op_pad(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const struct hone_pad_attrs *a = node->attrs;
+    const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
+    int rank = put_desc(w, node->inputs[0])->rank;
     int64_t pads[2 * HONE_MAX_RANK];
     for (int i = 0; i < rank; i++) {
-        pads[i] = a->before[perm[i]];
-        pads[rank + i] = a->after[perm[i]];
+        pads[i] = a->before[x->perm[i]];
+        pads[rank + i] = a->after[x->perm[i]];
     }
-    const char *inputs[3] = {in, hone_onnx_put_list(w, 2 * (size_t)rank, pads),
-                             hone_onnx_put_scalar(w, a->value)};
-    hone_onnx_put_node(w, "Pad", name, out, 3, inputs);
-}
-
-static void put_op_pad(struct hone_onnx_writer *w, const struct hone_node *node) {
-    const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
-    put_pad(w, node->name, x->name, put_out(w, node->outputs[0], x->perm), x->perm,
-            put_desc(w, node->inputs[0])->rank, node->attrs);
+    const char *in[3] = {x->name, hone_onnx_put_list(w, 2 * (size_t)rank, pads),
+                         hone_onnx_put_scalar(w, a->value)};
+    hone_onnx_put_node(w, "Pad", node->name, put_out(w, node->outputs[0], x->perm), 3, in);
 }
 
 // ---- Pooling and softmax
 // ------------------------------------------------------------------------------------
 
 static HoneOnnx__Node *put_pool(struct hone_onnx_writer *w, const struct hone_node *node,
-                                const char *op, const char *in, const int32_t pad[4]) {
+                                const char *op) {
     const struct hone_pool_attrs *a = node->attrs;
+    const char *in = put_in(w, node->inputs[0], put_image);
     HoneOnnx__Node *pool =
         hone_onnx_put_node(w, op, node->name, put_out(w, node->outputs[0], put_image), 1, &in);
     hone_onnx_put_sizes(w, pool, "kernel_shape", 2, a->kernel);
-    hone_onnx_put_sizes(w, pool, "pads", 4, pad);
+    hone_onnx_put_sizes(w, pool, "pads", 4, a->pad);
     hone_onnx_put_sizes(w, pool, "strides", 2, a->stride);
     return pool;
 }
 
 static void put_op_max_pool(struct hone_onnx_writer *w, const struct hone_node *node) {
-    const struct hone_pool_attrs *a = node->attrs;
-    put_pool(w, node, "MaxPool", put_in(w, node->inputs[0], put_image), a->pad);
+    put_pool(w, node, "MaxPool");
 }
 
 static void put_op_avg_pool(struct hone_onnx_writer *w, const struct hone_node *node) {
     const struct hone_pool_attrs *a = node->attrs;
-    static const int32_t none[4];
-    const char *in = put_in(w, node->inputs[0], put_image);
-    bool large = false;
-    for (int i = 0; i < 4; i++) large |= a->pad[i] >= a->kernel[i % 2];
-    if (large && a->count_pad) { // more than a pool may pad by itself
-        struct hone_pad_attrs pad = {.before = {0, a->pad[0], a->pad[1], 0},
-                                     .after = {0, a->pad[2], a->pad[3], 0}};
-        const char *padded = hone_onnx_make_name(w);
-        put_pad(w, node->name, in, padded, put_image, 4, &pad);
-        put_pool(w, node, "AveragePool", padded, none);
-        return;
-    }
-    HoneOnnx__Node *pool = put_pool(w, node, "AveragePool", in, a->pad);
-    hone_onnx_put_int(w, pool, "count_include_pad", a->count_pad != 0);
+    hone_onnx_put_int(w, put_pool(w, node, "AveragePool"), "count_include_pad", a->count_pad != 0);
 }
 
 static void put_op_global_avg_pool(struct hone_onnx_writer *w, const struct hone_node *node) {

@@ -40,11 +40,18 @@ static hone_status import_find_output(struct hone_onnx_import *im) {
     const HoneOnnx__Graph *graph = im->file.model->graph;
     if (graph->n_output == 0) return hone_fail(HONE_INVALID, "the net gives no output");
     size_t chosen = 0;
-    for (size_t i = 0; i < graph->n_output; i++)
-        if (strcmp(hone_onnx_text(graph->output[i]->name), "logits") == 0) chosen = i;
+    bool softmax = false;
+    for (size_t i = 0; i < graph->n_output; i++) {
+        const char *name = hone_onnx_text(graph->output[i]->name);
+        if (strcmp(name, "logits") == 0) chosen = i;
+        softmax |= strcmp(name, "probabilities") == 0;
+    }
     im->output = hone_onnx_text(graph->output[chosen]->name);
-    bool own = graph->n_output == 2 && strcmp(im->output, "logits") == 0;
-    if (graph->n_output > 1 && !own)
+    if (graph->n_output == 2 && softmax && strcmp(im->output, "logits") == 0) {
+        im->model->output_kind = HONE_MODEL_PROBABILITIES; // hone's own files
+        return HONE_OK;
+    }
+    if (graph->n_output > 1)
         return hone_model_warn(im->model, "the net has %zu outputs; '%s' is used", graph->n_output,
                                im->output);
     return HONE_OK;

@@ -112,7 +112,9 @@ hone_status hone_onnx_average_pool(struct hone_onnx_import *im, const HoneOnnx__
     bool own = window.pad[0] || window.pad[1] || window.pad[2] || window.pad[3];
     bool extra = window.extra[0] || window.extra[1];
     bool waits = x->pad[0] || x->pad[1] || x->pad[2] || x->pad[3];
-    if (waits && (own || extra)) {
+    bool large = false;
+    for (int i = 0; i < 4; i++) large |= x->pad[i] >= window.kernel[i % 2];
+    if (waits && (own || extra || large)) {
         HONE_TRY(hone_onnx_settle(im, x));
         waits = false;
     }

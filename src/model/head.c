@@ -80,9 +80,15 @@ void hone_model_find_head(struct hone_model *model) {
             head = (struct hone_model_head){.feature = HONE_NO_VALUE, .weight = -1, .bias = -1};
     }
     model->head = head;
-    if (model->class_count != head.classes) model->class_names = NULL; // names of something else
-    model->class_count = head.classes;
-    if (head.kind == HONE_HEAD_NONE)
+    // A softmax says that these are classes, even where no replaceable node makes them.
+    int32_t classes = head.classes;
+    if (head.kind == HONE_HEAD_NONE && model->output_kind == HONE_MODEL_PROBABILITIES) {
+        const struct hone_desc *desc = hone_graph_desc(graph, model->output);
+        classes = desc->dim[desc->rank - 1];
+    }
+    if (model->class_count != classes) model->class_names = NULL; // names of something else
+    model->class_count = classes;
+    if (classes == 0)
         model->output_kind = HONE_MODEL_FEATURES;
     else if (model->output_kind == HONE_MODEL_FEATURES)
         model->output_kind = HONE_MODEL_LOGITS;

@@ -71,6 +71,7 @@ static void check_tiny(struct golden *golden, const char *name) {
     double error = golden_error(y, want, count);
     if (!(error <= 2e-6)) fail_msg("%s: error %g of the largest output", name, error);
     hone_free(y);
+    print_message("%s: error %.2g\n", name, error);
     test_model_round_trip(model);
     hone_model_destroy(&model);
 }
@@ -88,7 +89,7 @@ static void test_tiny(void **state) {
         check_tiny(golden, net);
         checked++;
     }
-    assert_int_equal(checked, 36);
+    assert_int_equal(checked, 37);
     golden_close(&golden);
 }
 
@@ -100,11 +101,12 @@ static const char *python(void) {
     const char *given = getenv("HONE_PYTHON");
     const char *path = given ? given : "/usr/bin/python3";
     char command[600];
-    snprintf(command, sizeof command,
-             "%s -c 'import onnxruntime' 2>/dev/null || %s -c 'import torch, onnx' 2>/dev/null",
-             path, path);
+    snprintf(
+        command, sizeof command,
+        "%s -c 'import onnxruntime, onnx' 2>/dev/null || %s -c 'import torch, onnx' 2>/dev/null",
+        path, path);
     if (system(command) == 0) return path;
-    fprintf(stderr, "skipped: %s has neither onnxruntime nor torch and onnx (set HONE_PYTHON)\n",
+    fprintf(stderr, "skipped: %s has neither onnxruntime nor torch beside onnx (set HONE_PYTHON)\n",
             path);
     return NULL;
 }

@@ -3,7 +3,7 @@
 
     make_forward.py MODEL SIZE BATCH OUT
 
-ONNX Runtime where this Python has it, else PyTorch, operator by operator, for the operators of the usual nets.
+ONNX Runtime where this Python has it and onnx, else PyTorch, operator by operator, for the operators of the usual nets.
 test_onnx_forward.c runs it while it tests.
 """
 import sys
@@ -14,9 +14,13 @@ from tensors import save
 
 
 def with_runtime(path, x):
+    import onnx
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    model = onnx.load(path)
+    for dim in model.graph.input[0].type.tensor_type.shape.dim[2:]:
+        dim.dim_param = "any"  # files fixed to one size run at others too
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return session.run(None, {session.get_inputs()[0].name: x})[0]
 
 
@@ -43,9 +47,8 @@ def node_of(op, attrs, a, torch, F):
     if op == "Slice":
         axis = int(a[3]) if len(a) > 3 else 0
         step = int(a[4]) if len(a) > 4 else 1
-        picked = np.arange(a[0].shape[axis])[int(a[1]) if step > 0 or int(a[1]) != -1 else None:
-                                             int(a[2]) if step > 0 else None:step]
-        return a[0].index_select(axis, torch.tensor(picked))
+        picked = np.arange(a[0].shape[axis])[int(a[1]):int(a[2]):step]
+        return a[0].index_select(axis, torch.tensor(picked.copy()))
     if op == "Div" and not a[0].is_floating_point():
         return torch.div(a[0], a[1], rounding_mode="trunc")
     simple = {
