@@ -58,11 +58,21 @@ static hone_status session_compile(hone_session *session, const struct hone_mode
     return hone_infer_load(model, session->store);
 }
 
+// Reads the file and folds its batch norms: a session only answers.
+static hone_status session_load(const char *path, const hone_session_params *params,
+                                struct hone_model **out) {
+    hone_model_load_params load = {.size = params->size, .preprocess = params->preprocess};
+    struct hone_model *model;
+    *out = NULL;
+    HONE_TRY(hone_model_load(path, &load, &model));
+    hone_status status = hone_model_fold_norms(model, out);
+    hone_model_destroy(&model);
+    return status;
+}
+
 static hone_status session_open(hone_session *session, const char *path,
                                 const hone_session_params *params, struct hone_model **model) {
-    HONE_TRY(hone_model_load(
-        path, &(hone_model_load_params){.size = params->size, .preprocess = params->preprocess},
-        model));
+    HONE_TRY(session_load(path, params, model));
     if ((*model)->output_kind == HONE_MODEL_FEATURES)
         return hone_fail(HONE_INVALID,
                          "%s ends in features and names no class: train it first (hone train)",

@@ -137,4 +137,8 @@ hone_status hone_model_emit_head(const struct hone_model *model, struct hone_gra
 hone_status hone_model_replace_head(struct hone_model *model, int32_t classes,
                                     const char *const *class_names, uint64_t seed);
 
+// A copy in which each batch norm behind a convolution has become part of it. The same function within
+// rounding, with fewer passes over memory; not for training, and not for export.
+hone_status hone_model_fold_norms(const struct hone_model *model, struct hone_model **out);
+
 #endif

@@ -37,15 +37,19 @@ static hone_status features_compile(struct feature_work *w) {
     hone_value images = hone_graph_input(
         graph, "images", hone_desc_make(HONE_U8, 4, t->params.batch, p->height, p->width, 3));
     hone_value pixels = hone_infer_emit_pixels(graph, images, p);
-    hone_status status = hone_model_emit_features(t->model, graph, pixels, &plain, &features);
+    struct hone_model *folded;
+    hone_status status = hone_model_fold_norms(t->model, &folded);
+    if (status == HONE_OK)
+        status = hone_model_emit_features(folded, graph, pixels, &plain, &features);
     if (status == HONE_OK) {
         hone_graph_mark_output(graph, features, "features");
         status = hone_graph_status(graph);
     }
     if (status == HONE_OK) status = hone_program_compile(w->store, graph, NULL, &w->program);
     hone_graph_destroy(&graph);
-    HONE_TRY(status);
-    return hone_infer_load(t->model, w->store);
+    if (status == HONE_OK) status = hone_infer_load(folded, w->store);
+    hone_model_destroy(&folded);
+    return status;
 }
 
 static hone_status features_compute(struct feature_work *w, enum hone_part part) {
