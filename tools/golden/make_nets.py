@@ -2,13 +2,16 @@
 """Makes tests/golden/data/{resnet,mobilenet}.{onnx,safetensors}: two small nets and what PyTorch computes with them.
 
 The ONNX file holds the untrained net, its batch norms kept. The safetensors file holds, for one batch:
-  images (N,H,W,3) u8 (the net's input is image / 128 - 1), labels (N), class_weights (C), smoothing (1)
+  images (N,H,W,3) u8 (the net's input is image / 127.5 - 1), labels (N), class_weights (C), smoothing (1)
   eval.logits, train.logits (N,C), loss (1): cross entropy with class weights and label smoothing
   grad.NAME: d loss / d parameter
   OPT.STEP.NAME: parameters and running statistics after step 1 and 10 of OPT, sgd or adamw, on the same batch;
   OPT.losses (10): the loss before each step;  OPT.hyper: learning rate, weight decay, then momentum or betas and eps
-NAME is PyTorch's, and the initializer's in the ONNX file. Weights are (K,R,S,C/G). All is computed in double from
-numbers that float32 holds exactly. Run from the root of the tree: python3 tools/golden/make_nets.py
+NAME is PyTorch's, and the initializer's in the ONNX file. Weights are (K,R,S,C/G). All is computed in double, from
+weights that float32 holds exactly. Run from the root of the tree: python3 tools/golden/make_nets.py
+
+Gradients jump where an activation crosses a kink: an activation 1e-7 away from one, and rounding alone moves the
+weights after ten steps by a percent. So seeds are tried until no activation of any step comes within MARGIN.
 """
 import copy
 import warnings
@@ -19,9 +22,10 @@ from torch import nn
 
 from tensors import nhwc, save
 
-BATCH, SIZE, CLASSES, STEPS = 8, 32, 5, 10
+BATCH, SIZE, CLASSES, STEPS = 4, 16, 5, 10
+MARGIN = 1e-5
 SGD = {"lr": 0.0625, "weight_decay": 1 / 1024, "momentum": 0.875}
-ADAMW = {"lr": 1 / 512, "weight_decay": 1 / 64, "betas": (0.875, 0.9921875), "eps": 2.0**-24}
+ADAMW = {"lr": 1 / 512, "weight_decay": 1 / 64, "betas": (0.875, 0.9921875), "eps": 2.0**-20}
 
 
 def conv_norm(inputs, outputs, size=3, stride=1, groups=1, act=None):
@@ -89,6 +93,41 @@ def state(net):
     return {name: value for name, value in net.state_dict().items() if not name.endswith("num_batches_tracked")}
 
 
+class TooClose(Exception):
+    pass
+
+
+class Margin:
+    """The least distance of an activation from a kink: of ReLU, ReLU6, or of two candidates of a maximum."""
+
+    def __init__(self, net):
+        self.least = float("inf")
+        for module in net.modules():
+            if isinstance(module, (nn.ReLU, nn.ReLU6)):
+                module.register_forward_hook(self.rectifier)
+            elif isinstance(module, nn.MaxPool2d):
+                module.register_forward_hook(self.pool)
+
+    def keep(self, distance):
+        self.least = min(self.least, distance.min().item())
+        if self.least < MARGIN:
+            raise TooClose
+
+    def rectifier(self, module, inputs, _):
+        x = inputs[0].detach()
+        self.keep(x.abs())
+        if isinstance(module, nn.ReLU6):
+            self.keep((x - 6).abs())
+
+    def pool(self, module, inputs, _):
+        x = inputs[0].detach()
+        padded = nn.functional.pad(x, [module.padding] * 4)
+        windows = padded.unfold(2, module.kernel_size, module.stride).unfold(3, module.kernel_size, module.stride)
+        top = windows.flatten(4).topk(2).values
+        # Behind a ReLU equal zeros pass no gradient on.
+        self.keep((top[..., 0] - top[..., 1])[top[..., 0] > 0])
+
+
 def train(net, prefix, optimizer, x, loss_of, out):
     net.train()
     losses = []
@@ -104,26 +143,22 @@ def train(net, prefix, optimizer, x, loss_of, out):
     out[f"{prefix}.losses"] = numpy.array(losses, "float32")
 
 
-def make(name, net, seed):
-    net = randomise(net)
+def batch(seed):
     generator = numpy.random.RandomState(seed)
-    images = generator.randint(0, 256, (BATCH, SIZE, SIZE, 3)).astype("uint8")
-    # Smooth pictures: noise alone averages out before the classifier.
-    images = (images // 4 + images[:, :1, :1] // 2 + 32).astype("uint8")
-    labels = generator.randint(0, CLASSES, BATCH)
+    images = generator.randint(0, 256, (BATCH, SIZE, SIZE, 3))
+    # Each picture with stripes of its own: noise alone averages out before the classifier.
+    images = (images // 4 + images[:, :1, :1] // 2 + images[:, :, :1, ::-1] // 4).astype("uint8")
+    return images, generator.randint(0, CLASSES, BATCH).astype("int32")
+
+
+def compute(net, images, labels):
+    """All that the golden file holds, and the margin."""
     class_weights = torch.tensor([1.0, 0.5, 2.0, 1.5, 0.75]).double()
-    x = torch.tensor(images.transpose(0, 3, 1, 2)).double() / 128 - 1
-    file = f"tests/golden/data/{name}"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(net.eval(), x.float(), file + ".onnx", training=torch.onnx.TrainingMode.PRESERVE,
-                          do_constant_folding=False, opset_version=13, input_names=["input"], output_names=["logits"],
-                          dynamic_axes={"input": {0: "N"}, "logits": {0: "N"}})
-    net = net.double()
     loss_of = nn.CrossEntropyLoss(class_weights, label_smoothing=0.125)
-    target = torch.tensor(labels)
+    x, target = torch.tensor(images.transpose(0, 3, 1, 2)).double() / 127.5 - 1, torch.tensor(labels).long()
+    net = net.double()
     out = {
-        "images": images, "labels": labels.astype("int32"),
+        "images": images, "labels": labels,
         "class_weights": class_weights.numpy().astype("float32"), "smoothing": numpy.array([0.125], "float32"),
         "eval.logits": net.eval()(x).detach().numpy().astype("float32"),
     }
@@ -137,13 +172,37 @@ def make(name, net, seed):
         out[f"grad.{key}"] = nhwc(value.grad).astype("float32")
     out["sgd.hyper"] = numpy.array([SGD["lr"], SGD["weight_decay"], SGD["momentum"]], "float32")
     out["adamw.hyper"] = numpy.array([ADAMW["lr"], ADAMW["weight_decay"], *ADAMW["betas"], ADAMW["eps"]], "float32")
+    least = float("inf")
     for prefix, kind, hyper in (("sgd", torch.optim.SGD, SGD), ("adamw", torch.optim.AdamW, ADAMW)):
         copied = copy.deepcopy(net)
+        margin = Margin(copied)
         train(copied, prefix, kind(copied.parameters(), **hyper), x, lambda y: loss_of(y, target), out)
+        least = min(least, margin.least)
+    return out, least
+
+
+def make(name, build, first):
+    for seed in range(first, first + 10000):
+        torch.manual_seed(seed)
+        net = randomise(build())
+        images, labels = batch(seed)
+        try:
+            out, margin = compute(copy.deepcopy(net), images, labels)
+            break
+        except TooClose:
+            continue
+    file = f"tests/golden/data/{name}"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(net.eval(), torch.zeros(1, 3, SIZE, SIZE), file + ".onnx",
+                          training=torch.onnx.TrainingMode.PRESERVE, do_constant_folding=False, opset_version=13,
+                          input_names=["input"], output_names=["logits"],
+                          dynamic_axes={"input": {0: "N"}, "logits": {0: "N"}})
     save(file + ".safetensors", out)
-    print(name, "parameters", sum(p.numel() for p in net.parameters()), "losses", out["sgd.losses"], out["adamw.losses"])
+    print(f"{name}: seed {seed}, margin {margin:.3g}, losses {out['sgd.losses'][[0, -1]]} {out['adamw.losses'][[0, -1]]}")
 
 
-torch.manual_seed(7)
-make("resnet", resnet(), 1)
-make("mobilenet", mobilenet(), 2)
+torch.set_num_threads(1)
+# The first seeds that were found.
+make("resnet", resnet, 0)
+make("mobilenet", mobilenet, 0)
