@@ -33,6 +33,14 @@ static hone_log_level log_level(void) {
     return text && strcmp(text, "info") == 0 ? HONE_LOG_INFO : HONE_LOG_WARNING;
 }
 
+// The command that was perhaps meant, or NULL: as options are guessed.
+static const char *nearest_command(const char *word) {
+    hone_option rows[COMMAND_COUNT] = {0};
+    for (int i = 0; i < COMMAND_COUNT; i++) rows[i].key = commands[i]->name;
+    hone_option_table table = HONE_OPTION_TABLE("Commands", rows);
+    return hone_options_nearest(&table, word, NULL);
+}
+
 int main(int argc, char **argv) {
     hone_log_set(print_log, NULL, log_level());
     if (argc < 2) {
@@ -51,6 +59,10 @@ int main(int argc, char **argv) {
     for (int i = 0; i < COMMAND_COUNT; i++)
         if (strcmp(word, commands[i]->name) == 0)
             return commands[i]->run(commands[i], argc - 2, argv + 2);
-    fprintf(stderr, "hone: no command '%s'; hone --help lists them\n", word);
+    const char *near = nearest_command(word);
+    if (near)
+        fprintf(stderr, "hone: no command '%s'; did you mean %s?\n", word, near);
+    else
+        fprintf(stderr, "hone: no command '%s'; hone --help lists them\n", word);
     return CLI_USAGE;
 }

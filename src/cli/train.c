@@ -106,6 +106,8 @@ static int run_train(const struct cli_command *command, int argc, char **argv) {
                result.cancelled ? "Stopped" : "Done", (int)result.seconds / 60,
                (int)result.seconds % 60, result.run_dir, result.run_dir);
     }
+    if (status == HONE_CANCELLED && !result.run_dir)
+        fprintf(stderr, "hone: stopped before the first step; nothing was written\n");
     code = status == HONE_OK          ? CLI_OK
            : status == HONE_CANCELLED ? CLI_INTERRUPTED
                                       : cli_fail(status);

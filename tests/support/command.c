@@ -1,0 +1,131 @@
+// command.c: see command.h. A child with two pipes, read as they fill.
+#include "support/command.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { COMMAND_SECONDS = 300, COMMAND_NOBODY = 65534 };
+
+struct stream {
+    int fd;
+    char *text;
+    size_t length;
+};
+
+// In the child; ends it with code 126 where something is refused.
+static void become_command(const struct command_how *how, const char *const *args) {
+    const char *argv[64] = {HONE_BINARY_DIR "/hone"};
+    size_t count = 1;
+    while (args[count - 1] && count < 63) {
+        argv[count] = args[count - 1];
+        count++;
+    }
+    for (size_t i = 0; how && i < 4 && how->env[i]; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(how->env[i], "="), how->env[i]);
+        setenv(name, strchr(how->env[i], '=') + 1, 1);
+    }
+    if (how && how->max_file) {
+        struct rlimit limit = {how->max_file, how->max_file};
+        signal(SIGXFSZ, SIG_IGN); // the write then fails with an error, as on a full disk
+        if (setrlimit(RLIMIT_FSIZE, &limit) != 0) _exit(126);
+    }
+    if (how && how->nobody && (setgid(COMMAND_NOBODY) != 0 || setuid(COMMAND_NOBODY) != 0))
+        _exit(126);
+    execv(argv[0], (char *const *)argv);
+    _exit(127);
+}
+
+static void read_some(struct stream *s) {
+    s->text = realloc(s->text, s->length + 4097);
+    if (!s->text) abort();
+    ssize_t got = read(s->fd, s->text + s->length, 4096);
+    if (got < 0 && errno == EINTR) return;
+    if (got <= 0) {
+        close(s->fd);
+        s->fd = -1;
+        got = 0;
+    }
+    s->length += (size_t)got;
+    s->text[s->length] = 0;
+}
+
+static void follow(pid_t child, const char *interrupt, struct stream streams[2]) {
+    time_t end = time(NULL) + COMMAND_SECONDS;
+    while (streams[0].fd >= 0 || streams[1].fd >= 0) {
+        struct pollfd polls[2] = {{.fd = streams[0].fd, .events = POLLIN},
+                                  {.fd = streams[1].fd, .events = POLLIN}};
+        poll(polls, 2, 1000);
+        for (int i = 0; i < 2; i++)
+            if (polls[i].fd >= 0 && polls[i].revents) read_some(&streams[i]);
+        if (interrupt && streams[0].text && strstr(streams[0].text, interrupt)) {
+            kill(child, SIGINT);
+            interrupt = NULL;
+        }
+        if (time(NULL) > end) {
+            kill(child, SIGKILL);
+            waitpid(child, NULL, 0);
+            fail_msg("hone ran for more than %d seconds; it said:\n%s%s", COMMAND_SECONDS,
+                     streams[0].text ? streams[0].text : "",
+                     streams[1].text ? streams[1].text : "");
+        }
+    }
+}
+
+void command_run(const struct command_how *how, const char *const *args,
+                 struct command_result *result) {
+    int out[2], err[2], status = 0;
+    command_deinit(result);
+    assert_int_equal(pipe(out), 0);
+    assert_int_equal(pipe(err), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        dup2(out[1], STDOUT_FILENO);
+        dup2(err[1], STDERR_FILENO);
+        close(out[0]), close(out[1]), close(err[0]), close(err[1]);
+        become_command(how, args);
+    }
+    close(out[1]);
+    close(err[1]);
+    struct stream streams[2] = {{.fd = out[0]}, {.fd = err[0]}};
+    follow(child, how ? how->interrupt : NULL, streams);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+    result->out = streams[0].text;
+    result->err = streams[1].text;
+    result->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (result->code == 126 || result->code == 127)
+        fail_msg("%s/hone cannot be started", HONE_BINARY_DIR);
+}
+
+void command_deinit(struct command_result *result) {
+    free(result->out);
+    free(result->err);
+    *result = (struct command_result){0};
+}
+
+void command_expect_line(const struct command_result *result, int code, const char *text) {
+    const char *end = strchr(result->err, '\n');
+    if (result->code != code)
+        fail_msg("exit code %d, not %d; stderr: %s", result->code, code, result->err);
+    if (strncmp(result->err, "hone: ", 6) != 0 || !end || end[1])
+        fail_msg("not one line: \"%s\"", result->err);
+    command_expect_text(result->err, text);
+}
+
+void command_expect_success(const struct command_result *result) {
+    if (result->code != 0) fail_msg("exit code %d: %s", result->code, result->err);
+}
+
+void command_expect_text(const char *text, const char *part) {
+    if (!strstr(text, part)) fail_msg("\"%s\" does not contain \"%s\"", text, part);
+}

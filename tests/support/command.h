@@ -1,0 +1,40 @@
+// command.h: runs the built hone command as a user would, and keeps what it said. One call runs one
+// process to its end, with a time limit, so that a command that hangs is a failure and not a stop.
+#ifndef HONE_TESTS_COMMAND_H
+#define HONE_TESTS_COMMAND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "support/support.h"
+
+// How to run it; NULL or all zero: as the test itself runs.
+struct command_how {
+    const char *env[4];     // "NAME=value", added to the environment; ends at NULL
+    const char *interrupt;  // once this text stands in stdout, SIGINT is sent, once
+    unsigned long max_file; // bytes a file may have before writes fail, as on a full disk; 0: any
+    bool nobody;            // without the rights of root
+};
+
+struct command_result {
+    int code; // exit code; 128 + number when a signal ended it
+    char *out, *err;
+};
+
+// Arguments after "hone", ended by NULL. Fails the test when the process cannot be started or runs
+// longer than five minutes. `result` is freed by the next run with it, and by command_deinit().
+void command_run(const struct command_how *how, const char *const *args,
+                 struct command_result *result);
+#define command_hone(how, result, ...)                                                             \
+    command_run(how, (const char *const[]){__VA_ARGS__, NULL}, result)
+void command_deinit(struct command_result *result);
+
+// Fails the test unless the command ended with this code and said one line on stderr that begins
+// with "hone: " and contains `text`.
+void command_expect_line(const struct command_result *result, int code, const char *text);
+// Fails the test, and shows what the command said, unless the code is 0.
+void command_expect_success(const struct command_result *result);
+// Fails the test unless the text (out or err) contains `part`.
+void command_expect_text(const char *text, const char *part);
+
+#endif
