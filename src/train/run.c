@@ -44,7 +44,7 @@ static hone_status run_begin_named(const char *out, struct hone_run *run) {
 
 hone_status hone_run_begin(const char *out, struct hone_run *run) {
     if (out) return run_begin_named(out, run);
-    HONE_TRY(hone_dir_make("runs"));
+    HONE_TRY(dir_make_new("runs", &run->made_above));
     for (int n = 1; n <= RUN_TRIES; n++) {
         char name[64];
         snprintf(name, sizeof name, "runs/train%d", n);
@@ -65,7 +65,8 @@ void hone_run_end(struct hone_run *run) {
         hone_free(run->files[i]);
     }
     if (run->dir && run->made && !run->kept)
-        remove(run->dir); // fails, as it should, where it is not empty
+        remove(run->dir);                              // fails, as it should, where it is not empty
+    if (run->made_above && !run->kept) remove("runs"); // the same
     hone_free(run->dir);
     hone_text_deinit(&run->results);
     *run = (struct hone_run){0};

@@ -10,6 +10,7 @@
 struct hone_run {
     char *dir;       // hone_run_end frees it
     bool made;       // the folder is ours: it was not there before
+    bool made_above; // so is the folder "runs" above it
     bool kept;       // holds something worth keeping
     char *files[24]; // names written so far, below dir
     size_t file_count;
