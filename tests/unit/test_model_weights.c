@@ -148,10 +148,7 @@ static void test_round_trip(void **state) {
     for (size_t i = 0; i < NET_COUNT; i++) {
         struct hone_model *model = load(nets[i].name, NULL);
         test_model_round_trip(model);
-        const char *const names[] = {"Riss",
-                                     "Gr\xc3\xbc"
-                                     "bchen \"tief\"",
-                                     "gut"};
+        const char *const names[] = {"Riss", "Gr\303\274bchen \"tief\"", "gut"};
         assert_ok(hone_model_replace_head(model, 3, names, 1));
         test_model_round_trip(model);
         hone_model_destroy(&model);
