@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""Compares a model.onnx that hone wrote with another runtime, picture by picture.
+
+    compare_runtime.py HONE MODEL PICTURE... [-- OPTIONS OF hone predict]
+
+ONNX Runtime and Pillow do here what a user's own program would: they read class names and preprocessing from the
+file's metadata, and nothing else is known. Prints the largest difference of a probability; ends with code 1 where it
+is above 1e-4, and with 77 where this Python lacks ONNX Runtime, numpy or Pillow. test_runtime.c runs it.
+"""
+import json
+import subprocess
+import sys
+
+try:
+    import numpy as np
+    import onnxruntime
+    from PIL import Image, ImageOps
+except ImportError as error:
+    print(f"skipped: {error}")
+    sys.exit(77)
+
+BOUND = 1e-4
+
+
+def preprocess(path, rule):
+    """The picture as the net wants it: (1,3,H,W), by the metadata 'hone.preprocess'."""
+    if rule["fit"] != "stretch":
+        raise SystemExit(f"fit '{rule['fit']}' is not known here")
+    picture = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    picture = picture.resize((rule["width"], rule["height"]), Image.BILINEAR)
+    x = np.asarray(picture, np.float32)
+    if rule["order"] == "BGR":
+        x = x[:, :, ::-1]
+    x = (x - np.array(rule["mean"], np.float32)) / np.array(rule["std"], np.float32)
+    return np.ascontiguousarray(x.transpose(2, 0, 1)[None])
+
+
+def softmax(y):
+    e = np.exp(y.astype(np.float64) - y.max())
+    return e / e.sum()
+
+
+def main():
+    words = sys.argv[1:]
+    options = words[words.index("--") + 1:] if "--" in words else []
+    hone, model, *pictures = words[:words.index("--")] if "--" in words else words
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    meta = session.get_modelmeta().custom_metadata_map
+    names, rule = json.loads(meta["hone.classes"]), json.loads(meta["hone.preprocess"])
+    said = subprocess.run([hone, "predict", model, *pictures, "--json", "--top", "100", *options],
+                          stdout=subprocess.PIPE, check=True).stdout
+    answers = {answer["path"]: answer["classes"] for answer in json.loads(said)}
+    most = 0.0
+    for path in pictures:
+        output = session.run(None, {session.get_inputs()[0].name: preprocess(path, rule)})[0].reshape(-1)
+        # The file may end in logits or in probabilities.
+        p = output if abs(output.sum() - 1) < 1e-3 and output.min() >= 0 else softmax(output)
+        for row in answers[path]:
+            if names[row["index"]] != row["class"]:
+                raise SystemExit(f"class {row['index']} is '{names[row['index']]}' in the file")
+            most = max(most, abs(float(p[row["index"]]) - row["probability"]))
+    print(f"{len(pictures)} pictures, {len(names)} classes: largest difference {most:.1e} (at most {BOUND:.0e})")
+    return 0 if most <= BOUND else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
