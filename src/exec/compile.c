@@ -6,12 +6,37 @@
 
 #include <string.h>
 
+// The value whose bytes `value` is, through views.
+static hone_value seen_through(const struct hone_graph *graph, hone_value value) {
+    const struct hone_node *node;
+    while ((node = hone_graph_producer(graph, value)) && (node->op->flags & HONE_OP_VIEW))
+        value = node->inputs[0];
+    return value;
+}
+
+// All states change at once, after the last node. What one takes over from another that changes too
+// would depend on their order.
+static hone_status check_next(const struct hone_graph *graph, hone_value state) {
+    const struct hone_value_info *info = &graph->values[state], *from;
+    if (info->next == HONE_NO_VALUE) return HONE_OK;
+    hone_value source = seen_through(graph, info->next);
+    from = &graph->values[source];
+    if (from->kind != HONE_VALUE_STATE || source == state || from->next == HONE_NO_VALUE ||
+        from->next == source)
+        return HONE_OK;
+    return hone_fail(HONE_UNSUPPORTED,
+                     "state '%s' takes over state '%s', which changes in the same run: copy it "
+                     "with an operator first",
+                     info->name, from->name);
+}
+
 // States of the graph exist in the store, with its shapes.
 static hone_status compile_states(struct hone_program *program) {
     const struct hone_graph *graph = program->graph;
     for (size_t v = 0; v < graph->value_count; v++) {
         const struct hone_value_info *info = &graph->values[v];
         if (info->kind != HONE_VALUE_STATE) continue;
+        HONE_TRY(check_next(graph, (hone_value)v));
         HONE_TRY(hone_store_ensure(program->store, info->name, &info->desc));
         program->state_bytes += hone_desc_bytes(&info->desc);
     }

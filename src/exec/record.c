@@ -29,6 +29,9 @@ static hone_status locate_operand(struct hone_program *program, size_t n,
     if (operand->kind == HONE_OPERAND_SCRATCH) {
         const struct hone_place *place =
             &program->plan.scratch[n * HONE_PLAN_SCRATCH + operand->index];
+        if (place->storage >= program->plan.storage_count)
+            return hone_fail(HONE_INTERNAL, "a row binds scratch %d, which it did not ask for",
+                             operand->index);
         const struct hone_storage *storage = &program->plan.storages[place->storage];
         *range = (struct hone_gpu_range){.buffer = program->gpu.chunks[storage->chunk],
                                          .offset = storage->offset,

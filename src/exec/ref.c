@@ -27,7 +27,10 @@ hone_status hone_program_ref_build(struct hone_program *program) {
     program->values = hone_calloc(graph->value_count, sizeof *program->values, "values");
     if (!program->values) return HONE_OUT_OF_MEMORY;
     for (size_t v = 0; v < graph->value_count; v++) {
-        if (graph->values[v].kind == HONE_VALUE_STATE) continue; // lies in the store
+        if (graph->values[v].kind == HONE_VALUE_STATE) { // lies in the store, which never moves it
+            program->values[v] = hone_store_find(program->store, graph->values[v].name)->values;
+            continue;
+        }
         program->values[v] = hone_calloc((size_t)hone_desc_elements(&graph->values[v].desc),
                                          sizeof(double), graph->values[v].name);
         if (!program->values[v]) return HONE_OUT_OF_MEMORY;
@@ -71,9 +74,6 @@ static hone_status ref_run_node(struct hone_program *program, const struct hone_
 
 hone_status hone_program_ref_run(struct hone_program *program) {
     const struct hone_graph *graph = program->graph;
-    for (size_t v = 0; v < graph->value_count; v++)
-        if (graph->values[v].kind == HONE_VALUE_STATE)
-            program->values[v] = hone_store_find(program->store, graph->values[v].name)->values;
     for (size_t n = 0; n < graph->node_count; n++)
         HONE_TRY(ref_run_node(program, &graph->nodes[n]));
     for (size_t v = 0; v < graph->value_count; v++) {

@@ -175,6 +175,11 @@ void hone_graph_mark_output(struct hone_graph *graph, hone_value value, const ch
         hone_graph_fail(graph, hone_fail(HONE_INVALID, "two values are named '%s'", name));
         return;
     }
+    if ((info->is_output || info->kind != HONE_VALUE_NODE) && strcmp(info->name, name) != 0) {
+        hone_graph_fail(graph, hone_fail(HONE_INVALID, "value '%s' cannot also be output '%s'",
+                                         info->name, name));
+        return;
+    }
     if (info->kind == HONE_VALUE_NODE) {
         info->name = hone_arena_strdup(&graph->arena, name);
         if (!info->name) hone_graph_fail(graph, HONE_OUT_OF_MEMORY);

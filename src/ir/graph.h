@@ -67,7 +67,8 @@ hone_value hone_graph_emit(struct hone_graph *graph, const struct hone_op *op, c
     hone_graph_emit(graph, op, name, attrs, (const hone_value[]){__VA_ARGS__},                     \
                     (int)(sizeof((const hone_value[]){__VA_ARGS__}) / sizeof(hone_value)))
 
-// The host reads `value` after each run.
+// The host reads `value` after each run, by this name. An input or a state keeps its own name, and
+// a value has one name as an output: anything else fails.
 void hone_graph_mark_output(struct hone_graph *graph, hone_value value, const char *name);
 // After a run, `state` holds what `next` is. Same desc.
 void hone_graph_set_next(struct hone_graph *graph, hone_value state, hone_value next);

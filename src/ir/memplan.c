@@ -84,6 +84,20 @@ static hone_status place_new(struct planner *p, hone_value value) {
     return HONE_OK;
 }
 
+// Does node n also read the bytes of `input` through a smaller window? It would read there what it
+// has written already.
+static bool reads_window(const struct planner *p, size_t n, hone_value input) {
+    const struct hone_node *node = &p->graph->nodes[n];
+    uint32_t storage = p->plan->places[input].storage;
+    for (int i = 0; i < node->input_count; i++) {
+        hone_value other = node->inputs[i];
+        if (other != HONE_NO_VALUE && p->plan->places[other].storage == storage &&
+            value_bytes(p, other) != value_bytes(p, input))
+            return true;
+    }
+    return false;
+}
+
 // May `output` overwrite `input` at node n: nobody reads the storage's content later, and both
 // cover it all?
 static bool may_overwrite(struct planner *p, size_t n, hone_value input, hone_value output,
@@ -100,7 +114,7 @@ static bool may_overwrite(struct planner *p, size_t n, hone_value input, hone_va
     // Later readers of any value in this storage would see the new content. The state itself counts
     // as read at the end only through its next value, which is this one.
     if (in->is_output) return false;
-    return s->last <= n;
+    return s->last <= n && !reads_window(p, n, input);
 }
 
 // A pack's slab is laid out when its first input is defined: places every input that is free to

@@ -134,9 +134,9 @@ static struct hone_cost bwd_w_cost(const struct hone_infer_args *args) {
 static void conv2d_grad(struct hone_graph *graph, const struct hone_node *node,
                         const hone_value *dout, const bool *want, hone_value *din) {
     struct hone_conv2d_attrs attrs = *(const struct hone_conv2d_attrs *)node->attrs;
-    const struct hone_desc *x = hone_graph_desc(graph, node->inputs[0]);
-    const struct hone_desc *w = hone_graph_desc(graph, node->inputs[1]);
-    if (!x || !w) return;
+    // Copies: the graph's table moves while nodes are added.
+    const struct hone_desc x = *hone_graph_desc(graph, node->inputs[0]);
+    const struct hone_desc w = *hone_graph_desc(graph, node->inputs[1]);
     struct hone_act_attrs act = attrs.act;
     attrs.act = (struct hone_act_attrs){.kind = HONE_ACT_NONE};
     hone_value dy = dout[0];
@@ -147,11 +147,11 @@ static void conv2d_grad(struct hone_graph *graph, const struct hone_node *node,
             saved = hone_graph_emit(graph, node->op, NULL, &attrs, node->inputs, node->input_count);
         dy = HONE_EMIT(graph, &hone_op_act_bwd, NULL, &act, dy, saved);
     }
-    attrs.in_h = x->dim[1];
-    attrs.in_w = x->dim[2];
-    attrs.filter_h = w->dim[1];
-    attrs.filter_w = w->dim[2];
-    struct hone_shape_attrs bias = {.rank = 1, .dim = {w->dim[0]}};
+    attrs.in_h = x.dim[1];
+    attrs.in_w = x.dim[2];
+    attrs.filter_h = w.dim[1];
+    attrs.filter_w = w.dim[2];
+    struct hone_shape_attrs bias = {.rank = 1, .dim = {w.dim[0]}};
     if (want[0])
         din[0] = HONE_EMIT(graph, &hone_op_conv2d_bwd_x, NULL, &attrs, dy, node->inputs[1]);
     if (want[1])

@@ -223,7 +223,7 @@ static void plain_wgrad_fill(struct hone_dispatch *d, const struct hone_conv_pus
 hone_status hone_conv_wgrad_plain(const struct hone_conv_job *job, struct hone_launch *launch) {
     // A loop of lavapipe ends after 65,535 rounds; Small filters need slices to keep a device busy.
     struct slicing cuts = {.unit = UNIT_PIXEL};
-    int64_t wanted = ceil_div(1 << 16, weights(&job->push));
+    int64_t wanted = ceil_div(65535, weights(&job->push)); // one z of the grid each
     HONE_TRY(cut(job, wanted, 64, 32768, &cuts));
     return wgrad(job, "conv_plain_wgrad", cuts, plain_wgrad_fill, NULL, launch);
 }

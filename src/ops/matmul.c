@@ -64,7 +64,6 @@ static void matmul_grad(struct hone_graph *graph, const struct hone_node *node,
     if (want[1]) din[1] = tb ? product(graph, d, 1, a, ta) : product(graph, a, !ta, d, 0);
     if (node->input_count > 2 && want[2]) {
         const struct hone_desc *y = hone_graph_desc(graph, node->outputs[0]);
-        if (!y) return;
         struct hone_shape_attrs bias = {.rank = 1, .dim = {y->dim[1]}};
         din[2] = HONE_EMIT(graph, &hone_op_reduce_to, NULL, &bias, d);
     }

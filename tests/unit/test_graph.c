@@ -34,6 +34,50 @@ static void test_names_are_unique(void **state) {
     hone_graph_destroy(&g);
 }
 
+static void test_an_output_has_one_name(void **state) {
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct hone_graph *g;
+        assert_ok(hone_graph_create(&g));
+        hone_value x = hone_graph_input(g, "x", matrix(2, 2));
+        hone_value y = HONE_EMIT(g, &hone_op_add, NULL, NULL, x, x);
+        hone_graph_mark_output(g, y, "y");
+        hone_graph_mark_output(g, y, "y");
+        hone_graph_mark_output(g, x, "x");
+        assert_ok(hone_graph_status(g));
+        // Under another name the first would be lost; an input keeps its own.
+        hone_graph_mark_output(g, i == 0 ? y : x, "again");
+        test_expect_failure(hone_graph_status(g), HONE_INVALID, i == 0 ? "'y'" : "'x'");
+        hone_graph_destroy(&g);
+    }
+}
+
+// The gradient of a convolution with an activation adds a node before it looks at shapes: wherever
+// the table of values moves, under a sanitizer too, the shapes must be right.
+static void test_gradients_survive_a_growing_graph(void **state) {
+    (void)state;
+    for (int fill = 0; fill < 40; fill++) {
+        struct hone_graph *g;
+        assert_ok(hone_graph_create(&g));
+        hone_value x = hone_graph_input(g, "x", hone_desc_make(HONE_F32, 4, 1, 6, 5, 4));
+        hone_value w = hone_graph_state(g, "w", hone_desc_make(HONE_F32, 4, 8, 3, 2, 4));
+        for (int i = 0; i < fill; i++) HONE_EMIT(g, &hone_op_add, NULL, NULL, x, x);
+        struct hone_conv2d_attrs conv = {.stride = {1, 1},
+                                         .dilation = {1, 1},
+                                         .groups = 1,
+                                         .act = {.kind = fill % 2 ? HONE_ACT_SILU : HONE_ACT_RELU}};
+        hone_value y = HONE_EMIT(g, &hone_op_conv2d, NULL, &conv, x, w);
+        hone_value loss = HONE_EMIT(g, &hone_op_reduce_to, NULL, &(struct hone_shape_attrs){0}, y);
+        hone_value wanted[] = {x, w}, gradients[2];
+        hone_graph_gradients(g, &hone_ops_for_gradients, loss, wanted, 2, gradients);
+        assert_ok(hone_graph_verify(g));
+        for (int i = 0; i < 2; i++)
+            assert_true(
+                hone_desc_equal(hone_graph_desc(g, gradients[i]), hone_graph_desc(g, wanted[i])));
+        hone_graph_destroy(&g);
+    }
+}
+
 static void test_no_gradient_is_an_error(void **state) {
     (void)state;
     struct hone_graph *g;
@@ -138,6 +182,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_failures_stick_and_name_the_node),
         cmocka_unit_test(test_names_are_unique),
+        cmocka_unit_test(test_an_output_has_one_name),
+        cmocka_unit_test(test_gradients_survive_a_growing_graph),
         cmocka_unit_test(test_no_gradient_is_an_error),
         cmocka_unit_test(test_gradient_skips_what_nobody_wants),
         cmocka_unit_test(test_passes_drop_and_fuse),

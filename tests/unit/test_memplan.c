@@ -193,10 +193,34 @@ static void test_a_chain_needs_one_buffer(void **state) {
     hone_graph_destroy(&g);
 }
 
+// y = a + a[0]: where y lay in a, a later element would read the first after it was written.
+static void test_no_result_overwrites_a_window_that_its_node_reads(void **state) {
+    (void)state;
+    struct hone_graph *g;
+    assert_ok(hone_graph_create(&g));
+    hone_value x = hone_graph_input(g, "x", hone_desc_make(HONE_F32, 1, 128, 0, 0, 0));
+    hone_value a = HONE_EMIT(g, &hone_op_scale, NULL, &(struct hone_scale_attrs){2}, x);
+    hone_value first = HONE_EMIT(g, &hone_op_view, NULL, (&(struct hone_view_attrs){0, 1, {1}}), a);
+    hone_value y = HONE_EMIT(g, &hone_op_add, NULL, NULL, a, first);
+    hone_value flat =
+        HONE_EMIT(g, &hone_op_reshape, NULL, (&(struct hone_shape_attrs){1, {-1}}), y);
+    hone_value z = HONE_EMIT(g, &hone_op_add, NULL, NULL, y, flat);
+    hone_graph_mark_output(g, z, "z");
+    struct hone_plan plan;
+    assert_ok(hone_plan_create(g, &(struct hone_plan_params){0}, &plan));
+    assert_int_equal(plan.places[first].storage, plan.places[a].storage);
+    assert_int_not_equal(plan.places[y].storage, plan.places[a].storage);
+    // The same bytes twice are read and written element by element.
+    assert_int_equal(plan.places[z].storage, plan.places[y].storage);
+    hone_plan_deinit(&plan);
+    hone_graph_destroy(&g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_planned_memory_gives_the_same_numbers),
         cmocka_unit_test(test_a_chain_needs_one_buffer),
+        cmocka_unit_test(test_no_result_overwrites_a_window_that_its_node_reads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
