@@ -119,6 +119,30 @@ static unsigned hone_least(unsigned a, unsigned b) {
     return a < b ? a : b;
 }
 
+bool hone_text_is_utf8(const char *text) {
+    // By the first byte: how many follow, and the range of the next one, which rules out overlong
+    // forms, surrogates and what lies above U+10FFFF.
+    static const struct {
+        unsigned char first, last, count, least, most;
+    } forms[] = {
+        {0x00, 0x7F, 0, 0, 0},       {0xC2, 0xDF, 1, 0x80, 0xBF}, {0xE0, 0xE0, 2, 0xA0, 0xBF},
+        {0xE1, 0xEC, 2, 0x80, 0xBF}, {0xED, 0xED, 2, 0x80, 0x9F}, {0xEE, 0xEF, 2, 0x80, 0xBF},
+        {0xF0, 0xF0, 3, 0x90, 0xBF}, {0xF1, 0xF3, 3, 0x80, 0xBF}, {0xF4, 0xF4, 3, 0x80, 0x8F},
+    };
+    const unsigned char *at = (const unsigned char *)text;
+    while (*at) {
+        size_t k = 0, forms_count = sizeof forms / sizeof *forms;
+        while (k < forms_count && (*at < forms[k].first || *at > forms[k].last)) k++;
+        if (k == forms_count) return false;
+        at++;
+        for (int i = 0; i < forms[k].count; i++, at++) {
+            unsigned char least = i ? 0x80 : forms[k].least, most = i ? 0xBF : forms[k].most;
+            if (*at < least || *at > most) return false;
+        }
+    }
+    return true;
+}
+
 unsigned hone_text_distance(const char *a, const char *b) {
     enum { LONGEST = 63 };
     size_t rows = strlen(a), columns = strlen(b);

@@ -32,6 +32,10 @@ void hone_text_deinit(struct hone_text *text);
 bool hone_text_equal_nocase(const char *a, const char *b);
 bool hone_text_starts_with(const char *text, const char *prefix);
 
+// Whether all of `text` is UTF-8 (RFC 3629: no overlong forms, no surrogates), which JSON and ONNX
+// ask for. File names need not be.
+bool hone_text_is_utf8(const char *text);
+
 // Edits (insert, delete, replace, swap of neighbours) between two words, for "did you mean". Words
 // longer than 63 bytes are as far apart as they are long.
 unsigned hone_text_distance(const char *a, const char *b);

@@ -68,7 +68,8 @@ struct predict_output {
     json_t *array; // with --json
 };
 
-static void emit(struct predict_output *out, const char *path, const float *p) {
+// False when the path cannot stand in JSON.
+static bool emit(struct predict_output *out, const char *path, const float *p) {
     int32_t classes = hone_session_class_count(out->session), order[100];
     int32_t top = out->params->top < classes ? out->params->top : classes;
     rank_classes(p, classes, top, order);
@@ -89,11 +90,14 @@ static void emit(struct predict_output *out, const char *path, const float *p) {
             printf("\t%s %.4f", name, probability);
         }
     }
+    int bad = 0;
     if (out->array)
-        json_array_append_new(out->array, json_pack("{s:s, s:O}", "path", path, "classes", list));
+        bad = json_array_append_new(out->array,
+                                    json_pack("{s:s, s:O}", "path", path, "classes", list));
     else if (!out->params->csv)
         printf("\n");
     json_decref(list);
+    return bad == 0;
 }
 
 // All pictures in blocks; broken ones are named and counted.
@@ -108,14 +112,15 @@ static hone_status classify_all(struct predict_output *out, const struct cli_pic
         hone_status status = hone_session_classify_files(out->session, paths, count, p, statuses);
         if (status != HONE_OK) return status;
         for (size_t i = 0; i < count; i++) {
-            if (statuses[i] == HONE_OK) {
-                emit(out, paths[i], p + i * classes);
-                continue;
+            if (statuses[i] != HONE_OK) {
+                // Asked alone, the call says what is wrong with this file.
+                hone_session_classify_file(out->session, paths[i], p + i * classes);
+                fprintf(stderr, "hone: %s\n", hone_error_message());
+                ++*broken;
+            } else if (!emit(out, paths[i], p + i * classes)) {
+                fprintf(stderr, "hone: %s: its name is not UTF-8, which JSON needs\n", paths[i]);
+                ++*broken;
             }
-            // Asked alone, the call says what is wrong with this file.
-            hone_session_classify_file(out->session, paths[i], p + i * classes);
-            fprintf(stderr, "hone: %s\n", hone_error_message());
-            ++*broken;
         }
         if (!isatty(STDOUT_FILENO))
             cli_progress_update(&progress, "predict", (int64_t)(at + count),
@@ -153,7 +158,8 @@ static int run_session(const char *model, const struct cli_pictures *pictures,
     free(p);
     hone_session_destroy(&out.session);
     if (broken)
-        fprintf(stderr, "hone: %zu of %zu pictures could not be read\n", broken, pictures->count);
+        fprintf(stderr, "hone: %zu of %zu pictures could not be read or named\n", broken,
+                pictures->count);
     if (code == CLI_OK && cli_interrupted()) return CLI_INTERRUPTED;
     return code == CLI_OK && broken ? CLI_FAILED : code;
 }

@@ -189,6 +189,11 @@ static hone_status hone_dataset_check_classes(const struct hone_dataset *dataset
             train += dataset->entries[i].item.part == HONE_PART_TRAIN;
         }
         const char *name = dataset->classes[label];
+        if (!hone_text_is_utf8(name))
+            return hone_fail(HONE_INVALID,
+                             "class '%s': its name is not UTF-8, which a model file needs; rename "
+                             "it",
+                             name);
         if (!all)
             return hone_fail(HONE_INVALID,
                              "class '%s' has no pictures: put " HONE_IMAGE_FORMATS

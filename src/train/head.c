@@ -30,7 +30,7 @@ struct head_solver {
     double loss;                              // of the last evaluation, without the ridge
 };
 
-static void head_standardise(struct head_solver *s) {
+static hone_status head_standardise(struct head_solver *s) {
     const struct hone_head_problem *p = s->problem;
     size_t f_count = (size_t)p->feature_count;
     for (size_t i = 0; i < p->count; i++)
@@ -41,8 +41,15 @@ static void head_standardise(struct head_solver *s) {
             double d = p->features[i * f_count + f] - s->mean[f];
             s->inverse[f] += d * d;
         }
-    for (size_t f = 0; f < f_count; f++)
+    for (size_t f = 0; f < f_count; f++) {
         s->inverse[f] = 1 / (sqrt(s->inverse[f] / (double)p->count) + 1e-6);
+        // A solver would stop at once and call that converged.
+        if (!isfinite(s->mean[f]) || !(s->inverse[f] > 0))
+            return hone_fail(HONE_INVALID,
+                             "the backbone gives features that are not finite numbers: check "
+                             "--preprocess and the file");
+    }
+    return HONE_OK;
 }
 
 static hone_status head_graph(const struct hone_head_problem *p, size_t chunk, int32_t rows,
@@ -190,7 +197,7 @@ static hone_status head_run(struct head_solver *s, struct hone_device *device,
     s->bias = s->weight + classes * f_count;
     s->d_weight = s->weight + n;
     s->d_bias = s->d_weight + classes * f_count;
-    head_standardise(s);
+    HONE_TRY(head_standardise(s));
     HONE_TRY(hone_store_create(device, &s->store));
     HONE_TRY(head_compile(s));
     double *x = hone_calloc(n, sizeof *x, "the solver");

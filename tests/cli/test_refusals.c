@@ -92,6 +92,12 @@ static void test_text_named_jpg(void **state) {
     command_expect_text(r.err, "notes.jpg");
     command_expect_text(r.err, "1 of 11 pictures could not be read");
     command_expect_text(r.out, "data/bar/000.pgm\t");
+    // A name that JSON cannot hold is told, not dropped.
+    assert_int_equal(rename("data/bar/000.pgm", "data/bar/\xE9.pgm"), 0);
+    command_hone(NULL, &r, "predict", "run/model.onnx", "data/bar/\xE9.pgm", "--json", "--device",
+                 "ref");
+    assert_int_equal(r.code, 1);
+    command_expect_text(r.err, "is not UTF-8");
 }
 
 static void test_unknown_operators(void **state) {

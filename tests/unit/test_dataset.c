@@ -221,6 +221,9 @@ static void test_folder_refusals(void **state) {
     put("one/scratch/a.txt", "");
     refuse((struct hone_data_params){.folder = in_dir("one")}, HONE_INVALID,
            "class 'scratch' has no pictures: put JPEG, PNG, BMP, TGA, PGM or PPM files into ");
+    put_many("latin/a", 4);
+    put_many("latin/\xE9raflure", 4);
+    refuse((struct hone_data_params){.folder = in_dir("latin")}, HONE_INVALID, "is not UTF-8");
     put_many("tab/a", 4);
     put("tab/b/x\ty.png", "");
     refuse((struct hone_data_params){.folder = in_dir("tab")}, HONE_INVALID,

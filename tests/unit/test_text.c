@@ -91,6 +91,25 @@ static void test_compare(void **state) {
     assert_false(hone_text_starts_with("tr", "train"));
 }
 
+static void test_utf8(void **state) {
+    (void)state;
+    static const char *const good[] = {"",
+                                       "crack",
+                                       "\xC3\xA9",
+                                       "\xE2\x82\xAC",
+                                       "\xED\x9F\xBF",
+                                       "\xF0\x9F\x94\xA7",
+                                       "\xF4\x8F\xBF\xBF"};
+    // Latin-1, cut short, overlong, a surrogate, above U+10FFFF, a lone continuation.
+    static const char *const bad[] = {"\xE9",         "\xE2\x82",     "\xC0\x80",
+                                      "\xE0\x80\x80", "\xED\xA0\x80", "\xF4\x90\x80\x80",
+                                      "\x80",         "\xFF"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        if (!hone_text_is_utf8(good[i])) fail_msg("good %zu", i);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (hone_text_is_utf8(bad[i])) fail_msg("bad %zu", i);
+}
+
 static void test_distance(void **state) {
     (void)state;
     assert_int_equal(hone_text_distance("epochs", "epochs"), 0);
@@ -138,10 +157,15 @@ static void test_reals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_builder),          cmocka_unit_test(test_builder_failure_sticks),
-        cmocka_unit_test(test_shortest_numbers), cmocka_unit_test(test_comma_locale),
-        cmocka_unit_test(test_compare),          cmocka_unit_test(test_distance),
-        cmocka_unit_test(test_integers),         cmocka_unit_test(test_reals),
+        cmocka_unit_test(test_builder),
+        cmocka_unit_test(test_builder_failure_sticks),
+        cmocka_unit_test(test_shortest_numbers),
+        cmocka_unit_test(test_comma_locale),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_distance),
+        cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_reals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
