@@ -80,7 +80,8 @@ struct hone_train_progress {
     double pictures_per_second;
 };
 
-// A row of results.csv. Figures that do not exist (no validation part) are NaN and empty in the
+// A row of results.csv. train_loss is what is minimised (class weights, label smoothing), val_loss
+// the plain cross-entropy. Figures that do not exist (no validation part) are NaN and empty in the
 // file.
 struct hone_train_epoch {
     int32_t epoch, epochs;

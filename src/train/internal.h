@@ -29,6 +29,7 @@ struct hone_trainer {
     struct hone_model
         *model; // with the new head; its data is brought up to date by hone_trainer_sync
     hone_dataset *data;
+    size_t decoded; // pictures of the parts that are read
     struct hone_pictures pictures[HONE_PART_COUNT];
     struct hone_device *device;
     int32_t classes;

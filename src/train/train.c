@@ -39,9 +39,11 @@ bool hone_trainer_cancelled(const struct hone_trainer *t) {
 
 static bool decode_progress(void *user, size_t done, size_t total) {
     struct hone_trainer *t = user;
+    size_t all = hone_dataset_count(t->data, HONE_PART_ALL);
+    (void)total; // of the part; what is told is about all
     hone_trainer_progress(t, &(struct hone_train_progress){.phase = HONE_TRAIN_DECODE,
-                                                           .done = (int64_t)done,
-                                                           .total = (int64_t)total,
+                                                           .done = (int64_t)(t->decoded + done),
+                                                           .total = (int64_t)all,
                                                            .loss = NAN});
     return !hone_trainer_cancelled(t);
 }
@@ -87,9 +89,11 @@ static hone_status plan_weights(struct hone_trainer *t) {
 static hone_status read_pictures(struct hone_trainer *t) {
     struct hone_pictures_params load = {
         .strict = t->data_params->strict, .progress = decode_progress, .user = t};
-    for (int part = 0; part < HONE_PART_COUNT; part++)
+    for (int part = 0; part < HONE_PART_COUNT; part++) {
         HONE_TRY(hone_pictures_load(t->data, (enum hone_part)part, &t->model->preprocess, &load,
                                     &t->pictures[part]));
+        t->decoded += hone_dataset_count(t->data, (enum hone_part)part);
+    }
     const struct hone_pictures *train = &t->pictures[HONE_PART_TRAIN];
     int64_t *counts = hone_calloc((size_t)t->classes, sizeof *counts, "counts");
     t->class_weights = hone_calloc((size_t)t->classes, sizeof *t->class_weights, "class weights");
