@@ -14,25 +14,23 @@ enum { IMPORT_SIZE_MOST = 16384, IMPORT_SIZE_DEFAULT = 224, IMPORT_NAMES_MOST = 
 // ---- Inputs and outputs of the file
 // -------------------------------------------------------------------------
 
-static bool import_is_initializer(const HoneOnnx__Graph *graph, const char *name) {
-    for (size_t i = 0; i < graph->n_initializer; i++)
-        if (strcmp(hone_onnx_text(graph->initializer[i]->name), name) == 0) return true;
-    return false;
-}
-
 // The one input that is no weight.
-static hone_status import_find_input(const HoneOnnx__Graph *graph,
-                                     const HoneOnnx__ValueInfo **out) {
+static hone_status import_find_input(struct hone_onnx_import *im, const HoneOnnx__ValueInfo **out) {
+    const HoneOnnx__Graph *graph = im->file.model->graph;
     *out = NULL;
     for (size_t i = 0; i < graph->n_input; i++) {
         const char *name = hone_onnx_text(graph->input[i]->name);
-        if (import_is_initializer(graph, name)) continue;
+        if (hone_onnx_name(im, name)->initializer) continue; // older files list weights too
         if (*out)
             return hone_fail(HONE_UNSUPPORTED, "the net takes more than one input: '%s' and '%s'",
                              hone_onnx_text((*out)->name), name);
         *out = graph->input[i];
     }
-    return *out ? HONE_OK : hone_fail(HONE_INVALID, "the net takes no input");
+    if (!*out) return hone_fail(HONE_INVALID, "the net takes no input");
+    im->input = hone_onnx_text((*out)->name);
+    if (hone_onnx_name(im, im->input)->writer != UINT32_MAX)
+        return hone_fail(HONE_INVALID, "two tensors are named '%s'", im->input);
+    return HONE_OK;
 }
 
 // "logits" where there is one (files of hone's own have "probabilities" too), else the first.
@@ -293,10 +291,9 @@ static hone_status import_build(struct hone_onnx_import *im, const hone_model_lo
     const HoneOnnx__ValueInfo *input;
     struct import_picture picture;
     bool resized = false;
-    HONE_TRY(import_find_input(im->file.model->graph, &input));
-    im->input = hone_onnx_text(input->name);
-    HONE_TRY(import_find_output(im));
     HONE_TRY(hone_onnx_names_init(im));
+    HONE_TRY(import_find_input(im, &input));
+    HONE_TRY(import_find_output(im));
     HONE_TRY(hone_onnx_names_live(im));
     HONE_TRY(import_check_operators(im));
     HONE_TRY(import_meta(im, params));

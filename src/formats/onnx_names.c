@@ -55,7 +55,7 @@ hone_status hone_onnx_names_init(struct hone_onnx_import *im) {
             const char *name = graph->node[n]->output[k];
             if (!*name) continue; // an output that nobody wants
             struct hone_onnx_tensor *tensor = name_add(im, name);
-            if (tensor->initializer || tensor->writer != UINT32_MAX || strcmp(name, im->input) == 0)
+            if (tensor->initializer || tensor->writer != UINT32_MAX)
                 return hone_fail(HONE_INVALID, "two tensors are named '%s'", name);
             tensor->writer = (uint32_t)n;
         }

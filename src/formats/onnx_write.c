@@ -53,6 +53,24 @@ const char *hone_onnx_param_name(struct hone_onnx_writer *writer, const struct h
     return param->name;
 }
 
+static bool write_has_node(const struct hone_onnx_writer *writer, const char *name) {
+    for (size_t n = 0; n < writer->node_count; n++)
+        if (strcmp(writer->nodes[n]->name, name) == 0) return true;
+    return false;
+}
+
+// Runtimes refuse two nodes of one name; an ir graph may have them, where one ONNX node became
+// several.
+static char *write_node_name(struct hone_onnx_writer *writer, const char *name) {
+    size_t room = strlen(name) + 16;
+    char *unique = write_alloc(writer, room, 1);
+    if (!unique) return NULL;
+    strcpy(unique, name);
+    for (unsigned k = 2; write_has_node(writer, unique); k++)
+        snprintf(unique, room, "%s.%u", name, k);
+    return unique;
+}
+
 HoneOnnx__Node *hone_onnx_put_node(struct hone_onnx_writer *writer, const char *op_type,
                                    const char *name, const char *output, size_t count,
                                    const char *const *inputs) {
@@ -61,7 +79,7 @@ HoneOnnx__Node *hone_onnx_put_node(struct hone_onnx_writer *writer, const char *
     if (!node) return &spare;
     hone_onnx__node__init(node);
     node->op_type = write_text(writer, op_type);
-    node->name = write_text(writer, name);
+    node->name = write_node_name(writer, name);
     node->input = write_alloc(writer, count, sizeof *node->input);
     node->output = write_alloc(writer, 1, sizeof *node->output);
     if (writer->status != HONE_OK) return &spare;

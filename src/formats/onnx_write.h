@@ -37,8 +37,8 @@ const char *hone_onnx_make_name(struct hone_onnx_writer *writer);
 // Name of a parameter's tensor in the file: its own, unless hone's outputs or input have it.
 const char *hone_onnx_param_name(struct hone_onnx_writer *writer, const struct hone_param *param);
 
-// Appends a node with one output. Inputs: count names, "" where absent. The result may take
-// attributes; after a failure it is a spare that nobody reads, never NULL.
+// Appends a node with one output, its name made unique. Inputs: count names, "" where absent. The
+// result may take attributes; after a failure it is a spare that nobody reads, never NULL.
 HoneOnnx__Node *hone_onnx_put_node(struct hone_onnx_writer *writer, const char *op_type,
                                    const char *name, const char *output, size_t count,
                                    const char *const *inputs);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "exec/program.h"
 #include "support/golden.h"
 #include "support/graph_eval.h"
@@ -136,22 +135,25 @@ static hone_status run_on(struct hone_device *device, const struct hone_model *m
     return status;
 }
 
-static void check_real(struct hone_device *device, const char *shared, const char *name, int size) {
+// Runs make_forward.py and opens what it wrote; skips without a Python for it.
+static struct golden *forward(const char *model_path, const char *name, int size) {
     const char *interpreter = python();
     if (!interpreter) skip();
-    char model_path[512], golden_path[512], command[2048];
-    snprintf(model_path, sizeof model_path, "%s/data/weights/%s", shared, name);
-    snprintf(golden_path, sizeof golden_path, HONE_BINARY_DIR "/forward_%s_%d.safetensors", name,
-             size);
-    if (!hone_file_exists(golden_path)) {
-        snprintf(command, sizeof command,
-                 "%s " HONE_SOURCE_DIR
-                 "/tools/golden/make_forward.py '%s' %d 2 '%s.part' && mv '%s.part' '%s'",
-                 interpreter, model_path, size, golden_path, golden_path, golden_path);
-        assert_int_equal(system(command), 0);
-    }
-    struct golden *golden = golden_open_path(golden_path);
+    char path[512], command[2048];
+    snprintf(path, sizeof path, HONE_BINARY_DIR "/forward_%s_%d.safetensors", name, size);
+    snprintf(command, sizeof command,
+             "%s " HONE_SOURCE_DIR "/tools/golden/make_forward.py '%s' %d 2 '%s'", interpreter,
+             model_path, size, path);
+    assert_int_equal(system(command), 0);
+    struct golden *golden = golden_open_path(path);
     assert_non_null(golden);
+    remove(path);
+    return golden;
+}
+
+// The model on the device, on the golden's pictures, against the golden's outputs.
+static void compare(struct hone_device *device, const struct hone_model *model,
+                    struct golden *golden, bool probabilities) {
     struct hone_desc desc, want_desc;
     const double *x = golden_get(golden, &desc, "x"), *want = golden_get(golden, &want_desc, "y");
     int64_t elements = hone_desc_elements(&desc), count = hone_desc_elements(&want_desc);
@@ -160,20 +162,34 @@ static void check_real(struct hone_device *device, const char *shared, const cha
     double *y = hone_calloc((size_t)count, sizeof *y, "outputs");
     assert_true(fed && got && y);
     for (int64_t i = 0; i < elements; i++) fed[i] = (float)x[i];
-
-    const hone_model_load_params params = {.size = size};
-    struct hone_model *model;
-    assert_ok(hone_model_load(model_path, &params, &model));
     desc.dtype = HONE_F32;
     assert_ok(run_on(device, model, fed, &desc, got, count));
     for (int64_t i = 0; i < count; i++) y[i] = got[i];
+    if (probabilities) softmax_rows(y, count, model->class_count);
     double error = golden_error(y, want, count);
-    fprintf(stderr, "%s at %d: error %.2g of the largest output\n", name, size, error);
+    print_message("%s: error %.2g of the largest output\n", model->source, error);
     assert_true(error <= 1e-4);
-    hone_model_destroy(&model);
     hone_free(fed);
     hone_free(got);
     hone_free(y);
+}
+
+static struct hone_device *open_device(void) {
+    struct hone_device *device;
+    if (hone_device_open(NULL, &device) == HONE_OK) return device;
+    fprintf(stderr, "no device (%s): on ref\n", hone_error_message());
+    assert_ok(hone_device_open(&(struct hone_device_params){.name = "ref"}, &device));
+    return device;
+}
+
+static void check_real(struct hone_device *device, const char *shared, const char *name, int size) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/data/weights/%s", shared, name);
+    struct golden *golden = forward(path, name, size);
+    struct hone_model *model;
+    assert_ok(hone_model_load(path, &(hone_model_load_params){.size = size}, &model));
+    compare(device, model, golden, false);
+    hone_model_destroy(&model);
     golden_close(&golden);
 }
 
@@ -183,14 +199,34 @@ static void test_real(void **state) {
                                         "mobilenetv2_tf.onnx", "squeezenet1_1.onnx"};
     const char *shared = test_shared_dir();
     if (!shared) skip();
-    struct hone_device *device;
-    if (hone_device_open(NULL, &device) != HONE_OK) {
-        fprintf(stderr, "no device (%s): on ref\n", hone_error_message());
-        assert_ok(hone_device_open(&(struct hone_device_params){.name = "ref"}, &device));
-    }
+    struct hone_device *device = open_device();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         check_real(device, shared, names[i], 224);
     check_real(device, shared, "mobilenetv2_tf.onnx", 161);
+    hone_device_close(&device);
+}
+
+// What hone writes gives the same probabilities elsewhere.
+static void test_export(void **state) {
+    (void)state;
+    static const char *const names[] = {"mobilenetv2_bn.onnx", "squeezenet1_1.onnx"};
+    const char *shared = test_shared_dir();
+    if (!shared) skip();
+    struct hone_device *device = open_device();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[512], written[512];
+        snprintf(path, sizeof path, "%s/data/weights/%s", shared, names[i]);
+        snprintf(written, sizeof written, HONE_BINARY_DIR "/export_%s", names[i]);
+        struct hone_model *model;
+        assert_ok(hone_model_load(path, &(hone_model_load_params){.size = 160}, &model));
+        assert_ok(hone_model_replace_head(model, 6, NULL, 1));
+        assert_ok(hone_model_save(model, written));
+        struct golden *golden = forward(written, names[i], 160);
+        compare(device, model, golden, true);
+        golden_close(&golden);
+        hone_model_destroy(&model);
+        remove(written);
+    }
     hone_device_close(&device);
 }
 
@@ -198,6 +234,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tiny),
         cmocka_unit_test(test_real),
+        cmocka_unit_test(test_export),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

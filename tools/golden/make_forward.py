@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What another runtime makes of an ONNX file: writes golden arrays x (N,H,W,3) and y (N,outputs).
+"""What another runtime makes of an ONNX file: writes golden arrays x (N,H,W,3) and y (N,outputs), the first output.
 
     make_forward.py MODEL SIZE BATCH OUT
 
@@ -61,6 +61,7 @@ def node_of(op, attrs, a, torch, F):
         "Concat": lambda: torch.cat(a, attrs["axis"]),
         "GlobalAveragePool": lambda: a[0].mean((2, 3), keepdim=True),
         "Flatten": lambda: a[0].flatten(1),
+        "Softmax": lambda: a[0].softmax(attrs["axis"]),
         "Shape": lambda: torch.tensor(a[0].shape),
         "Gather": lambda: a[0][a[1]],
         "Cast": lambda: a[0].long() if attrs["to"] == 7 else a[0].float(),
