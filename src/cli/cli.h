@@ -4,6 +4,7 @@
 #define HONE_CLI_CLI_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <hone/base.h>
@@ -18,6 +19,10 @@ struct cli_command {
     int (*run)(const struct cli_command *command, int argc, char **argv); // argv[0]: first argument
 };
 extern const struct cli_command cli_devices, cli_inspect, cli_train, cli_eval, cli_predict;
+
+// A row of an option table: CLI_OPTION(struct predict_params, top, I32, "top", .initial = "1", ...)
+#define CLI_OPTION(params, field, kind, name, ...)                                                 \
+    { .key = name, .type = HONE_OPTION_##kind, .offset = offsetof(params, field), __VA_ARGS__ }
 
 // args.c: the command line against option tables. A key that two tables share is set in both.
 struct cli_table {

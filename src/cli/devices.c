@@ -10,16 +10,11 @@ struct devices_params {
     bool verbose, json;
 };
 
-#define ROW(field, name, text)                                                                     \
-    {                                                                                              \
-        .key = name, .type = HONE_OPTION_BOOL, .offset = offsetof(struct devices_params, field),   \
-        .help = text                                                                               \
-    }
 static const hone_option devices_rows[] = {
-    ROW(verbose, "verbose", "limits, features and decisions of each device (-v)"),
-    ROW(json, "json", "one JSON array with everything"),
+    CLI_OPTION(struct devices_params, verbose, BOOL, "verbose",
+               .help = "limits, features and decisions of each device (-v)"),
+    CLI_OPTION(struct devices_params, json, BOOL, "json", .help = "one JSON array with everything"),
 };
-#undef ROW
 static const hone_option_table devices_table = HONE_OPTION_TABLE("Options", devices_rows);
 
 static void print_device(const struct hone_device_info *d, bool verbose) {

@@ -12,15 +12,9 @@ struct eval_params {
 };
 
 static const hone_option eval_rows[] = {
-    {.key = "list",
-     .type = HONE_OPTION_STRING,
-     .offset = offsetof(struct eval_params, list),
-     .metavar = "FILE",
-     .help = "pictures to judge: lines of path<TAB>class"},
-    {.key = "json",
-     .type = HONE_OPTION_BOOL,
-     .offset = offsetof(struct eval_params, json),
-     .help = "one JSON object"},
+    CLI_OPTION(struct eval_params, list, STRING, "list", .metavar = "FILE",
+               .help = "pictures to judge: lines of path<TAB>class"),
+    CLI_OPTION(struct eval_params, json, BOOL, "json", .help = "one JSON object"),
 };
 static const hone_option_table eval_table = HONE_OPTION_TABLE("Command", eval_rows);
 

@@ -12,19 +12,16 @@ struct inspect_params {
     bool verbose;
 };
 
-#define ROW(field, kind, name, ...)                                                                \
-    {                                                                                              \
-        .key = name, .type = HONE_OPTION_##kind, .offset = offsetof(struct inspect_params, field), \
-        __VA_ARGS__                                                                                \
-    }
 static const hone_option inspect_rows[] = {
-    ROW(size, I32, "size", .initial = "0", .least = 0, .most = 8192, .metavar = "PIXELS",
-        .help = "see the net at this picture size; 0: as the file says"),
-    ROW(preprocess, STRING, "preprocess", .metavar = "imagenet|tf|none|MEAN,STD",
-        .help = "what is done to pixels, where the file does not say"),
-    ROW(verbose, BOOL, "verbose", .help = "also list every operator (-v)"),
+    CLI_OPTION(struct inspect_params, size, I32, "size", .initial = "0", .least = 0, .most = 8192,
+               .metavar = "PIXELS",
+               .help = "see the net at this picture size; 0: as the file says"),
+    CLI_OPTION(struct inspect_params, preprocess, STRING, "preprocess",
+               .metavar = "imagenet|tf|none|MEAN,STD",
+               .help = "what is done to pixels, where the file does not say"),
+    CLI_OPTION(struct inspect_params, verbose, BOOL, "verbose",
+               .help = "also list every operator (-v)"),
 };
-#undef ROW
 static const hone_option_table inspect_table = HONE_OPTION_TABLE("Options", inspect_rows);
 
 static hone_status print_rows(const hone_model *model, const hone_model_info *info) {

@@ -17,27 +17,24 @@ struct predict_params {
     bool json, csv, validate;
 };
 
-#define ROW(field, kind, name, ...)                                                                \
-    {                                                                                              \
-        .key = name, .type = HONE_OPTION_##kind, .offset = offsetof(struct predict_params, field), \
-        __VA_ARGS__                                                                                \
-    }
 static const hone_option predict_rows[] = {
-    ROW(device, STRING, "device", .metavar = "NAME",
-        .help = "index, part of a name or UUID as hone devices lists them, or ref"),
-    ROW(preprocess, STRING, "preprocess", .metavar = "imagenet|tf|none|MEAN,STD",
-        .help = "what is done to pixels, where the model does not say"),
-    ROW(size, I32, "size", .initial = "0", .least = 0, .most = 8192, .metavar = "PIXELS",
-        .help = "picture size, where the model leaves it open"),
-    ROW(batch, I32, "batch", .initial = "8", .least = 1, .most = 1024, .metavar = "N",
-        .help = "pictures at a time"),
-    ROW(top, I32, "top", .initial = "1", .least = 1, .most = 100, .metavar = "N",
-        .help = "classes to print for a picture, most probable first"),
-    ROW(json, BOOL, "json", .help = "one JSON array"),
-    ROW(csv, BOOL, "csv", .help = "path,class,probability lines with a header"),
-    ROW(validate, BOOL, "validate", .help = "run under the Khronos validation layers"),
+    CLI_OPTION(struct predict_params, device, STRING, "device", .metavar = "NAME",
+               .help = "index, part of a name or UUID as hone devices lists them, or ref"),
+    CLI_OPTION(struct predict_params, preprocess, STRING, "preprocess",
+               .metavar = "imagenet|tf|none|MEAN,STD",
+               .help = "what is done to pixels, where the model does not say"),
+    CLI_OPTION(struct predict_params, size, I32, "size", .initial = "0", .least = 0, .most = 8192,
+               .metavar = "PIXELS", .help = "picture size, where the model leaves it open"),
+    CLI_OPTION(struct predict_params, batch, I32, "batch", .initial = "8", .least = 1, .most = 1024,
+               .metavar = "N", .help = "pictures at a time"),
+    CLI_OPTION(struct predict_params, top, I32, "top", .initial = "1", .least = 1, .most = 100,
+               .metavar = "N", .help = "classes to print for a picture, most probable first"),
+    CLI_OPTION(struct predict_params, json, BOOL, "json", .help = "one JSON array"),
+    CLI_OPTION(struct predict_params, csv, BOOL, "csv",
+               .help = "path,class,probability lines with a header"),
+    CLI_OPTION(struct predict_params, validate, BOOL, "validate",
+               .help = "run under the Khronos validation layers"),
 };
-#undef ROW
 static const hone_option_table predict_table = HONE_OPTION_TABLE("Options", predict_rows);
 
 // Indices of the `top` largest probabilities, largest first, the first class on ties.
