@@ -180,6 +180,7 @@ static hone_status features_solve(struct feature_work *w) {
     HONE_TRY(hone_trainer_consider(t, iterations, &val, &best));
     HONE_TRY(hone_trainer_write_checkpoint(t, "best.safetensors", iterations));
     HONE_TRY(hone_trainer_write_checkpoint(t, "last.safetensors", iterations));
+    t->run.kept = true;
     HONE_TRY(features_judge(w, HONE_PART_TEST, weight, bias, &t->result->test));
     t->result->epochs_done = iterations;
     t->result->pictures_per_second = w->row.pictures_per_second;

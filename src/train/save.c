@@ -146,7 +146,6 @@ hone_status hone_trainer_write_checkpoint(struct hone_trainer *t, const char *na
     if (status == HONE_OK && t->store)
         status = optimizer_tensors(t, checkpoint.tensors, &checkpoint.tensor_count, &slabs);
     if (status == HONE_OK) status = hone_checkpoint_write(path, &checkpoint);
-    if (status == HONE_OK) t->run.kept = true;
     hone_free(slabs);
     hone_free(checkpoint.tensors);
     hone_free(path);

@@ -179,6 +179,7 @@ static hone_status end_epoch(struct hone_trainer *t, struct hone_train_epoch *ro
     HONE_TRY(hone_trainer_write_checkpoint(t, "last.safetensors", row->epoch));
     row->seconds = hone_seconds() - t->start;
     HONE_TRY(hone_run_add_epoch(&t->run, row));
+    t->run.kept = true; // a whole epoch: a full disk later does not undo it
     t->result->epochs_done += !stopped;
     t->result->pictures_per_second = row->pictures_per_second;
     if (t->hooks.epoch) t->hooks.epoch(t->hooks.user, row);

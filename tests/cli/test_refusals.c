@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,9 +29,14 @@ static int set_up(void **state) {
     return 0;
 }
 
+static void unmount_disk(void) {
+    if (system("umount disk 2>/dev/null") == 0) rmdir("disk");
+}
+
 static int tear_down(void **state) {
     (void)state;
     command_deinit(&r);
+    unmount_disk();
     if (chdir("/") != 0) return 1;
     test_temp_remove(dir);
     return 0;
@@ -149,6 +155,37 @@ static void test_full_disk(void **state) {
     }
 }
 
+// A disk of `pages` pages of 4 KiB in memory. False where this machine lets nobody mount one.
+static bool mount_disk(int pages) {
+    char command[120];
+    assert_ok(hone_dir_make("disk"));
+    snprintf(command, sizeof command, "mount -t tmpfs -o size=%dk none disk 2>/dev/null",
+             4 * pages);
+    return system(command) == 0;
+}
+
+// Whatever the file that does not fit: a failed run is gone, or holds whole epochs.
+static void test_small_disk(void **state) {
+    (void)state;
+    int refused = 0, whole = 0;
+    for (int pages = 2; pages <= 26; pages += 3) {
+        if (!mount_disk(pages)) {
+            fprintf(stderr, "skipped: no tmpfs can be mounted here\n");
+            skip();
+        }
+        TRAIN(NULL, "data", "--out", "disk/run");
+        whole += r.code == 0;
+        if (r.code != 0) {
+            command_expect_line(&r, 1, "No space left");
+            if (hone_dir_exists("disk/run") && !hone_file_exists("disk/run/results.csv"))
+                fail_msg("%d pages: half a run is left", pages);
+            refused += !hone_dir_exists("disk/run");
+        }
+        unmount_disk();
+    }
+    assert_true(refused >= 3 && whole >= 1);
+}
+
 // As nobody, since root reads everything.
 static void test_no_rights(void **state) {
     (void)state;
@@ -223,9 +260,9 @@ static void test_wrong_paths(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(test_no_vulkan),   CASE(test_text_named_jpg),     CASE(test_unknown_operators),
-        CASE(test_empty_class), CASE(test_full_disk),          CASE(test_no_rights),
-        CASE(test_wrong_paths), CASE(test_truncated_pictures),
+        CASE(test_no_vulkan),   CASE(test_text_named_jpg), CASE(test_unknown_operators),
+        CASE(test_empty_class), CASE(test_full_disk),      CASE(test_small_disk),
+        CASE(test_no_rights),   CASE(test_wrong_paths),    CASE(test_truncated_pictures),
     };
     return cmocka_run_group_tests_name("cli refusals", tests, NULL, NULL);
 }

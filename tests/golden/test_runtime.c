@@ -1,6 +1,6 @@
-// test_runtime: the model.onnx of a run gives the same probabilities in ONNX Runtime, which knows
-// nothing of hone but the metadata in the file. Skipped where no device or no such Python is found
-// (HONE_ORT_PYTHON names one).
+// test_runtime: the model.onnx of a run gives the same probabilities in ONNX Runtime (or PyTorch),
+// which knows nothing of hone but the metadata in the file. Skipped where no device or no such
+// Python is found (HONE_ORT_PYTHON names one).
 #include "support/command.h"
 
 #include <stdio.h>
@@ -67,7 +67,7 @@ static void test_runtime(void **state) {
                      "val.txt", "--backbone", BACKBONE, "--size", "64", "--batch", "8", "--epochs",
                      "2", "--freeze", freezes[i], "--out", freezes[i]);
         command_expect_success(&r);
-        compare(freezes[i], python && *python ? python : "python3");
+        compare(freezes[i], python && *python ? python : "/usr/bin/python3");
     }
 }
 

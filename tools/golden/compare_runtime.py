@@ -3,9 +3,10 @@
 
     compare_runtime.py HONE MODEL PICTURE... [-- OPTIONS OF hone predict]
 
-ONNX Runtime and Pillow do here what a user's own program would: they read class names and preprocessing from the
-file's metadata, and nothing else is known. Prints the largest difference of a probability; ends with code 1 where it
-is above 1e-4, and with 77 where this Python lacks ONNX Runtime, numpy or Pillow. test_runtime.c runs it.
+ONNX Runtime (else PyTorch, operator by operator) and Pillow do here what a user's own program would: they read class
+names and preprocessing from the file's metadata, and nothing else is known. Prints the largest difference of a
+probability; ends with code 1 where it is above 1e-4, and with 77 where this Python lacks what it takes.
+test_runtime.c runs it.
 """
 import json
 import subprocess
@@ -13,8 +14,14 @@ import sys
 
 try:
     import numpy as np
-    import onnxruntime
     from PIL import Image, ImageOps
+    try:
+        import onnxruntime
+    except ImportError:
+        onnxruntime = None
+        import onnx
+        import torch  # noqa: F401 (with_torch needs it)
+        from make_forward import with_torch
 except ImportError as error:
     print(f"skipped: {error}")
     sys.exit(77)
@@ -35,6 +42,16 @@ def preprocess(path, rule):
     return np.ascontiguousarray(x.transpose(2, 0, 1)[None])
 
 
+def open_model(path):
+    """The file's metadata, and a function from input to output."""
+    if onnxruntime:
+        session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        return session.get_modelmeta().custom_metadata_map, lambda x: session.run(None, {name: x})[0]
+    props = onnx.load(path).metadata_props
+    return {p.key: p.value for p in props}, lambda x: with_torch(path, x)
+
+
 def softmax(y):
     e = np.exp(y.astype(np.float64) - y.max())
     return e / e.sum()
@@ -44,22 +61,21 @@ def main():
     words = sys.argv[1:]
     options = words[words.index("--") + 1:] if "--" in words else []
     hone, model, *pictures = words[:words.index("--")] if "--" in words else words
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    meta = session.get_modelmeta().custom_metadata_map
+    meta, run = open_model(model)
     names, rule = json.loads(meta["hone.classes"]), json.loads(meta["hone.preprocess"])
     said = subprocess.run([hone, "predict", model, *pictures, "--json", "--top", "100", *options],
                           stdout=subprocess.PIPE, check=True).stdout
     answers = {answer["path"]: answer["classes"] for answer in json.loads(said)}
     most = 0.0
     for path in pictures:
-        output = session.run(None, {session.get_inputs()[0].name: preprocess(path, rule)})[0].reshape(-1)
+        output = run(preprocess(path, rule)).reshape(-1)
         # The file may end in logits or in probabilities.
         p = output if abs(output.sum() - 1) < 1e-3 and output.min() >= 0 else softmax(output)
         for row in answers[path]:
             if names[row["index"]] != row["class"]:
                 raise SystemExit(f"class {row['index']} is '{names[row['index']]}' in the file")
             most = max(most, abs(float(p[row["index"]]) - row["probability"]))
-    print(f"{len(pictures)} pictures, {len(names)} classes: largest difference {most:.1e} (at most {BOUND:.0e})")
+    print(f"{'ONNX Runtime' if onnxruntime else 'PyTorch'}: {len(pictures)} pictures, {len(names)} classes: largest difference {most:.1e} (at most {BOUND:.0e})")
     return 0 if most <= BOUND else 1
 
 

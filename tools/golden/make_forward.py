@@ -61,7 +61,7 @@ def node_of(op, attrs, a, torch, F):
         "Concat": lambda: torch.cat(a, attrs["axis"]),
         "GlobalAveragePool": lambda: a[0].mean((2, 3), keepdim=True),
         "Flatten": lambda: a[0].flatten(1),
-        "Softmax": lambda: a[0].softmax(attrs["axis"]),
+        "Softmax": lambda: a[0].softmax(attrs.get("axis", -1)),
         "Shape": lambda: torch.tensor(a[0].shape),
         "Gather": lambda: a[0][a[1]],
         "Cast": lambda: a[0].long() if attrs["to"] == 7 else a[0].float(),
@@ -103,4 +103,5 @@ def main():
     save(out, {"x": x.transpose(0, 2, 3, 1), "y": y.reshape(batch, -1)})
 
 
-main()
+if __name__ == "__main__":
+    main()
