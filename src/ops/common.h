@@ -83,6 +83,20 @@ struct hone_dispatch *hone_op_linear(struct hone_launch *launch, const char *ker
                                      uint64_t threads);
 // in[0..inputs) then out[0..outputs), whole.
 void hone_op_bind_all(struct hone_dispatch *dispatch, int inputs, int outputs);
+// The rows of an op whose setup_OP(args, launch, width) takes channels four at a time where
+// `fits_vec4` says so: defines the table `table`OP of HONE_OP_WIDTH_ROWS rows.
+enum { HONE_OP_WIDTH_ROWS = 2 };
+#define HONE_OP_DEFINE_WIDTH_ROWS(table, op, fits_vec4)                                            \
+    static hone_status op##_vec4(const struct hone_row_args *args, struct hone_launch *launch) {   \
+        return setup_##op(args, launch, 4);                                                        \
+    }                                                                                              \
+    static hone_status op##_plain(const struct hone_row_args *args, struct hone_launch *launch) {  \
+        return setup_##op(args, launch, 1);                                                        \
+    }                                                                                              \
+    const struct hone_op_row table##op[HONE_OP_WIDTH_ROWS] = {                                     \
+        {.name = "vec4", .fits = fits_vec4, .setup = op##_vec4},                                   \
+        {.name = "plain", .setup = op##_plain},                                                    \
+    };
 bool hone_op_multiple_of_4(const struct hone_desc *desc);
 // fits() of vec4 rows: out[0] has a multiple of four elements.
 bool hone_op_fits_vec4(const struct hone_row_args *args);

@@ -108,7 +108,7 @@ const struct hone_op hone_op_batch_norm = {
     .alias = hone_op_alias_unary,
 
     .rows = hone_op_norm_rows_batch_norm,
-    .row_count = HONE_OP_NORM_ROWS,
+    .row_count = HONE_OP_WIDTH_ROWS,
 };
 
 // ---- batch_norm_bwd_x(dy, gamma, var) -> dx ----
@@ -149,7 +149,7 @@ const struct hone_op hone_op_batch_norm_bwd_x = {
     .alias = hone_op_alias_unary,
 
     .rows = hone_op_norm_rows_bwd_x,
-    .row_count = HONE_OP_NORM_ROWS,
+    .row_count = HONE_OP_WIDTH_ROWS,
 };
 
 // ---- batch_norm_bwd_p(dy, x, mean, var) -> dgamma, dbeta ----
@@ -203,7 +203,7 @@ const struct hone_op hone_op_batch_norm_bwd_p = {
     .cost = reduce_cost,
 
     .rows = hone_op_norm_rows_bwd_p,
-    .row_count = HONE_OP_NORM_ROWS,
+    .row_count = HONE_OP_WIDTH_ROWS,
 };
 
 // ---- batch_norm_train(x, gamma, beta, mean, var) -> y, mean', var', batch_mean, batch_invstd ----
@@ -296,7 +296,7 @@ const struct hone_op hone_op_batch_norm_train = {
     .alias = train_alias,
 
     .rows = hone_op_norm_rows_train,
-    .row_count = HONE_OP_NORM_ROWS,
+    .row_count = HONE_OP_WIDTH_ROWS,
 };
 
 // ---- batch_norm_train_bwd(dy, x, gamma, batch_mean, batch_invstd) -> dx, dgamma, dbeta ----
@@ -357,5 +357,5 @@ const struct hone_op hone_op_batch_norm_train_bwd = {
     .alias = train_bwd_alias,
 
     .rows = hone_op_norm_rows_train_bwd,
-    .row_count = HONE_OP_NORM_ROWS,
+    .row_count = HONE_OP_WIDTH_ROWS,
 };

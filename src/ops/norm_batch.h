@@ -7,11 +7,10 @@
 // M of x (..., C): N H W.
 int64_t hone_op_norm_rows(const struct hone_desc *x);
 
-enum { HONE_OP_NORM_ROWS = 2 }; // vec4, plain
-extern const struct hone_op_row hone_op_norm_rows_batch_norm[HONE_OP_NORM_ROWS];
-extern const struct hone_op_row hone_op_norm_rows_bwd_x[HONE_OP_NORM_ROWS];
-extern const struct hone_op_row hone_op_norm_rows_bwd_p[HONE_OP_NORM_ROWS];
-extern const struct hone_op_row hone_op_norm_rows_train[HONE_OP_NORM_ROWS];
-extern const struct hone_op_row hone_op_norm_rows_train_bwd[HONE_OP_NORM_ROWS];
+extern const struct hone_op_row hone_op_norm_rows_batch_norm[HONE_OP_WIDTH_ROWS];
+extern const struct hone_op_row hone_op_norm_rows_bwd_x[HONE_OP_WIDTH_ROWS];
+extern const struct hone_op_row hone_op_norm_rows_bwd_p[HONE_OP_WIDTH_ROWS];
+extern const struct hone_op_row hone_op_norm_rows_train[HONE_OP_WIDTH_ROWS];
+extern const struct hone_op_row hone_op_norm_rows_train_bwd[HONE_OP_WIDTH_ROWS];
 
 #endif

@@ -201,17 +201,7 @@ static hone_status setup_train_bwd(const struct hone_row_args *args, struct hone
     return HONE_OK;
 }
 
-#define NORM_ROWS(op)                                                                              \
-    static hone_status op##_vec4(const struct hone_row_args *args, struct hone_launch *launch) {   \
-        return setup_##op(args, launch, 4);                                                        \
-    }                                                                                              \
-    static hone_status op##_plain(const struct hone_row_args *args, struct hone_launch *launch) {  \
-        return setup_##op(args, launch, 1);                                                        \
-    }                                                                                              \
-    const struct hone_op_row hone_op_norm_rows_##op[HONE_OP_NORM_ROWS] = {                         \
-        {.name = "vec4", .fits = fits_vec4, .setup = op##_vec4},                                   \
-        {.name = "plain", .setup = op##_plain},                                                    \
-    };
+#define NORM_ROWS(op) HONE_OP_DEFINE_WIDTH_ROWS(hone_op_norm_rows_, op, fits_vec4)
 NORM_ROWS(batch_norm)
 NORM_ROWS(bwd_x)
 NORM_ROWS(bwd_p)

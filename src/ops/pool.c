@@ -181,7 +181,7 @@ const struct hone_op hone_op_max_pool = {
     .cost = max_cost,
 
     .rows = hone_op_pool_rows_max,
-    .row_count = HONE_OP_POOL_ROWS,
+    .row_count = HONE_OP_WIDTH_ROWS,
 };
 
 // ---- max_pool_bwd(dy, index) -> dx ----
@@ -229,7 +229,7 @@ const struct hone_op hone_op_max_pool_bwd = {
     .cost = bwd_cost,
 
     .rows = hone_op_pool_rows_max_bwd,
-    .row_count = HONE_OP_POOL_ROWS,
+    .row_count = HONE_OP_WIDTH_ROWS,
 };
 
 // ---- avg_pool(x) -> y ----
@@ -273,7 +273,7 @@ const struct hone_op hone_op_avg_pool = {
     .cost = avg_cost,
 
     .rows = hone_op_pool_rows_avg,
-    .row_count = HONE_OP_POOL_ROWS,
+    .row_count = HONE_OP_WIDTH_ROWS,
 };
 
 // ---- avg_pool_bwd(dy) -> dx ----
@@ -302,7 +302,7 @@ const struct hone_op hone_op_avg_pool_bwd = {
     .cost = bwd_cost,
 
     .rows = hone_op_pool_rows_avg_bwd,
-    .row_count = HONE_OP_POOL_ROWS,
+    .row_count = HONE_OP_WIDTH_ROWS,
 };
 
 // ---- global_avg_pool(x) -> y (N,1,1,C) ----
@@ -351,5 +351,5 @@ const struct hone_op hone_op_global_avg_pool = {
     .cost = global_cost,
 
     .rows = hone_op_pool_rows_global,
-    .row_count = HONE_OP_POOL_ROWS,
+    .row_count = HONE_OP_WIDTH_ROWS,
 };

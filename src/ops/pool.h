@@ -4,11 +4,10 @@
 
 #include "ops/common.h"
 
-enum { HONE_OP_POOL_ROWS = 2 }; // vec4, plain
-extern const struct hone_op_row hone_op_pool_rows_max[HONE_OP_POOL_ROWS];
-extern const struct hone_op_row hone_op_pool_rows_max_bwd[HONE_OP_POOL_ROWS];
-extern const struct hone_op_row hone_op_pool_rows_avg[HONE_OP_POOL_ROWS];
-extern const struct hone_op_row hone_op_pool_rows_avg_bwd[HONE_OP_POOL_ROWS];
-extern const struct hone_op_row hone_op_pool_rows_global[HONE_OP_POOL_ROWS];
+extern const struct hone_op_row hone_op_pool_rows_max[HONE_OP_WIDTH_ROWS];
+extern const struct hone_op_row hone_op_pool_rows_max_bwd[HONE_OP_WIDTH_ROWS];
+extern const struct hone_op_row hone_op_pool_rows_avg[HONE_OP_WIDTH_ROWS];
+extern const struct hone_op_row hone_op_pool_rows_avg_bwd[HONE_OP_WIDTH_ROWS];
+extern const struct hone_op_row hone_op_pool_rows_global[HONE_OP_WIDTH_ROWS];
 
 #endif

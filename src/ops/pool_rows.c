@@ -89,6 +89,7 @@ enum {
     POOL_BUSY = 16384, // invocations that keep a large GPU busy
     POOL_BUSY_CPU = 512,
     POOL_SLICE_ROWS = 64, // fewer rows are not worth a second pass
+    POOL_LONGEST = 32768, // rows of a slice: lavapipe ends a loop after 65,535 rounds
 };
 
 static struct hone_dispatch *add_sum(struct hone_launch *launch, int32_t width,
@@ -109,7 +110,9 @@ static hone_status setup_global(const struct hone_row_args *args, struct hone_la
              c = (uint32_t)(dim[3] / width);
     uint64_t busy = args->caps->features & HONE_FEATURE_CPU ? POOL_BUSY_CPU : POOL_BUSY;
     uint64_t slices = busy / ((uint64_t)n * c), most = rows / POOL_SLICE_ROWS;
+    uint64_t least = (rows + POOL_LONGEST - 1) / POOL_LONGEST;
     slices = slices > most ? most : slices;
+    slices = slices < least ? least : slices;
     uint32_t slice_rows = slices > 1 ? (uint32_t)((rows + slices - 1) / slices) : rows;
     uint32_t count = (rows + slice_rows - 1) / slice_rows;
     float share = 1.0f / (float)rows;
@@ -131,17 +134,7 @@ static hone_status setup_global(const struct hone_row_args *args, struct hone_la
     return HONE_OK;
 }
 
-#define POOL_ROWS(op)                                                                              \
-    static hone_status op##_vec4(const struct hone_row_args *args, struct hone_launch *launch) {   \
-        return setup_##op(args, launch, 4);                                                        \
-    }                                                                                              \
-    static hone_status op##_plain(const struct hone_row_args *args, struct hone_launch *launch) {  \
-        return setup_##op(args, launch, 1);                                                        \
-    }                                                                                              \
-    const struct hone_op_row hone_op_pool_rows_##op[HONE_OP_POOL_ROWS] = {                         \
-        {.name = "vec4", .fits = fits_vec4, .setup = op##_vec4},                                   \
-        {.name = "plain", .setup = op##_plain},                                                    \
-    };
+#define POOL_ROWS(op) HONE_OP_DEFINE_WIDTH_ROWS(hone_op_pool_rows_, op, fits_vec4)
 POOL_ROWS(max)
 POOL_ROWS(max_bwd)
 POOL_ROWS(avg)

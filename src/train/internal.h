@@ -68,7 +68,8 @@ hone_status hone_trainer_judge(struct hone_trainer *t, enum hone_part part,
                                struct hone_metrics *out);
 
 // save.c
-// Parameters that the device changed, from t->store into t->model.
+// Parameters that the device changed, from t->store into t->model. HONE_INVALID when one is no
+// finite number.
 hone_status hone_trainer_sync(struct hone_trainer *t);
 // All of t->model into t->store.
 hone_status hone_trainer_load(struct hone_trainer *t);

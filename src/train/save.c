@@ -20,20 +20,34 @@ static bool is_statistic(const struct hone_param *param) {
     return param->kind == HONE_PARAM_NORM_MEAN || param->kind == HONE_PARAM_NORM_VAR;
 }
 
+// The loss alone does not show it: a relu turns a number that is none into 0, so that a net may die
+// behind a finite loss.
+static hone_status check_finite(const struct hone_trainer *t, const float *data, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(data[i]))
+            return hone_fail(HONE_INVALID,
+                             "the weights are no longer finite numbers after step %lld: lower --lr",
+                             (long long)t->steps_done);
+    return HONE_OK;
+}
+
 hone_status hone_trainer_sync(struct hone_trainer *t) {
     if (!t->store) return HONE_OK; // the head alone: its result is on the host
     size_t bytes = (size_t)t->layout.length * sizeof(float);
     float *slab = hone_calloc((size_t)t->layout.length, sizeof *slab, "weights");
     if (!slab) return HONE_OUT_OF_MEMORY;
     hone_status status = hone_store_read(t->store, "params", slab, bytes);
+    if (status == HONE_OK) status = check_finite(t, slab, (size_t)t->layout.length);
     if (status == HONE_OK) hone_train_layout_scatter(&t->layout, slab, t->model);
     hone_free(slab);
     for (size_t i = 0; i < t->model->param_count && status == HONE_OK; i++) {
         char name[HONE_TRAIN_NAME];
         struct hone_param *param = &t->model->params[i];
         if (!is_statistic(param)) continue;
+        size_t count = (size_t)param_elements(t->model, i);
         status = hone_store_read(t->store, hone_train_state_name(param, name), param->data,
-                                 (uint64_t)param_elements(t->model, i) * sizeof(float));
+                                 count * sizeof(float));
+        if (status == HONE_OK) status = check_finite(t, param->data, count);
     }
     return status;
 }

@@ -5,8 +5,11 @@
 
 #include "exec/internal.h"
 #include "ops/common.h"
+#include "ops/ops.h"
 #include "ops/row.h"
 #include "support/support.h"
+
+#include <string.h>
 
 // The least that Vulkan 1.2 promises, and three kinds of real devices.
 enum { EVERYTHING = 0xffff & ~HONE_FEATURE_CPU };
@@ -187,10 +190,32 @@ static void test_large(void **state) {
     }
 }
 
+// Loops of Mesa 22.3 end after 65,535 rounds without a word: a mean over more pixels than that is
+// cut in slices even where there are results enough to keep the device busy.
+static void test_no_mean_loops_too_long(void **state) {
+    (void)state;
+    struct hone_desc x = hone_desc_make(HONE_F32, 4, 100, 333, 333, 3), y;
+    const struct hone_infer_args node = {NULL, 1, &x, &y};
+    const struct hone_op *op = &hone_op_global_avg_pool;
+    assert_ok(op->infer(&node));
+    for (int d = 0; d < DEVICES; d++) {
+        struct hone_row_args args = {.node = &node, .caps = &devices[d]};
+        struct hone_launch launch = {.dispatch_count = 0};
+        assert_ok(hone_row_select(op, &args, NULL)->setup(&args, &launch));
+        uint32_t push[5]; // n rows c slices slice_rows
+        memcpy(push, launch.dispatches[0].push, sizeof push);
+        assert_int_equal(push[1], 333 * 333);
+        assert_in_range(push[4], 1, 65535);
+        assert_int_equal(push[3], (push[1] + push[4] - 1) / push[4]);
+        assert_true(launch.scratch_bytes[0] == (uint64_t)push[3] * 100 * 3 * sizeof(float));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_large),
+        cmocka_unit_test(test_no_mean_loops_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

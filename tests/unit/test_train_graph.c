@@ -2,10 +2,13 @@
 // below the lowest trained layer.
 #include "support/support.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "support/tiny.h"
 #include "train/graph.h"
+#include "train/internal.h"
 
 static const struct hone_train_layout_params usual = {.head_lr = 10, .weight_decay = 0.5f};
 
@@ -116,11 +119,49 @@ static void test_too_many(void **state) {
     hone_model_destroy(&model);
 }
 
+static void test_weights_that_are_no_numbers_stop_the_run(void **state) {
+    (void)state;
+    struct hone_trainer t = {.model = model_with_head(), .steps_done = 7};
+    float slab[2048] = {0};
+    assert_ok(hone_train_layout_create(t.model, &usual, &t.layout));
+    assert_ok(hone_device_open(&(struct hone_device_params){.name = "ref"}, &t.device));
+    assert_ok(hone_store_create(t.device, &t.store));
+    struct hone_desc desc = hone_desc_make(HONE_F32, 1, (int32_t)t.layout.length, 0, 0, 0);
+    assert_ok(hone_store_ensure(t.store, "params", &desc));
+    const char *last = "";
+    for (size_t i = 0; i < t.model->param_count; i++) { // the statistics: zeros
+        const struct hone_param *param = &t.model->params[i];
+        if (t.layout.slot_of_param[i] >= 0) continue;
+        char name[HONE_TRAIN_NAME];
+        assert_ok(hone_store_ensure(t.store, hone_train_state_name(param, name),
+                                    hone_graph_desc(t.model->graph, param->value)));
+        last = param->name;
+    }
+    assert_ok(hone_trainer_sync(&t));
+    const struct hone_train_slot *w = slot_of(t.model, &t.layout, "head.weight");
+    slab[w->offset + 1] = NAN;
+    assert_ok(hone_store_write(t.store, "params", slab, (size_t)t.layout.length * sizeof *slab));
+    test_expect_failure(hone_trainer_sync(&t), HONE_INVALID, "after step 7: lower --lr");
+    assert_true(t.model->params[w->param].data[1] == 0); // the last good ones stay
+    slab[w->offset + 1] = 0;
+    assert_ok(hone_store_write(t.store, "params", slab, (size_t)t.layout.length * sizeof *slab));
+    char name[HONE_TRAIN_NAME];
+    float statistic[16] = {[3] = INFINITY};
+    snprintf(name, sizeof name, "model.%s", last);
+    assert_ok(hone_store_write(t.store, name, statistic, sizeof statistic));
+    test_expect_failure(hone_trainer_sync(&t), HONE_INVALID, "lower --lr");
+    hone_store_destroy(&t.store);
+    hone_device_close(&t.device);
+    hone_train_layout_deinit(&t.layout);
+    hone_model_destroy(&t.model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_frozen),
         cmocka_unit_test(test_too_many),
+        cmocka_unit_test(test_weights_that_are_no_numbers_stop_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
