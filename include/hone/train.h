@@ -115,10 +115,12 @@ struct hone_train_result {
 };
 
 // Blocks until the run has ended. `hooks` may be NULL. On HONE_CANCELLED the result is filled as on
-// HONE_OK: the run folder is whole, with the weights after the last step. On any other failure a
-// run folder that this call made is removed while it still holds no epoch; otherwise what was saved
-// stays. HONE_INVALID: options, data or backbone; HONE_UNSUPPORTED: operators that hone lacks, by
-// name; HONE_NOT_FOUND: a file or device; HONE_IO: reading or writing, a full disk among it.
+// HONE_OK: the run folder is whole, model.onnx with the best weights, last.safetensors with those
+// after the last step; before there are any, the result is empty and nothing is left. On any other
+// failure a run folder that this call made is removed while it still holds no epoch; otherwise what
+// was saved stays. HONE_INVALID: options, data or backbone; HONE_UNSUPPORTED: operators that hone
+// lacks, by name; HONE_NOT_FOUND: a file or device; HONE_IO: reading or writing, a full disk among
+// it.
 hone_status hone_train(const struct hone_train_params *params, const struct hone_data_params *data,
                        const struct hone_train_hooks *hooks, struct hone_train_result *out);
 void hone_train_result_deinit(struct hone_train_result *result);

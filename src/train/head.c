@@ -1,4 +1,4 @@
-// head.c: ridge softmax regression. The rows are cut into chunks of at most CHUNK rows, each
+// head.c: ridge softmax regression. The rows are cut into chunks of at most CHUNK_MOST rows, each
 // resident on the device with a program that gives its loss and gradient; the host sums these in
 // double, adds the ridge and steps by L-BFGS.
 #include "train/head.h"
@@ -12,7 +12,14 @@
 #include "exec/program.h"
 #include "ops/ops.h"
 
-enum { CHUNK = 8192 };
+enum { CHUNK_MOST = 8192 };
+
+size_t hone_head_chunk_rows(const struct hone_caps *caps, int32_t feature_count) {
+    uint64_t range =
+        caps->storage_range_bytes < 1ull << 30 ? caps->storage_range_bytes : 1ull << 30;
+    uint64_t fit = range / ((uint64_t)feature_count * sizeof(float));
+    return fit < 1 ? 1 : fit < CHUNK_MOST ? (size_t)fit : CHUNK_MOST;
+}
 
 struct head_chunk {
     struct hone_program *program;
@@ -23,7 +30,7 @@ struct head_solver {
     const struct hone_head_problem *problem;
     struct hone_store *store;
     struct head_chunk *chunks;
-    size_t chunk_count;
+    size_t chunk_count, chunk_rows;           // rows of every chunk but the last
     double *mean, *inverse;                   // (F): of the features
     float *weight, *bias, *d_weight, *d_bias; // what goes to the device and comes back
     float *out_weight, *out_bias;             // the caller's
@@ -108,7 +115,8 @@ static hone_status head_compile(struct head_solver *s) {
     const struct hone_head_problem *p = s->problem;
     double total = 0;
     for (size_t k = 0; k < s->chunk_count; k++) {
-        size_t first = k * CHUNK, rows = p->count - first < CHUNK ? p->count - first : CHUNK;
+        size_t first = k * s->chunk_rows, left = p->count - first;
+        size_t rows = left < s->chunk_rows ? left : s->chunk_rows;
         struct hone_graph *graph;
         HONE_TRY(head_graph(p, k, (int32_t)rows, &graph));
         hone_status status = hone_program_compile(s->store, graph, NULL, &s->chunks[k].program);
@@ -188,7 +196,8 @@ static hone_status head_run(struct head_solver *s, struct hone_device *device,
     const struct hone_head_problem *p = s->problem;
     size_t f_count = (size_t)p->feature_count, classes = (size_t)p->classes;
     size_t n = classes * f_count + classes;
-    s->chunk_count = (p->count + CHUNK - 1) / CHUNK;
+    s->chunk_rows = hone_head_chunk_rows(hone_device_caps(device), p->feature_count);
+    s->chunk_count = (p->count + s->chunk_rows - 1) / s->chunk_rows;
     s->chunks = hone_calloc(s->chunk_count, sizeof *s->chunks, "the solver");
     s->mean = hone_calloc(2 * f_count, sizeof *s->mean, "the solver");
     s->weight = hone_calloc(2 * n, sizeof *s->weight, "the solver");

@@ -25,6 +25,10 @@ struct hone_head_problem {
     void *user;
 };
 
+// Rows of features that are one tensor on this device: what one binding and one buffer (1 GiB)
+// hold, and no more than 8,192.
+size_t hone_head_chunk_rows(const struct hone_caps *caps, int32_t feature_count);
+
 // weight (classes, F) and bias (classes) apply to the features as they are: the standardisation is
 // folded in.
 hone_status hone_head_solve(struct hone_device *device, const struct hone_head_problem *problem,

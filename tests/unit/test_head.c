@@ -49,8 +49,20 @@ static void test_solves_and_refuses_what_is_no_number(void **state) {
     hone_device_close(&device);
 }
 
+static void test_chunks_fit_a_binding(void **state) {
+    (void)state;
+    const struct hone_caps small = {.storage_range_bytes = 1u << 27},
+                           large = {.storage_range_bytes = 1ull << 40};
+    assert_int_equal(hone_head_chunk_rows(&small, 1280), 8192);
+    assert_int_equal(hone_head_chunk_rows(&small, 4096), 8192); // exactly
+    assert_int_equal(hone_head_chunk_rows(&small, 9216), (1u << 27) / 9216 / 4);
+    assert_int_equal(hone_head_chunk_rows(&small, 1 << 30), 1); // the binding says what is wrong
+    assert_int_equal(hone_head_chunk_rows(&large, 1 << 16), 4096);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_chunks_fit_a_binding),
         cmocka_unit_test(test_solves_and_refuses_what_is_no_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
