@@ -69,10 +69,10 @@ foreach(variant ";1" "_vec4;4")
   hone_kernel(norm_scale_bwd${suffix} norm/scale_bwd.comp BINDINGS 4 PUSH 16 SPEC 1 DEFINES WIDTH=${width})
 
   # Pooling
-  hone_kernel(pool_max${suffix} pool/max.comp BINDINGS 3 PUSH 52 SPEC 1 DEFINES WIDTH=${width})
-  hone_kernel(pool_max_bwd${suffix} pool/max_bwd.comp BINDINGS 3 PUSH 52 SPEC 1 DEFINES WIDTH=${width})
-  hone_kernel(pool_avg${suffix} pool/avg.comp BINDINGS 2 PUSH 52 SPEC 1 DEFINES WIDTH=${width})
-  hone_kernel(pool_avg_bwd${suffix} pool/avg_bwd.comp BINDINGS 2 PUSH 52 SPEC 1 DEFINES WIDTH=${width})
+  hone_kernel(pool_max${suffix} pool/max.comp BINDINGS 3 PUSH 36 SPEC 5 DEFINES WIDTH=${width})
+  hone_kernel(pool_max_bwd${suffix} pool/max_bwd.comp BINDINGS 3 PUSH 36 SPEC 5 DEFINES WIDTH=${width})
+  hone_kernel(pool_avg${suffix} pool/avg.comp BINDINGS 2 PUSH 36 SPEC 5 DEFINES WIDTH=${width})
+  hone_kernel(pool_avg_bwd${suffix} pool/avg_bwd.comp BINDINGS 2 PUSH 36 SPEC 5 DEFINES WIDTH=${width})
   hone_kernel(pool_sum${suffix} pool/sum.comp BINDINGS 2 PUSH 24 SPEC 1 DEFINES WIDTH=${width})
 
   # Pictures

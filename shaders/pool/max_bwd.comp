@@ -1,6 +1,6 @@
 // pool_max_bwd: dx = the sum of dy of those windows whose largest element this is
 // dy (N,P,Q,C) f32   index (N,P,Q,C) i32   dx (N,H,W,C) f32
-// grid linear over N*H*W*C   spec WG   push pool.glsl   gathers: no atomics; C % WIDTH == 0, else any size
+// grid linear over N*H*W*C   spec WG R S STRIDE_H STRIDE_W   push pool.glsl   gathers: no atomics; C % WIDTH == 0, else any size
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "index.glsl"
@@ -15,12 +15,13 @@ void main() {
     int i = int(linear_index());
     if (i >= g.n * g.h * g.w * g.c) return;
     int c = i % g.c, w = i / g.c % g.w, h = i / (g.c * g.w) % g.h, n = i / (g.c * g.w * g.h);
-    ivec2 ps = windows_of(h, g.pad_h, g.r, g.stride_h, g.p), qs = windows_of(w, g.pad_w, g.s, g.stride_w, g.q);
+    ivec2 ps = windows_of(h, g.pad_h, R, STRIDE_H, g.p), qs = windows_of(w, g.pad_w, S, STRIDE_W, g.q);
     V sum = V(0.0);
+    // Bounds that vary, not unrolled: a CPU driver would load what is masked off.
     for (int p = ps.x; p <= ps.y; p++)
         for (int q = qs.x; q <= qs.y; q++) {
             int at = ((n * g.p + p) * g.q + q) * g.c + c;
-            int here = (h + g.pad_h - p * g.stride_h) * g.s + (w + g.pad_w - q * g.stride_w);
+            int here = (h + g.pad_h - p * STRIDE_H) * S + (w + g.pad_w - q * STRIDE_W);
             sum += mix(V(0.0), dy[at], V_EQUAL(index[at], IV(here)));
         }
     dx[i] = sum;

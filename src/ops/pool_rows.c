@@ -7,7 +7,7 @@
 // As in shaders/lib/pool.glsl; c in units of the row's width.
 struct pool_push {
     int32_t n, h, w, c, p, q;
-    int32_t r, s, stride_h, stride_w, pad_h, pad_w;
+    int32_t pad_h, pad_w;
     int32_t count_pad;
 };
 
@@ -24,6 +24,8 @@ static struct hone_dispatch *add_window(const struct hone_row_args *args,
     struct hone_dispatch *pass =
         hone_op_linear(launch, kernel, (uint64_t)(hone_desc_elements(&args->node->out[0]) / width));
     if (!pass) return NULL;
+    for (int axis = 0; axis < 2; axis++) hone_dispatch_spec(pass, (uint32_t)attrs->kernel[axis]);
+    for (int axis = 0; axis < 2; axis++) hone_dispatch_spec(pass, (uint32_t)attrs->stride[axis]);
     struct pool_push push = {
         .n = big->dim[0],
         .h = big->dim[1],
@@ -31,10 +33,6 @@ static struct hone_dispatch *add_window(const struct hone_row_args *args,
         .c = big->dim[3] / width,
         .p = small->dim[1],
         .q = small->dim[2],
-        .r = attrs->kernel[0],
-        .s = attrs->kernel[1],
-        .stride_h = attrs->stride[0],
-        .stride_w = attrs->stride[1],
         .pad_h = attrs->pad[0],
         .pad_w = attrs->pad[1],
         .count_pad = attrs->count_pad,
