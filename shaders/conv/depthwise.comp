@@ -1,93 +1,61 @@
 // conv_depthwise_fprop, conv_depthwise_dgrad (-DDGRAD): depthwise convolution and its input gradient, G = C = K
-// An invocation owns four channels and a block of TP x TQ pixels of dst, and walks `run` blocks along the row; a row of
-// the window of src is loaded once for all taps. Filter, stride and padding are constants: nothing is decided at run
-// time.
+// An invocation owns four channels and a strip of dst, TQ columns wide and up to slice_len rows high. It walks down the
+// rows of src, loads each once, and adds it to every row of dst that is still open; the oldest is then complete and
+// stored, and the others move up. Filter and stride are constants; the loop body is short on purpose: a block of 4x4
+// pixels written out took Mesa 25 up to 13 seconds to compile.
 // fprop: src x (N,H,W,C)    w (C,R,S,1)   b (C) or any buffer   dst y (N,P,Q,C) = act(conv(x, w) + b)
 // dgrad: src dy (N,P,Q,C)   w (C,R,S,1)   b any buffer          dst dx (N,H,W,C)
-// grid linear over N * ceil(rows/TP) * ceil(columns/(TQ run)) * C/4   spec WG TP TQ R S SH SW DH DW PH PW ACT BIAS
-// push conv.glsl with run in slice_len   needs C % 4 == 0; dgrad: TP % SH == 0, TQ % SW == 0
+// grid linear over N * ceil(dst rows/slice_len) * ceil(dst columns/TQ) * C/4
+// spec WG TQ R S SH SW DH DW PH PW ACT BIAS   push conv.glsl   needs C % 4 == 0; dgrad: TQ % SW == 0
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "index.glsl"
 #include "conv.glsl"
 
-layout(constant_id = 1) const int TP = 4;
-layout(constant_id = 2) const int TQ = 4;
-layout(constant_id = 3) const int R = 3;
-layout(constant_id = 4) const int S = 3;
-layout(constant_id = 5) const int SH = 1;
-layout(constant_id = 6) const int SW = 1;
-layout(constant_id = 7) const int DH = 1;
-layout(constant_id = 8) const int DW = 1;
-layout(constant_id = 9) const int PH = 1; // pad_h, pad_w
-layout(constant_id = 10) const int PW = 1;
-layout(constant_id = 11) const uint ACT = 0;
-layout(constant_id = 12) const uint BIAS = 0;
+layout(constant_id = 1) const int TQ = 4;
+layout(constant_id = 2) const int R = 3;
+layout(constant_id = 3) const int S = 3;
+layout(constant_id = 4) const int SH = 1;
+layout(constant_id = 5) const int SW = 1;
+layout(constant_id = 6) const int DH = 1;
+layout(constant_id = 7) const int DW = 1;
+layout(constant_id = 8) const int PH = 1; // pad_h, pad_w
+layout(constant_id = 9) const int PW = 1;
+layout(constant_id = 10) const uint ACT = 0;
+layout(constant_id = 11) const uint BIAS = 0;
 
 layout(set = 0, binding = 0, std430) readonly buffer Src { vec4 src[]; };
 layout(set = 0, binding = 1, std430) readonly buffer W { vec4 w[]; };
 layout(set = 0, binding = 2, std430) readonly buffer B { vec4 b[]; };
 layout(set = 0, binding = 3, std430) writeonly buffer Dst { vec4 dst[]; };
 
-// The window of src that a block of dst needs: its origin for block (y0, x0), its size, and the place of
-// tap t of the block's i-th row or column in it; -1 where that tap does not exist.
+// A step reads IN rows of src from row step * IN + in0 on. Open row d of dst takes the u-th of them by tap
+// tap_h(u, d), if that is >= 0. Then OUT rows of dst are complete: rows step * OUT + out0 to that + OUT - 1.
+// WW columns of src serve TQ of dst; column j takes tap s from place_w(j, s), if that is >= 0.
 #ifdef DGRAD
-const int LOW_H = (PH - (R - 1) * DH + 64 * SH) / SH - 64; // rounded down
-const int LOW_W = (PW - (S - 1) * DW + 64 * SW) / SW - 64;
-const int WH = (TP - 1 + PH) / SH - LOW_H + 1;
+const int IN = 1, OUT = SH;
+const int OPEN = (R - 1) * DH + 1 > SH ? (R - 1) * DH + 1 : SH;
+const int LOW_W = (PW - (S - 1) * DW + 64 * SW) / SW - 64; // rounded down
 const int WW = (TQ - 1 + PW) / SW - LOW_W + 1;
-int origin_h(int y0) { return y0 / SH + LOW_H; }
+const int FIRST_DONE = 0; // open row d is row d of dst from step * OUT - PH on
+int tap_h(int u, int d) { return d % DH == 0 && d / DH < R ? d / DH : -1; }
 int origin_w(int x0) { return x0 / SW + LOW_W; }
-int place(int i, int t, int pad, int dilation, int stride, int low) {
-    int at = i + pad - t * dilation - low * stride;
-    return at % stride == 0 ? at / stride : -1;
+int place_w(int j, int s) {
+    int at = j + PW - s * DW - LOW_W * SW;
+    return at % SW == 0 ? at / SW : -1;
 }
-int place_h(int i, int r) { return place(i, r, PH, DH, SH, LOW_H); }
-int place_w(int j, int s) { return place(j, s, PW, DW, SW, LOW_W); }
 #else
-const int WH = (TP - 1) * SH + (R - 1) * DH + 1;
+const int IN = SH, OUT = 1;
+const int OPEN = (R - 1) * DH / SH + 1; // open row d is row step - d of dst
 const int WW = (TQ - 1) * SW + (S - 1) * DW + 1;
-int origin_h(int y0) { return y0 * SH - PH; }
+const int FIRST_DONE = OPEN - 1;
+int tap_h(int u, int d) { return (d * SH + u) % DH == 0 && (d * SH + u) / DH < R ? (d * SH + u) / DH : -1; }
 int origin_w(int x0) { return x0 * SW - PW; }
-int place_h(int i, int r) { return i * SH + r * DH; }
 int place_w(int j, int s) { return j * SW + s * DW; }
 #endif
 
-vec4 taps[R * S];
-
-void block(int n, int y0, int x0, int c, int c4, ivec2 src_size, ivec2 dst_size) {
-    vec4 acc[TP * TQ];
-    [[unroll]] for (int i = 0; i < TP * TQ; i++) acc[i] = vec4(0.0);
-    if (BIAS != 0) {
-        vec4 bias = b[c];
-        [[unroll]] for (int i = 0; i < TP * TQ; i++) acc[i] = bias;
-    }
-    [[unroll]] for (int wi = 0; wi < WH; wi++) {
-        int h = origin_h(y0) + wi;
-        bool row_inside = h >= 0 && h < src_size.x;
-        int row_at = (n * src_size.x + min(max(h, 0), src_size.x - 1)) * src_size.y;
-        vec4 row[WW];
-        [[unroll]] for (int wj = 0; wj < WW; wj++) {
-            int v = origin_w(x0) + wj;
-            bool inside = row_inside && v >= 0 && v < src_size.y;
-            vec4 value = src[(row_at + min(max(v, 0), src_size.y - 1)) * c4 + c];
-            row[wj] = inside ? value : vec4(0.0);
-        }
-        [[unroll]] for (int i = 0; i < TP; i++)
-            [[unroll]] for (int r = 0; r < R; r++)
-                if (place_h(i, r) == wi)
-                    [[unroll]] for (int j = 0; j < TQ; j++)
-                        [[unroll]] for (int s = 0; s < S; s++)
-                            if (place_w(j, s) >= 0)
-                                acc[i * TQ + j] = fma(row[max(place_w(j, s), 0)], taps[r * S + s], acc[i * TQ + j]);
-    }
-    [[unroll]] for (int i = 0; i < TP; i++)
-        [[unroll]] for (int j = 0; j < TQ; j++)
-            if (y0 + i < dst_size.x && x0 + j < dst_size.y) {
-                vec4 v = acc[i * TQ + j];
-                if (ACT != 0) v = vec4(conv_act(v.x, ACT), conv_act(v.y, ACT), conv_act(v.z, ACT), conv_act(v.w, ACT));
-                dst[((n * dst_size.x + y0 + i) * dst_size.y + x0 + j) * c4 + c] = v;
-            }
+vec4 activate(vec4 v) {
+    return ACT == 0 ? v : vec4(conv_act(v.x, ACT), conv_act(v.y, ACT), conv_act(v.z, ACT), conv_act(v.w, ACT));
 }
 
 void main() {
@@ -96,17 +64,65 @@ void main() {
 #else
     ivec2 src_size = ivec2(g.h, g.w), dst_size = ivec2(g.p, g.q);
 #endif
-    int run_len = TQ * g.slice_len, c4 = g.c / 4;
-    int runs = (dst_size.y + run_len - 1) / run_len, bands = (dst_size.x + TP - 1) / TP;
-    int i = int(linear_index());
-    if (i >= g.n * bands * runs * c4) return;
-    int at = i / c4, c = i - at * c4, t = at / runs, run = at - t * runs, n = t / bands, band = t - n * bands;
+    int c4 = g.c / 4, blocks = (dst_size.y + TQ - 1) / TQ, bands = (dst_size.x + g.slice_len - 1) / g.slice_len;
+    int index = int(linear_index());
+    if (index >= g.n * bands * blocks * c4) return;
+    int at = index / c4, c = index - at * c4, t = at / blocks, x0 = (at - t * blocks) * TQ;
+    int n = t / bands, y0 = (t - n * bands) * g.slice_len, y1 = min(y0 + g.slice_len, dst_size.x);
 
-    vec4 flat_w[R * S]; // four filters of R S taps each, one behind the other
+    vec4 flat_w[R * S], taps[R * S]; // in memory: four filters of R S taps each, one behind the other
     [[unroll]] for (int k = 0; k < R * S; k++) flat_w[k] = w[c * (R * S) + k];
     [[unroll]] for (int k = 0; k < R * S; k++)
         [[unroll]] for (int e = 0; e < 4; e++) taps[k][e] = flat_w[(e * R * S + k) / 4][(e * R * S + k) % 4];
+    vec4 bias = vec4(0.0);
+    if (BIAS != 0) bias = b[c];
 
-    int end = min((run + 1) * run_len, dst_size.y);
-    for (int x0 = run * run_len; x0 < end; x0 += TQ) block(n, band * TP, x0, c, c4, src_size, dst_size);
+    vec4 acc[OPEN * TQ];
+    [[unroll]] for (int i = 0; i < OPEN * TQ; i++) acc[i] = bias;
+#ifdef DGRAD
+    int first = (y0 + PH - (R - 1) * DH + 64 * SH) / SH - 64, last = (y1 - 1 + PH) / SH;
+#else
+    int first = y0, last = y1 - 1 + FIRST_DONE;
+#endif
+    for (int step = first; step <= last; step++) {
+        [[unroll]] for (int u = 0; u < IN; u++) {
+#ifdef DGRAD
+            int h = step;
+#else
+            int h = step * SH - PH + u;
+#endif
+            bool row_inside = h >= 0 && h < src_size.x;
+            int row_at = (n * src_size.x + min(max(h, 0), src_size.x - 1)) * src_size.y;
+            vec4 row[WW];
+            [[unroll]] for (int k = 0; k < WW; k++) {
+                int v = origin_w(x0) + k;
+                vec4 value = src[(row_at + min(max(v, 0), src_size.y - 1)) * c4 + c];
+                row[k] = row_inside && v >= 0 && v < src_size.y ? value : vec4(0.0);
+            }
+            [[unroll]] for (int d = 0; d < OPEN; d++)
+                if (tap_h(u, d) >= 0)
+                    [[unroll]] for (int j = 0; j < TQ; j++)
+                        [[unroll]] for (int s = 0; s < S; s++)
+                            if (place_w(j, s) >= 0)
+                                acc[d * TQ + j] =
+                                    fma(row[max(place_w(j, s), 0)], taps[max(tap_h(u, d), 0) * S + s], acc[d * TQ + j]);
+        }
+        [[unroll]] for (int o = 0; o < OUT; o++) {
+#ifdef DGRAD
+            int y = step * SH - PH + o;
+#else
+            int y = step - FIRST_DONE;
+#endif
+            int row_at = (n * dst_size.x + y) * dst_size.y + x0;
+            [[unroll]] for (int j = 0; j < TQ; j++)
+                if (y >= y0 && y < y1 && x0 + j < dst_size.y)
+                    dst[(row_at + j) * c4 + c] = activate(acc[(FIRST_DONE + o) * TQ + j]);
+        }
+#ifdef DGRAD
+        [[unroll]] for (int i = 0; i < OPEN * TQ; i++)
+            acc[i] = i < (OPEN - OUT) * TQ ? acc[min(i + OUT * TQ, OPEN * TQ - 1)] : bias;
+#else
+        [[unroll]] for (int i = OPEN * TQ - 1; i >= 0; i--) acc[i] = i >= TQ ? acc[max(i - TQ, 0)] : bias;
+#endif
+    }
 }

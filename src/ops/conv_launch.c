@@ -129,23 +129,29 @@ hone_status hone_conv_dgrad_plain(const struct hone_conv_job *job, struct hone_l
 
 // ---- Weight gradients -----------------------------------------------------------------------
 
-enum { WGRAD_CHUNK = 32 };   // output pixels of a row, in conv_cpu_wgrad
-enum { DEPTHWISE_TILE = 4 }; // rows and columns of a block, in the depthwise kernels
+enum { WGRAD_CHUNK = 32 }; // output pixels of a row, in conv_cpu_wgrad
 
 // In what the contraction of a weight gradient is cut.
 enum unit {
     UNIT_PIXEL,
     UNIT_CHUNK,      // WGRAD_CHUNK pixels of a row
     UNIT_FLAT_CHUNK, // the same where all pixels are one row
-    UNIT_BAND        // DEPTHWISE_TILE rows
+    UNIT_ROW         // of an image: no slice holds rows of two
 };
 
 static int64_t unit_count(const struct hone_conv_push *g, enum unit unit, int64_t images) {
     int64_t pixels = images * g->p * g->q;
     if (unit == UNIT_PIXEL) return pixels;
-    if (unit == UNIT_BAND) return images * ceil_div(g->p, DEPTHWISE_TILE);
+    if (unit == UNIT_ROW) return images * g->p;
     if (unit == UNIT_FLAT_CHUNK) return ceil_div(pixels, WGRAD_CHUNK);
     return images * g->p * ceil_div(g->q, WGRAD_CHUNK);
+}
+
+// Slices of `length` units that so many images make.
+static int64_t slice_count(const struct hone_conv_push *g, enum unit unit, int64_t images,
+                           int64_t length) {
+    if (unit == UNIT_ROW) return images * ceil_div(g->p, length);
+    return ceil_div(unit_count(g, unit, images), length);
 }
 
 struct slicing {
@@ -167,8 +173,9 @@ static hone_status cut(const struct hone_conv_job *job, int64_t wanted, int64_t 
     slices = max64(min64(slices, range / (4 * weights(g)) / dispatches), 1);
     out->length = min64(ceil_div(units, slices), longest);
     int64_t last = g->n - (dispatches - 1) * out->images;
-    out->total = (dispatches - 1) * ceil_div(units, out->length) +
-                 ceil_div(unit_count(g, out->unit, last), out->length);
+    if (out->unit == UNIT_ROW) out->length = min64(out->length, g->p);
+    out->total = (dispatches - 1) * slice_count(g, out->unit, out->images, out->length) +
+                 slice_count(g, out->unit, last, out->length);
     if (out->total * weights(g) * 4 <= range) return HONE_OK;
     return hone_fail(HONE_UNSUPPORTED,
                      "the partial weight gradients do not fit into a binding; use a smaller batch");
@@ -188,7 +195,7 @@ static hone_status wgrad(const struct hone_conv_job *job, const char *kernel, st
         push.n = (int32_t)min64(cuts.images, job->push.n - n);
         push.first_slice = (int32_t)slice;
         push.slice_len = (int32_t)cuts.length;
-        int64_t slices = ceil_div(unit_count(&push, cuts.unit, push.n), cuts.length);
+        int64_t slices = slice_count(&push, cuts.unit, push.n, cuts.length);
         struct hone_operand dy = window(job->a, n * y_image(&push), push.n * y_image(&push));
         struct hone_operand x = window(job->b, n * x_image(&push), push.n * x_image(&push));
         if (cuts.unit == UNIT_FLAT_CHUNK) flatten(&push);
@@ -399,12 +406,17 @@ hone_status hone_conv_wgrad_cpu(const struct hone_conv_job *job, struct hone_lau
 
 // ---- Depthwise ------------------------------------------------------------------------------
 
-// Filters and strides whose unrolled blocks stay small.
+// Columns a strip: fewer where a window of x would be wide.
+static int64_t strip_columns(const struct hone_conv_push *g, bool dgrad) {
+    if (dgrad) return g->stride_w == 1 ? 4 : 2 * g->stride_w;
+    return g->stride_w == 1 ? 4 : 2;
+}
+
+// Filters and strides whose unrolled loop bodies stay small.
 bool hone_conv_fits_depthwise(const struct hone_conv_push *push, const struct hone_caps *caps) {
     (void)caps;
     return push->groups == push->c && push->k == push->c && push->c % 4 == 0 && push->r <= 7 &&
-           push->s <= 7 && DEPTHWISE_TILE % push->stride_h == 0 &&
-           DEPTHWISE_TILE % push->stride_w == 0;
+           push->s <= 7 && push->stride_h <= 2 && push->stride_w <= 2;
 }
 
 // A subgroup on CPU drivers, where a larger group runs its subgroups one after the other.
@@ -419,33 +431,24 @@ static hone_status depthwise(const struct hone_conv_job *job, bool dgrad,
     const struct hone_conv_push *g = &job->push;
     int64_t a_image = dgrad ? y_image(g) : x_image(g), out_image = dgrad ? x_image(g) : y_image(g);
     int64_t rows = dgrad ? g->h : g->p, columns = dgrad ? g->w : g->q;
-    // A CPU walks whole rows, so that weights are read once; a GPU wants many invocations.
-    int64_t blocks = ceil_div(columns, DEPTHWISE_TILE);
-    int64_t run = job->caps->kind == HONE_DEVICE_CPU ? blocks : 1;
+    // A CPU walks whole columns, so that weights are read once; a GPU wants many invocations.
+    int64_t band = job->caps->kind == HONE_DEVICE_CPU ? rows : 8, strip = strip_columns(g, dgrad);
     uint32_t group = depthwise_group(job->caps);
-    const uint32_t spec[] = {group,
-                             DEPTHWISE_TILE,
-                             DEPTHWISE_TILE,
-                             (uint32_t)g->r,
-                             (uint32_t)g->s,
-                             (uint32_t)g->stride_h,
-                             (uint32_t)g->stride_w,
-                             (uint32_t)g->dilation_h,
-                             (uint32_t)g->dilation_w,
-                             (uint32_t)g->pad_h,
-                             (uint32_t)g->pad_w,
-                             (uint32_t)job->act,
-                             job->has_bias};
+    // clang-format off
+    const uint32_t spec[] = {
+        group, (uint32_t)strip, (uint32_t)g->r, (uint32_t)g->s, (uint32_t)g->stride_h,
+        (uint32_t)g->stride_w, (uint32_t)g->dilation_h, (uint32_t)g->dilation_w,
+        (uint32_t)g->pad_h, (uint32_t)g->pad_w, (uint32_t)job->act, job->has_bias};
+    // clang-format on
     for (int32_t n = 0; n < g->n; n += images) {
         struct hone_conv_push push = *g;
         push.n = (int32_t)min64(images, g->n - n);
-        push.slice_len = (int32_t)run;
+        push.slice_len = (int32_t)band;
         struct hone_dispatch *d =
             hone_launch_add(launch, dgrad ? "conv_depthwise_dgrad" : "conv_depthwise_fprop");
         if (!d) return HONE_INTERNAL;
         spec_all(d, spec, sizeof spec / sizeof *spec);
-        int64_t threads =
-            push.n * ceil_div(rows, DEPTHWISE_TILE) * ceil_div(blocks, run) * (g->c / 4);
+        int64_t threads = push.n * ceil_div(rows, band) * ceil_div(columns, strip) * (g->c / 4);
         hone_dispatch_linear(d, (uint64_t)threads, group);
         hone_dispatch_push(d, &push, sizeof push);
         bind(d, window(job->a, n * a_image, push.n * a_image));
@@ -467,25 +470,25 @@ hone_status hone_conv_dgrad_depthwise(const struct hone_conv_job *job, struct ho
 static void depthwise_wgrad_fill(struct hone_dispatch *d, const struct hone_conv_push *g,
                                  int64_t slices, const void *tile) {
     const uint32_t *group = tile;
-    const uint32_t spec[] = {*group,
-                             DEPTHWISE_TILE,
-                             DEPTHWISE_TILE,
-                             (uint32_t)g->r,
-                             (uint32_t)g->s,
-                             (uint32_t)g->stride_h,
-                             (uint32_t)g->stride_w,
-                             (uint32_t)g->dilation_h,
-                             (uint32_t)g->dilation_w};
+    // clang-format off
+    const uint32_t spec[] = {
+        *group, (uint32_t)strip_columns(g, false), (uint32_t)g->r, (uint32_t)g->s,
+        (uint32_t)g->stride_h, (uint32_t)g->stride_w, (uint32_t)g->dilation_h,
+        (uint32_t)g->dilation_w};
+    // clang-format on
     spec_all(d, spec, sizeof spec / sizeof *spec);
     hone_dispatch_linear(d, (uint64_t)(slices * (g->c / 4)), *group);
 }
 
 hone_status hone_conv_wgrad_depthwise(const struct hone_conv_job *job, struct hone_launch *launch) {
+    const struct hone_conv_push *g = &job->push;
     uint32_t group = depthwise_group(job->caps);
-    // 64 subgroups of a CPU driver, some 16,000 invocations of a GPU
+    // 64 subgroups of a CPU driver, some 16,000 invocations of a GPU; loops within lavapipe's
+    // 65,535 rounds
     int64_t threads = job->caps->kind == HONE_DEVICE_CPU ? 64 * (int64_t)group : 1 << 14;
-    struct slicing cuts = {.unit = UNIT_BAND};
-    int64_t longest = max64(60000 / (ceil_div(job->push.q, DEPTHWISE_TILE) + 1), 1);
-    HONE_TRY(cut(job, ceil_div(threads, job->push.c / 4), 1, longest, &cuts));
+    int64_t strips = ceil_div(g->q, strip_columns(g, false));
+    struct slicing cuts = {.unit = UNIT_ROW};
+    int64_t longest = max64(60000 / strips - g->r * g->dilation_h, 1);
+    HONE_TRY(cut(job, ceil_div(threads, g->c / 4), 4, longest, &cuts));
     return wgrad(job, "conv_depthwise_wgrad", cuts, depthwise_wgrad_fill, &group, launch);
 }
