@@ -1,5 +1,5 @@
-// pool.glsl: the window of a pooling kernel, as struct pool_push of src/ops/pool_rows.c. c counts V (width.glsl). Filter
-// and stride are constants, so that loops over a window unroll and divisions become shifts.
+// pool.glsl: the window of a pooling kernel, as struct pool_push of src/ops/pool_rows.c. c counts V (width.glsl).
+// Filter and stride are constants, so that loops over a window unroll and divisions become shifts.
 layout(constant_id = 1) const int R = 1;
 layout(constant_id = 2) const int S = 1;
 layout(constant_id = 3) const int STRIDE_H = 1;

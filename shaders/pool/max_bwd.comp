@@ -1,6 +1,7 @@
 // pool_max_bwd: dx = the sum of dy of those windows whose largest element this is
 // dy (N,P,Q,C) f32   index (N,P,Q,C) i32   dx (N,H,W,C) f32
-// grid linear over N*H*W*C   spec WG R S STRIDE_H STRIDE_W   push pool.glsl   gathers: no atomics; C % WIDTH == 0, else any size
+// grid linear over N*H*W*C   spec WG R S STRIDE_H STRIDE_W   push pool.glsl   C % WIDTH == 0, else any size
+// gathers: no atomics
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "index.glsl"
