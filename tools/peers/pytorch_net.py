@@ -7,6 +7,7 @@ Synthetic pictures on the device; AdamW, cross-entropy; median of five timed ste
 line a mode: net, mode, batch, size, pictures a second, version, device, threads.
 """
 import argparse
+import os
 import statistics
 import time
 
@@ -33,7 +34,9 @@ def main():
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     args = parser.parse_args()
+    torch.set_num_threads(args.threads)
 
     net = getattr(torchvision.models, args.net)().to(args.device)
     pictures = torch.randn(args.batch, 3, args.size, args.size, device=args.device)
