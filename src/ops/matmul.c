@@ -46,6 +46,16 @@ static hone_value product(struct hone_graph *graph, hone_value a, int ta, hone_v
     return HONE_EMIT(graph, &hone_op_matmul, NULL, &attrs, a, b);
 }
 
+// d(loss)/d(w) of a linear layer, (N,K). The quick kernels want four rows at a time: with another N
+// (a classifier has as many rows as there are classes) the product is made transposed and turned.
+static hone_value linear_bwd_w(struct hone_graph *graph, hone_value d, hone_value a, int trans_a) {
+    const struct hone_desc *out = hone_graph_desc(graph, d), *in = hone_graph_desc(graph, a);
+    if (out->dim[1] % 4 == 0 || in->dim[trans_a ? 0 : 1] % 4 != 0)
+        return product(graph, d, 1, a, trans_a);
+    hone_value turned = product(graph, a, !trans_a, d, 0);
+    return HONE_EMIT(graph, &hone_op_permute, NULL, (&(struct hone_permute_attrs){{1, 0}}), turned);
+}
+
 static void matmul_grad(struct hone_graph *graph, const struct hone_node *node,
                         const hone_value *dout, const bool *want, hone_value *din) {
     struct hone_matmul_attrs attrs = *(const struct hone_matmul_attrs *)node->attrs;
@@ -61,7 +71,7 @@ static void matmul_grad(struct hone_graph *graph, const struct hone_node *node,
     }
     bool ta = attrs.trans_a, tb = attrs.trans_b;
     if (want[0]) din[0] = ta ? product(graph, b, tb, d, 1) : product(graph, d, 0, b, !tb);
-    if (want[1]) din[1] = tb ? product(graph, d, 1, a, ta) : product(graph, a, !ta, d, 0);
+    if (want[1]) din[1] = tb ? linear_bwd_w(graph, d, a, ta) : product(graph, a, !ta, d, 0);
     if (node->input_count > 2 && want[2]) {
         const struct hone_desc *y = hone_graph_desc(graph, node->outputs[0]);
         struct hone_shape_attrs bias = {.rank = 1, .dim = {y->dim[1]}};
