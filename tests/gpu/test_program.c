@@ -6,8 +6,8 @@
 
 #include "base/rng.h"
 #include "exec/program.h"
-#include "gpu/gpu.h"
 #include "ops/ops.h"
+#include "support/gpu.h"
 
 #include <math.h>
 #include <string.h>
@@ -173,16 +173,8 @@ static double worst(const float *a, const float *b, int count) {
     return most;
 }
 
-static bool have_device(void) {
-    struct hone_device *device;
-    if (hone_device_open(NULL, &device) != HONE_OK) return false;
-    hone_device_close(&device);
-    return true;
-}
-
 static void test_training_agrees_with_the_reference(void **state) {
     (void)state;
-    if (!have_device()) skip();
     struct outcome ref, got, again;
     train("ref", NULL, &ref);
     const struct hone_compile_params variants[] = {
@@ -203,6 +195,8 @@ static void test_training_agrees_with_the_reference(void **state) {
 }
 
 int main(void) {
+    int unusable = test_gpu_require_running();
+    if (unusable) return unusable;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training_agrees_with_the_reference),
     };
