@@ -1,6 +1,7 @@
 // test_nets: a small ResNet and a small MobileNetV2 (tools/golden/make_nets.py) against PyTorch, on
 // the reference and on the device: forward, every gradient, and weights and statistics after 1 and
 // 10 steps.
+#include "support/gpu.h"
 #include "support/support.h"
 
 #include "support/golden_net.h"
@@ -81,6 +82,7 @@ static void test_steps(void **state) {
 }
 
 int main(void) {
+    test_gpu_require_running(); // says why; without a device the reference alone is compared
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_eval),
         cmocka_unit_test(test_gradients),
