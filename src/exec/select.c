@@ -55,11 +55,12 @@ static hone_status check_ranges(const struct hone_infer_args *args, int outputs,
             i < args->input_count ? &args->in[i] : &args->out[i - args->input_count];
         if (desc->rank < 0 || hone_desc_bytes(desc) <= caps->storage_range_bytes) continue;
         char text[HONE_DESC_TEXT];
-        return hone_fail(HONE_UNSUPPORTED,
-                         "a tensor %s is larger than the %llu MiB that this device binds at once; "
-                         "use a smaller --batch or --size",
-                         hone_desc_text(desc, text),
-                         (unsigned long long)(caps->storage_range_bytes >> 20));
+        // A slab of parameters has one dimension and does not depend on the pictures.
+        return hone_fail(
+            HONE_UNSUPPORTED,
+            "a tensor %s is larger than the %llu MiB that this device binds at once; %s",
+            hone_desc_text(desc, text), (unsigned long long)(caps->storage_range_bytes >> 20),
+            desc->rank == 1 ? "train fewer layers (--freeze)" : "use a smaller --batch or --size");
     }
     return HONE_OK;
 }
