@@ -8,7 +8,7 @@
 //   x[n, p sh - top + r dh, q sw - left + s dw, c]
 //
 // Shapes and attributes: ops.h. Chetlur et al. 2014 (cuDNN) names the three; launches are in
-// conv_launch.c.
+// conv_*.c.
 #include "ops/common.h"
 #include "ops/conv_launch.h"
 
@@ -328,19 +328,19 @@ ROW_SETUP(bwd_w_cpu, bwd_w_run, hone_conv_wgrad_cpu)
 ROW_SETUP(bwd_w_plain, bwd_w_run, hone_conv_wgrad_plain)
 
 static const struct hone_op_row conv2d_rows[] = {
-    {"depthwise", 0, conv2d_fits_depthwise, conv2d_depthwise},
-    {"cpu", HONE_CONV_CPU_NEEDS, conv2d_fits_cpu, conv2d_cpu},
-    {"plain", 0, NULL, conv2d_plain},
+    {.name = "depthwise", .fits = conv2d_fits_depthwise, .setup = conv2d_depthwise},
+    {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = conv2d_fits_cpu, .setup = conv2d_cpu},
+    {.name = "plain", .setup = conv2d_plain},
 };
 static const struct hone_op_row bwd_x_rows[] = {
-    {"depthwise", 0, bwd_x_fits_depthwise, bwd_x_depthwise},
-    {"cpu", HONE_CONV_CPU_NEEDS, bwd_x_fits_cpu, bwd_x_cpu},
-    {"plain", 0, NULL, bwd_x_plain},
+    {.name = "depthwise", .fits = bwd_x_fits_depthwise, .setup = bwd_x_depthwise},
+    {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = bwd_x_fits_cpu, .setup = bwd_x_cpu},
+    {.name = "plain", .setup = bwd_x_plain},
 };
 static const struct hone_op_row bwd_w_rows[] = {
-    {"depthwise", 0, bwd_w_fits_depthwise, bwd_w_depthwise},
-    {"cpu", HONE_CONV_CPU_NEEDS, bwd_w_fits_cpu, bwd_w_cpu},
-    {"plain", 0, NULL, bwd_w_plain},
+    {.name = "depthwise", .fits = bwd_w_fits_depthwise, .setup = bwd_w_depthwise},
+    {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = bwd_w_fits_cpu, .setup = bwd_w_cpu},
+    {.name = "plain", .setup = bwd_w_plain},
 };
 
 // ---- Definitions ----------------------------------------------------------------------------

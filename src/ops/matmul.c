@@ -199,8 +199,8 @@ static hone_status matmul_plain(const struct hone_row_args *args, struct hone_la
 }
 
 static const struct hone_op_row matmul_rows[] = {
-    {"cpu", HONE_CONV_CPU_NEEDS, matmul_fits_cpu, matmul_cpu},
-    {"plain", 0, NULL, matmul_plain},
+    {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = matmul_fits_cpu, .setup = matmul_cpu},
+    {.name = "plain", .setup = matmul_plain},
 };
 
 static const struct hone_field matmul_fields[] = {

@@ -41,9 +41,13 @@ struct hone_launch {
     uint64_t scratch_bytes[HONE_LAUNCH_SCRATCH]; // private buffers of this node, 0: unused
 };
 
+// `tile` picks among the ways in which a row can cut its work: an index that the row's tile()
+// knows, or HONE_TILE_DEFAULT for the row's own choice. Rows without a choice ignore it.
+enum { HONE_TILE_DEFAULT = 0, HONE_TILE_NAME = 48 };
 struct hone_row_args {
     const struct hone_infer_args *node; // attrs and descs
     const struct hone_caps *caps;
+    int tile;
 };
 
 struct hone_op_row {
@@ -51,6 +55,10 @@ struct hone_op_row {
     uint32_t needs;                                 // enum hone_feature bits
     bool (*fits)(const struct hone_row_args *args); // NULL: always
     hone_status (*setup)(const struct hone_row_args *args, struct hone_launch *launch);
+    // Tile k = 1, 2, ... of this row for this node: writes its name ("128x64x16", stable: tuning
+    // records hold it) and returns true; false past the last. setup() takes each of them. NULL: one
+    // way only.
+    bool (*tile)(const struct hone_row_args *args, int k, char name[HONE_TILE_NAME]);
 };
 
 // Helpers for setup(). hone_launch_add() appends a dispatch of the named kernel; binding and spec

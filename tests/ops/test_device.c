@@ -220,7 +220,7 @@ static void run_once(const struct op_eval *eval, const struct hone_op_row *row,
     char name[128];
     snprintf(run.label, sizeof run.label, "%s, row %s%s", op_case_label(eval->test, name),
              row->name, alias_count ? ", in place" : "");
-    const struct hone_row_args args = {&eval->args, hone_gpu_caps(gpu)};
+    const struct hone_row_args args = {.node = &eval->args, .caps = hone_gpu_caps(gpu)};
     hone_status status = row->setup(&args, &run.launch);
     if (status == HONE_OK) status = hone_launch_check(&run.launch, args.caps);
     if (status != HONE_OK) fail_msg("%s: %s", run.label, hone_error_message());
@@ -266,7 +266,7 @@ static void check_op(const struct hone_op *op) {
         op_eval_ref(&eval);
         for (int r = 0; r < op->row_count; r++) {
             const struct hone_op_row *row = &op->rows[r];
-            const struct hone_row_args args = {&eval.args, caps};
+            const struct hone_row_args args = {.node = &eval.args, .caps = caps};
             if (row->needs & ~caps->features) continue;
             if (row->fits && !row->fits(&args)) continue;
             run_row(&eval, row);

@@ -129,7 +129,7 @@ static void check_launch(const char *label, const struct hone_op *op, const stru
 static void check_rows(const char *label, const struct hone_op *op,
                        const struct hone_infer_args *node) {
     for (int d = 0; d < DEVICES; d++) {
-        const struct hone_row_args args = {node, &devices[d]};
+        const struct hone_row_args args = {.node = node, .caps = &devices[d]};
         if (!(op->flags & (HONE_OP_VIEW | HONE_OP_PACK)))
             assert_non_null(hone_row_select(op, &args, NULL));
         for (int i = 0; i < op->row_count; i++) {

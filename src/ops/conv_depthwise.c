@@ -1,0 +1,92 @@
+// conv_depthwise.c: depthwise convolution with four channels and a strip of columns an invocation:
+// a window of x slides down the picture in registers.
+#include "ops/conv_parts.h"
+
+// Columns a strip: fewer where a window of x would be wide.
+static int64_t strip_columns(const struct hone_conv_push *g, bool dgrad) {
+    if (dgrad) return g->stride_w == 1 ? 4 : 2 * g->stride_w;
+    return g->stride_w == 1 ? 4 : 2;
+}
+
+// Filters and strides whose unrolled loop bodies stay small.
+bool hone_conv_fits_depthwise(const struct hone_conv_push *push, const struct hone_caps *caps) {
+    (void)caps;
+    return push->groups == push->c && push->k == push->c && push->c % 4 == 0 && push->r <= 7 &&
+           push->s <= 7 && push->stride_h <= 2 && push->stride_w <= 2;
+}
+
+// A subgroup on CPU drivers, where a larger group runs its subgroups one after the other.
+static uint32_t depthwise_group(const struct hone_caps *caps) {
+    return caps->kind == HONE_DEVICE_CPU ? caps->subgroup_size : HONE_OP_GROUP;
+}
+
+static hone_status depthwise(const struct hone_conv_job *job, bool dgrad,
+                             struct hone_launch *launch) {
+    int32_t images;
+    HONE_TRY(hone_conv_images_a_dispatch(job, &images));
+    const struct hone_conv_push *g = &job->push;
+    int64_t a_image = dgrad ? hone_conv_y_image(g) : hone_conv_x_image(g),
+            out_image = dgrad ? hone_conv_x_image(g) : hone_conv_y_image(g);
+    int64_t rows = dgrad ? g->h : g->p, columns = dgrad ? g->w : g->q;
+    // A CPU walks whole columns, so that weights are read once; a GPU wants many invocations.
+    int64_t band = job->caps->kind == HONE_DEVICE_CPU ? rows : 8, strip = strip_columns(g, dgrad);
+    uint32_t group = depthwise_group(job->caps);
+    // clang-format off
+    const uint32_t spec[] = {
+        group, (uint32_t)strip, (uint32_t)g->r, (uint32_t)g->s, (uint32_t)g->stride_h,
+        (uint32_t)g->stride_w, (uint32_t)g->dilation_h, (uint32_t)g->dilation_w,
+        (uint32_t)g->pad_h, (uint32_t)g->pad_w, (uint32_t)job->act, job->has_bias};
+    // clang-format on
+    for (int32_t n = 0; n < g->n; n += images) {
+        struct hone_conv_push push = *g;
+        push.n = (int32_t)hone_min64(images, g->n - n);
+        push.slice_len = (int32_t)band;
+        struct hone_dispatch *d =
+            hone_launch_add(launch, dgrad ? "conv_depthwise_dgrad" : "conv_depthwise_fprop");
+        if (!d) return HONE_INTERNAL;
+        hone_conv_spec_all(d, spec, sizeof spec / sizeof *spec);
+        int64_t threads =
+            push.n * hone_ceil_div(rows, band) * hone_ceil_div(columns, strip) * (g->c / 4);
+        hone_dispatch_linear(d, (uint64_t)threads, group);
+        hone_dispatch_push(d, &push, sizeof push);
+        hone_conv_bind(d, hone_conv_window(job->a, n * a_image, push.n * a_image));
+        hone_conv_bind(d, job->b);
+        hone_conv_bind(d, job->has_bias ? job->bias : job->b);
+        hone_conv_bind(d, hone_conv_window(job->out, n * out_image, push.n * out_image));
+    }
+    return HONE_OK;
+}
+
+hone_status hone_conv_fprop_depthwise(const struct hone_conv_job *job, struct hone_launch *launch) {
+    return depthwise(job, false, launch);
+}
+
+hone_status hone_conv_dgrad_depthwise(const struct hone_conv_job *job, struct hone_launch *launch) {
+    return depthwise(job, true, launch);
+}
+
+static void depthwise_wgrad_fill(struct hone_dispatch *d, const struct hone_conv_push *g,
+                                 int64_t slices, const void *tile) {
+    const uint32_t *group = tile;
+    // clang-format off
+    const uint32_t spec[] = {
+        *group, (uint32_t)strip_columns(g, false), (uint32_t)g->r, (uint32_t)g->s,
+        (uint32_t)g->stride_h, (uint32_t)g->stride_w, (uint32_t)g->dilation_h,
+        (uint32_t)g->dilation_w};
+    // clang-format on
+    hone_conv_spec_all(d, spec, sizeof spec / sizeof *spec);
+    hone_dispatch_linear(d, (uint64_t)(slices * (g->c / 4)), *group);
+}
+
+hone_status hone_conv_wgrad_depthwise(const struct hone_conv_job *job, struct hone_launch *launch) {
+    const struct hone_conv_push *g = &job->push;
+    uint32_t group = depthwise_group(job->caps);
+    // 64 subgroups of a CPU driver, some 16,000 invocations of a GPU; loops within lavapipe's
+    // 65,535 rounds
+    int64_t threads = job->caps->kind == HONE_DEVICE_CPU ? 64 * (int64_t)group : 1 << 14;
+    int64_t strips = hone_ceil_div(g->q, strip_columns(g, false));
+    struct hone_conv_slicing cuts = {.unit = HONE_CONV_UNIT_ROW};
+    int64_t longest = hone_max64(60000 / strips - g->r * g->dilation_h, 1);
+    HONE_TRY(hone_conv_cut(job, hone_ceil_div(threads, g->c / 4), 4, longest, &cuts));
+    return hone_conv_wgrad(job, "conv_depthwise_wgrad", cuts, depthwise_wgrad_fill, &group, launch);
+}

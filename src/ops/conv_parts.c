@@ -1,0 +1,148 @@
+// conv_parts.c: see conv_parts.h. Long tensors are cut along the batch, so that no binding exceeds
+// what the device allows.
+#include "ops/conv_parts.h"
+
+int64_t hone_conv_x_image(const struct hone_conv_push *g) {
+    return (int64_t)g->h * g->w * g->c;
+}
+
+int64_t hone_conv_y_image(const struct hone_conv_push *g) {
+    return (int64_t)g->p * g->q * g->k;
+}
+
+int64_t hone_conv_weights(const struct hone_conv_push *g) {
+    return (int64_t)g->k * g->r * g->s * (g->c / g->groups);
+}
+
+bool hone_conv_reaches_outside(const struct hone_conv_push *g) {
+    int64_t bottom = (int64_t)(g->p - 1) * g->stride_h - g->pad_h + (g->r - 1) * g->dilation_h;
+    int64_t right = (int64_t)(g->q - 1) * g->stride_w - g->pad_w + (g->s - 1) * g->dilation_w;
+    return g->pad_h > 0 || g->pad_w > 0 || bottom >= g->h || right >= g->w;
+}
+
+bool hone_conv_is_1x1(const struct hone_conv_push *g) {
+    return g->r == 1 && g->s == 1 && !hone_conv_reaches_outside(g);
+}
+
+bool hone_conv_is_pointwise(const struct hone_conv_push *g) {
+    return hone_conv_is_1x1(g) && g->stride_h == 1 && g->stride_w == 1 && g->p == g->h &&
+           g->q == g->w;
+}
+
+void hone_conv_flatten(struct hone_conv_push *g) {
+    if (!hone_conv_is_pointwise(g)) return;
+    g->w = g->q = g->n * g->h * g->w;
+    g->n = g->h = g->p = 1;
+}
+
+hone_status hone_conv_images_a_dispatch(const struct hone_conv_job *job, int32_t *out) {
+    const struct hone_conv_push *g = &job->push;
+    int64_t image = 4 * hone_max64(hone_conv_x_image(g), hone_conv_y_image(g)),
+            range = (int64_t)job->caps->storage_range_bytes;
+    if (image * g->n <= range) {
+        *out = g->n;
+        return HONE_OK;
+    }
+    int64_t align = hone_max64(job->caps->storage_offset_align, 4), step = 1;
+    while ((4 * step * hone_conv_x_image(g)) % align || (4 * step * hone_conv_y_image(g)) % align)
+        step++;
+    int64_t images = range / image / step * step;
+    if (images == 0 || hone_ceil_div(g->n, images) * 2 > HONE_LAUNCH_DISPATCHES - 2)
+        return hone_fail(HONE_UNSUPPORTED,
+                         "pictures of %lld MiB each do not fit into the device's bindings of %lld "
+                         "MiB; use a smaller batch",
+                         (long long)(image >> 20), (long long)(range >> 20));
+    *out = (int32_t)images;
+    return HONE_OK;
+}
+
+struct hone_operand hone_conv_window(struct hone_operand whole, int64_t first, int64_t count) {
+    whole.offset += 4 * (uint64_t)first;
+    whole.bytes = 4 * (uint64_t)count;
+    return whole;
+}
+
+void hone_conv_bind(struct hone_dispatch *dispatch, struct hone_operand operand) {
+    if (dispatch->operand_count < HONE_DISPATCH_OPERANDS)
+        dispatch->operands[dispatch->operand_count] = operand;
+    dispatch->operand_count++;
+}
+
+void hone_conv_spec_all(struct hone_dispatch *dispatch, const uint32_t *values, int count) {
+    for (int i = 0; i < count; i++) hone_dispatch_spec(dispatch, values[i]);
+}
+
+const struct hone_operand hone_conv_scratch = {.kind = HONE_OPERAND_SCRATCH, .index = 0};
+
+// ---- Weight gradients -----------------------------------------------------------------------
+
+static int64_t unit_count(const struct hone_conv_push *g, enum hone_conv_unit unit,
+                          int64_t images) {
+    int64_t pixels = images * g->p * g->q;
+    if (unit == HONE_CONV_UNIT_PIXEL) return pixels;
+    if (unit == HONE_CONV_UNIT_ROW) return images * g->p;
+    if (unit == HONE_CONV_UNIT_FLAT_CHUNK) return hone_ceil_div(pixels, HONE_CONV_WGRAD_CHUNK);
+    return images * g->p * hone_ceil_div(g->q, HONE_CONV_WGRAD_CHUNK);
+}
+
+// Slices of `length` units that so many images make.
+static int64_t slice_count(const struct hone_conv_push *g, enum hone_conv_unit unit, int64_t images,
+                           int64_t length) {
+    if (unit == HONE_CONV_UNIT_ROW) return images * hone_ceil_div(g->p, length);
+    return hone_ceil_div(unit_count(g, unit, images), length);
+}
+
+hone_status hone_conv_cut(const struct hone_conv_job *job, int64_t wanted, int64_t shortest,
+                          int64_t longest, struct hone_conv_slicing *out) {
+    HONE_TRY(hone_conv_images_a_dispatch(job, &out->images));
+    const struct hone_conv_push *g = &job->push;
+    int64_t dispatches = hone_ceil_div(g->n, out->images);
+    int64_t units = unit_count(g, out->unit, out->images);
+    int64_t range = (int64_t)job->caps->storage_range_bytes;
+    int64_t slices = hone_min64(hone_ceil_div(wanted, dispatches), units / shortest);
+    slices = hone_max64(hone_min64(slices, range / (4 * hone_conv_weights(g)) / dispatches), 1);
+    out->length = hone_min64(hone_ceil_div(units, slices), longest);
+    int64_t last = g->n - (dispatches - 1) * out->images;
+    if (out->unit == HONE_CONV_UNIT_ROW) out->length = hone_min64(out->length, g->p);
+    out->total = (dispatches - 1) * slice_count(g, out->unit, out->images, out->length) +
+                 slice_count(g, out->unit, last, out->length);
+    if (out->total * hone_conv_weights(g) * 4 <= range) return HONE_OK;
+    return hone_fail(HONE_UNSUPPORTED,
+                     "the partial weight gradients do not fit into a binding; use a smaller batch");
+}
+
+hone_status hone_conv_wgrad(const struct hone_conv_job *job, const char *kernel,
+                            struct hone_conv_slicing cuts, hone_conv_wgrad_fill *fill,
+                            const void *tile, struct hone_launch *launch) {
+    int64_t count = hone_conv_weights(&job->push), slice = 0;
+    struct hone_operand part = cuts.total > 1 ? hone_conv_scratch : job->out;
+    for (int32_t n = 0; n < job->push.n; n += cuts.images) {
+        struct hone_conv_push push = job->push;
+        push.n = (int32_t)hone_min64(cuts.images, job->push.n - n);
+        push.first_slice = (int32_t)slice;
+        push.slice_len = (int32_t)cuts.length;
+        int64_t slices = slice_count(&push, cuts.unit, push.n, cuts.length);
+        struct hone_operand dy = hone_conv_window(job->a, n * hone_conv_y_image(&push),
+                                                  push.n * hone_conv_y_image(&push));
+        struct hone_operand x = hone_conv_window(job->b, n * hone_conv_x_image(&push),
+                                                 push.n * hone_conv_x_image(&push));
+        if (cuts.unit == HONE_CONV_UNIT_FLAT_CHUNK) hone_conv_flatten(&push);
+        struct hone_dispatch *d = hone_launch_add(launch, kernel);
+        if (!d) return HONE_INTERNAL;
+        fill(d, &push, slices, tile);
+        hone_dispatch_push(d, &push, sizeof push);
+        hone_conv_bind(d, dy);
+        hone_conv_bind(d, x);
+        hone_conv_bind(d, part);
+        slice += slices;
+    }
+    if (cuts.total == 1) return HONE_OK;
+    launch->scratch_bytes[0] = 4 * (uint64_t)(cuts.total * count);
+    struct hone_dispatch *d = hone_op_linear(launch, "conv_wgrad_sum", (uint64_t)count);
+    if (!d) return HONE_INTERNAL;
+    uint32_t push[2] = {(uint32_t)count, (uint32_t)cuts.total};
+    hone_dispatch_push(d, push, sizeof push);
+    hone_conv_bind(d, hone_conv_scratch);
+    hone_conv_bind(d, job->out);
+    return HONE_OK;
+}

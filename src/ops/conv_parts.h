@@ -1,0 +1,69 @@
+// conv_parts.h: what the bodies of the convolution share: sizes, windows of operands, runs of
+// images that fit a binding, and the slices of a weight gradient. For conv_*.c only.
+#ifndef HONE_OPS_CONV_PARTS_H
+#define HONE_OPS_CONV_PARTS_H
+
+#include "ops/common.h"
+#include "ops/conv_launch.h"
+
+static inline int64_t hone_ceil_div(int64_t a, int64_t b) {
+    return (a + b - 1) / b;
+}
+static inline int64_t hone_min64(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+static inline int64_t hone_max64(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+// Elements of one image of x, of one of y, of the filters.
+int64_t hone_conv_x_image(const struct hone_conv_push *g);
+int64_t hone_conv_y_image(const struct hone_conv_push *g);
+int64_t hone_conv_weights(const struct hone_conv_push *g);
+// Some tap of some output pixel lies outside x.
+bool hone_conv_reaches_outside(const struct hone_conv_push *g);
+bool hone_conv_is_1x1(const struct hone_conv_push *g);
+// Output pixel i is a function of input pixel i alone.
+bool hone_conv_is_pointwise(const struct hone_conv_push *g);
+// A pointwise convolution as one row of pixels: no ragged rows, cheaper indices. Others stay.
+void hone_conv_flatten(struct hone_conv_push *g);
+
+// Images a dispatch: as many as fit into a binding, their offsets aligned.
+hone_status hone_conv_images_a_dispatch(const struct hone_conv_job *job, int32_t *out);
+// Elements [first, first + count) of an operand.
+struct hone_operand hone_conv_window(struct hone_operand whole, int64_t first, int64_t count);
+void hone_conv_bind(struct hone_dispatch *dispatch, struct hone_operand operand);
+void hone_conv_spec_all(struct hone_dispatch *dispatch, const uint32_t *values, int count);
+extern const struct hone_operand hone_conv_scratch;
+
+// ---- Weight gradients: the contraction is cut into slices, which a second kernel adds in order.
+
+enum { HONE_CONV_WGRAD_CHUNK = 32 }; // output pixels of a row, in conv_cpu_wgrad
+
+// In what the contraction of a weight gradient is cut.
+enum hone_conv_unit {
+    HONE_CONV_UNIT_PIXEL,
+    HONE_CONV_UNIT_CHUNK,      // HONE_CONV_WGRAD_CHUNK pixels of a row
+    HONE_CONV_UNIT_FLAT_CHUNK, // the same where all pixels are one row
+    HONE_CONV_UNIT_ROW         // of an image: no slice holds rows of two
+};
+
+struct hone_conv_slicing {
+    enum hone_conv_unit unit;
+    int32_t images; // a dispatch
+    int64_t length; // units a slice
+    int64_t total;  // slices of all dispatches
+};
+
+// About `wanted` slices of `shortest` units or more and `longest` or fewer; set out->unit before.
+hone_status hone_conv_cut(const struct hone_conv_job *job, int64_t wanted, int64_t shortest,
+                          int64_t longest, struct hone_conv_slicing *out);
+// Adds one dispatch for each run of images and the sum of the slices. `fill` sets constants and
+// grid.
+typedef void hone_conv_wgrad_fill(struct hone_dispatch *d, const struct hone_conv_push *push,
+                                  int64_t slices, const void *tile);
+hone_status hone_conv_wgrad(const struct hone_conv_job *job, const char *kernel,
+                            struct hone_conv_slicing cuts, hone_conv_wgrad_fill *fill,
+                            const void *tile, struct hone_launch *launch);
+
+#endif
