@@ -1,5 +1,5 @@
 // test_dataset: layouts, splits, lists, and every refusal with its message.
-#include "support/support.h"
+#include "support/fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,14 +10,12 @@
 #include "base/file.h"
 #include "data/dataset.h"
 
-static char dir[256];
-static char warnings[8192];
 
 static const char *in_dir(const char *name) {
     static char path[8][512];
     static int turn;
     turn = (turn + 1) % 8;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", dir, name);
+    snprintf(path[turn], sizeof path[turn], "%s/%s", test_dir, name);
     return path[turn];
 }
 
@@ -76,9 +74,9 @@ static void test_class_folders(void **state) {
     assert_null(hone_dataset_class_name(dataset, -1));
     assert_int_equal(hone_dataset_count(dataset, HONE_PART_ALL), 33);
     assert_int_equal(hone_dataset_skipped(dataset), 1);
-    assert_non_null(strstr(warnings, "1 file left out"));
-    assert_non_null(strstr(warnings, "good/notes.txt"));
-    assert_non_null(strstr(warnings, "1 picture outside of the class folders"));
+    assert_non_null(strstr(test_warnings, "1 file left out"));
+    assert_non_null(strstr(test_warnings, "good/notes.txt"));
+    assert_non_null(strstr(test_warnings, "1 picture outside of the class folders"));
     static const size_t want[3][3] = {{1, 1, 1}, {12, 4, 4}, {6, 2, 2}};
     for (int label = 0; label < 3; label++) {
         for (int part = 0; part < 3; part++)
@@ -180,7 +178,7 @@ static void test_part_folders(void **state) {
     assert_int_equal(hone_dataset_count(dataset, HONE_PART_VAL), 2);
     assert_int_equal(hone_dataset_count(dataset, HONE_PART_TEST), 3);
     assert_string_equal(hone_dataset_item(dataset, HONE_PART_TEST, 0)->name, "test/b/p000.png");
-    assert_non_null(strstr(warnings, "extra: neither train, val nor test"));
+    assert_non_null(strstr(test_warnings, "extra: neither train, val nor test"));
     hone_dataset_close(&dataset);
     // A class that training does not see.
     put_many("d/test/unseen", 1);
@@ -387,41 +385,19 @@ static void test_shared_lists(void **state) {
     hone_dataset_close(&dataset);
 }
 
-static void keep(void *user, hone_log_level level, const char *line) {
-    (void)user;
-    (void)level;
-    snprintf(warnings + strlen(warnings), sizeof warnings - strlen(warnings), "%s\n", line);
-}
-
-static int setup(void **state) {
-    (void)state;
-    warnings[0] = '\0';
-    test_temp_dir(dir);
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    test_temp_remove(dir);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void) {
-    hone_log_set(keep, NULL, HONE_LOG_WARNING);
     const struct CMUnitTest tests[] = {
-        TEST(test_class_folders),
-        TEST(test_split_is_seeded),
-        TEST(test_split_counts),
-        TEST(test_part_folders),
-        TEST(test_train_as_a_class),
-        TEST(test_folder_refusals),
-        TEST(test_lists),
-        TEST(test_list_refusals),
-        TEST(test_written_lists_read_back),
-        TEST(test_allocation_failures),
-        TEST(test_shared_lists),
+        FIXTURE_TEST(test_class_folders),
+        FIXTURE_TEST(test_split_is_seeded),
+        FIXTURE_TEST(test_split_counts),
+        FIXTURE_TEST(test_part_folders),
+        FIXTURE_TEST(test_train_as_a_class),
+        FIXTURE_TEST(test_folder_refusals),
+        FIXTURE_TEST(test_lists),
+        FIXTURE_TEST(test_list_refusals),
+        FIXTURE_TEST(test_written_lists_read_back),
+        FIXTURE_TEST(test_allocation_failures),
+        FIXTURE_TEST(test_shared_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 // test_file: reading, mapping, atomic writing (a full disk and failing allocations included),
 // folders and path helpers.
-#include "support/support.h"
+#include "support/fixture.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -12,13 +12,12 @@
 
 #include "base/file.h"
 
-static char dir[256];
 
 static const char *in_dir(const char *name) {
     static char path[4][512];
     static int turn;
     turn = (turn + 1) % 4;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", dir, name);
+    snprintf(path[turn], sizeof path[turn], "%s/%s", test_dir, name);
     return path[turn];
 }
 
@@ -47,7 +46,7 @@ static void test_write_then_read(void **state) {
     expect_content(path, "hello");
     assert_ok(hone_file_write(path, "", 0));
     expect_content(path, "");
-    assert_int_equal(entries(dir), 1);
+    assert_int_equal(entries(test_dir), 1);
 }
 
 static void test_read_limits_and_errors(void **state) {
@@ -65,7 +64,7 @@ static void test_read_limits_and_errors(void **state) {
                         "none: No such file or directory");
     test_expect_failure(hone_file_read(in_dir("ten/x"), 0, &data, &bytes), HONE_NOT_FOUND,
                         "Not a directory");
-    test_expect_failure(hone_file_read(dir, 0, &data, &bytes), HONE_IO, "Is a directory");
+    test_expect_failure(hone_file_read(test_dir, 0, &data, &bytes), HONE_IO, "Is a directory");
 }
 
 static void test_map(void **state) {
@@ -109,7 +108,7 @@ static void test_writer_commits_or_leaves_the_old(void **state) {
     assert_null(writer);
     hone_file_writer_discard(&writer);
     expect_content(path, "new");
-    assert_int_equal(entries(dir), 1);
+    assert_int_equal(entries(test_dir), 1);
 }
 
 static void test_writer_follows_a_link(void **state) {
@@ -130,7 +129,7 @@ static void test_writer_errors(void **state) {
     test_expect_failure(hone_file_writer_open(in_dir("no/such/file"), &writer), HONE_NOT_FOUND,
                         "cannot write ");
     assert_null(writer);
-    test_expect_failure(hone_file_write(dir, "x", 1), HONE_IO, "Is a directory");
+    test_expect_failure(hone_file_write(test_dir, "x", 1), HONE_IO, "Is a directory");
     // A device is written in place; this one is always full.
     if (hone_file_exists("/dev/full"))
         test_expect_failure(hone_file_write("/dev/full", "x", 1), HONE_IO,
@@ -155,7 +154,7 @@ static void test_write_cut_short_leaves_nothing(void **state) {
     free(data);
     test_expect_failure(status, HONE_IO, "big: File too large");
     expect_content(in_dir("big"), "old");
-    assert_int_equal(entries(dir), 1);
+    assert_int_equal(entries(test_dir), 1);
 }
 
 static void test_full_disk(void **state) {
@@ -203,7 +202,7 @@ static void test_allocation_failures(void **state) {
         hone_alloc_fail_after(n);
         hone_status status = hone_file_write(in_dir("l"), "new!", 4);
         if (status == HONE_OK) status = hone_file_read(in_dir("f"), 0, &data, &bytes);
-        if (status == HONE_OK) status = hone_dir_list(dir, &arena, &list, &count);
+        if (status == HONE_OK) status = hone_dir_list(test_dir, &arena, &list, &count);
         if (status == HONE_OK) status = hone_dir_make(in_dir("x/y"));
         hone_alloc_fail_after(-1);
         hone_free(data);
@@ -211,7 +210,7 @@ static void test_allocation_failures(void **state) {
         assert_int_equal(hone_alloc_live_bytes(), live);
         if (status == HONE_OK) break;
         assert_int_equal(status, HONE_OUT_OF_MEMORY);
-        assert_int_equal(entries(dir), 2);
+        assert_int_equal(entries(test_dir), 2);
         failures++;
     }
     assert_true(failures >= 6);
@@ -232,7 +231,7 @@ static void test_folders(void **state) {
     struct hone_arena arena = {0};
     struct hone_dir_entry *list;
     size_t count;
-    assert_ok(hone_dir_list(dir, &arena, &list, &count));
+    assert_ok(hone_dir_list(test_dir, &arena, &list, &count));
     assert_int_equal(count, 6);
     for (size_t i = 0; i < count; i++) {
         assert_string_equal(list[i].name, names[i]);
@@ -266,33 +265,19 @@ static void test_paths(void **state) {
     assert_string_equal(hone_path_extension("a/.hidden"), "");
 }
 
-static int setup(void **state) {
-    (void)state;
-    test_temp_dir(dir);
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    test_temp_remove(dir);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_write_then_read),
-        TEST(test_read_limits_and_errors),
-        TEST(test_map),
-        TEST(test_writer_commits_or_leaves_the_old),
-        TEST(test_writer_follows_a_link),
-        TEST(test_writer_errors),
-        TEST(test_write_cut_short_leaves_nothing),
-        TEST(test_full_disk),
-        TEST(test_allocation_failures),
-        TEST(test_folders),
-        TEST(test_paths),
+        FIXTURE_TEST(test_write_then_read),
+        FIXTURE_TEST(test_read_limits_and_errors),
+        FIXTURE_TEST(test_map),
+        FIXTURE_TEST(test_writer_commits_or_leaves_the_old),
+        FIXTURE_TEST(test_writer_follows_a_link),
+        FIXTURE_TEST(test_writer_errors),
+        FIXTURE_TEST(test_write_cut_short_leaves_nothing),
+        FIXTURE_TEST(test_full_disk),
+        FIXTURE_TEST(test_allocation_failures),
+        FIXTURE_TEST(test_folders),
+        FIXTURE_TEST(test_paths),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 // test_pictures: decoding a part, broken pictures, progress, the order of an epoch, batches.
-#include "support/support.h"
+#include "support/fixture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,14 +11,12 @@
 
 enum { SIZE = 8, ROW = SIZE * SIZE * 3 };
 
-static char dir[256];
-static char warnings[8192];
 
 static const char *in_dir(const char *name) {
     static char path[8][512];
     static int turn;
     turn = (turn + 1) % 8;
-    snprintf(path[turn], sizeof path[turn], "%s/%s", dir, name);
+    snprintf(path[turn], sizeof path[turn], "%s/%s", test_dir, name);
     return path[turn];
 }
 
@@ -121,10 +119,10 @@ static void test_broken_are_named_and_left_out(void **state) {
         "a/10.jpg: not a picture that hone reads", "a/11.jpg: the file is cut short",
         "b/00.png: the picture is damaged", "b/gone.pgm: No such file",
         "4 of 24 pictures could not be read and are left out"};
-    const char *at = warnings;
+    const char *at = test_warnings;
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         at = strstr(at, lines[i]);
-        if (!at) fail_msg("missing, or out of order: %s in\n%s", lines[i], warnings);
+        if (!at) fail_msg("missing, or out of order: %s in\n%s", lines[i], test_warnings);
     }
     test_expect_failure(load(dataset, true, &pictures), HONE_INVALID,
                         "a/10.jpg: not a picture that hone reads");
@@ -269,38 +267,16 @@ static void test_batches(void **state) {
     hone_dataset_close(&dataset);
 }
 
-static void keep(void *user, hone_log_level level, const char *line) {
-    (void)user;
-    (void)level;
-    snprintf(warnings + strlen(warnings), sizeof warnings - strlen(warnings), "%s\n", line);
-}
-
-static int setup(void **state) {
-    (void)state;
-    warnings[0] = '\0';
-    test_temp_dir(dir);
-    return 0;
-}
-
-static int teardown(void **state) {
-    (void)state;
-    test_temp_remove(dir);
-    return 0;
-}
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void) {
-    hone_log_set(keep, NULL, HONE_LOG_WARNING);
     const struct CMUnitTest tests[] = {
-        TEST(test_load),
-        TEST(test_broken_are_named_and_left_out),
-        TEST(test_nothing_left_of_a_class),
-        TEST(test_too_large),
-        TEST(test_progress_and_cancel),
-        TEST(test_allocation_failures),
-        TEST(test_order),
-        TEST(test_batches),
+        FIXTURE_TEST(test_load),
+        FIXTURE_TEST(test_broken_are_named_and_left_out),
+        FIXTURE_TEST(test_nothing_left_of_a_class),
+        FIXTURE_TEST(test_too_large),
+        FIXTURE_TEST(test_progress_and_cancel),
+        FIXTURE_TEST(test_allocation_failures),
+        FIXTURE_TEST(test_order),
+        FIXTURE_TEST(test_batches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
