@@ -38,6 +38,7 @@ struct hone_caps {
     uint32_t features;       // enum hone_feature bits
     uint32_t subgroup_size;  // default size
     uint32_t subgroup_min, subgroup_max;
+    bool fast_broadcast;     // subgroupBroadcast beats a shuffle from a constant lane
     uint32_t shared_bytes;   // shared memory per workgroup
     uint32_t workgroup_invocations;
     uint32_t workgroup_size[3];

@@ -14,17 +14,21 @@ const char *const hone_gpu_extension_names[HONE_GPU_EXTENSIONS] = {
     "VK_KHR_portability_subset",
 };
 
+// Conditions that are 0 hold for every device.
 struct hone_gpu_quirk_row {
-    uint32_t vendor_id, driver_id, subgroup_min;
     uint32_t quirk;
     const char *reason;
+    uint32_t vendor_id, driver_id;
+    uint32_t subgroup_from, subgroup_below;
+    uint32_t mesa_from, mesa_below;
 };
+#define HONE_GPU_MESA(major, minor) ((major) << 16 | (minor))
 static const struct hone_gpu_quirk_row hone_gpu_quirk_rows[] = {
-#define HONE_GPU_QUIRK(vendor, driver, subgroup, name, reason)                                     \
-    {vendor, driver, subgroup, HONE_GPU_QUIRK_##name, reason},
+#define HONE_GPU_QUIRK(name, why, ...) {.quirk = HONE_GPU_QUIRK_##name, .reason = why, __VA_ARGS__},
 #include "gpu/quirks.def"
 #undef HONE_GPU_QUIRK
 };
+enum { HONE_GPU_QUIRK_ROWS = sizeof hone_gpu_quirk_rows / sizeof *hone_gpu_quirk_rows };
 
 const struct hone_gpu_env hone_gpu_env_defaults[] = {
 #define HONE_GPU_ENV(name, value) {name, value},
@@ -55,15 +59,35 @@ static void refuse(struct hone_gpu_plan *plan, const char *format, ...) {
     plan->usable = false;
 }
 
+// The release of Mesa behind a driver, 0 where it is another's. lavapipe's driverVersion is 0.0.1
+// in every release, so the text says it: "Mesa 25.0.7-2 (LLVM 19.1.7)".
+static uint32_t mesa_release(const char *driver_info) {
+    unsigned major, minor;
+    if (sscanf(driver_info, "Mesa %u.%u", &major, &minor) != 2) return 0;
+    return HONE_GPU_MESA(major, minor);
+}
+
+static bool quirk_holds(const struct hone_gpu_quirk_row *row, const struct hone_gpu_snapshot *s) {
+    uint32_t mesa = mesa_release(s->driver_info);
+    if (row->vendor_id && row->vendor_id != s->vendor_id) return false;
+    if (row->driver_id && row->driver_id != s->driver_id) return false;
+    if (s->subgroup_min < row->subgroup_from) return false;
+    if (row->subgroup_below && s->subgroup_min >= row->subgroup_below) return false;
+    if (mesa < row->mesa_from) return false;
+    return !row->mesa_below || (mesa && mesa < row->mesa_below);
+}
+
 static void plan_quirks(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *plan) {
-    for (size_t i = 0; i < sizeof hone_gpu_quirk_rows / sizeof *hone_gpu_quirk_rows; i++) {
-        const struct hone_gpu_quirk_row *row = &hone_gpu_quirk_rows[i];
-        if ((row->vendor_id && row->vendor_id != s->vendor_id) ||
-            (row->driver_id && row->driver_id != s->driver_id) ||
-            s->subgroup_min > row->subgroup_min)
-            continue;
-        plan->quirks |= row->quirk;
-    }
+    for (size_t i = 0; i < HONE_GPU_QUIRK_ROWS; i++)
+        if (quirk_holds(&hone_gpu_quirk_rows[i], s)) plan->quirks |= hone_gpu_quirk_rows[i].quirk;
+}
+
+// Why a quirk holds for this device.
+static const char *quirk_reason(uint32_t quirk, const struct hone_gpu_snapshot *s) {
+    for (size_t i = 0; i < HONE_GPU_QUIRK_ROWS; i++)
+        if (hone_gpu_quirk_rows[i].quirk == quirk && quirk_holds(&hone_gpu_quirk_rows[i], s))
+            return hone_gpu_quirk_rows[i].reason;
+    return "";
 }
 
 // Prefers a family that computes but doesn't draw: the desktop stays responsive while hone trains.
@@ -148,11 +172,8 @@ static void plan_features(const struct hone_gpu_snapshot *s, struct hone_gpu_pla
                 (features & HONE_GPU_HAS_COOPERATIVE_MATRIX) &&
                 (features & HONE_GPU_HAS_MEMORY_MODEL);
     if (coop && (plan->quirks & HONE_GPU_QUIRK_NO_COOPERATIVE_MATRIX)) {
-        for (size_t i = 0; i < sizeof hone_gpu_quirk_rows / sizeof *hone_gpu_quirk_rows; i++)
-            if (hone_gpu_quirk_rows[i].quirk == HONE_GPU_QUIRK_NO_COOPERATIVE_MATRIX &&
-                hone_gpu_quirk_rows[i].vendor_id == s->vendor_id &&
-                hone_gpu_quirk_rows[i].driver_id == s->driver_id)
-                note(plan, "cooperative matrices off: %s", hone_gpu_quirk_rows[i].reason);
+        note(plan, "cooperative matrices off: %s",
+             quirk_reason(HONE_GPU_QUIRK_NO_COOPERATIVE_MATRIX, s));
         coop = false;
     }
     if (!coop) {
@@ -204,6 +225,7 @@ static void plan_caps(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *p
     caps->vendor_id = s->vendor_id;
     caps->device_id = s->device_id;
     caps->features = plan_caps_features(s, plan->features);
+    caps->fast_broadcast = plan->quirks & HONE_GPU_QUIRK_FAST_BROADCAST;
     caps->subgroup_size = s->subgroup_size;
     bool control = plan->features & HONE_GPU_HAS_SUBGROUP_SIZE_CONTROL;
     caps->subgroup_min = control && s->subgroup_min ? s->subgroup_min : s->subgroup_size;

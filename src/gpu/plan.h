@@ -13,6 +13,7 @@ enum hone_gpu_quirk {
     HONE_GPU_QUIRK_NO_COOPERATIVE_MATRIX = 1 << 0,
     HONE_GPU_QUIRK_GRAPHICS_QUEUE = 1 << 1, // the compute-only queue is not to be trusted
     HONE_GPU_QUIRK_NO_BUFFER_ADDRESS = 1 << 2,
+    HONE_GPU_QUIRK_FAST_BROADCAST = 1 << 3, // hone_caps.fast_broadcast
 };
 
 enum { HONE_GPU_MEMORY_KINDS = 3, HONE_GPU_MAX_ORDER = 8 };

@@ -135,13 +135,18 @@ static uint64_t machine_memory(void) {
     return 0;
 }
 
+// The budget is asked for only where there are heaps: without its hardware, RADV has none and calls
+// a kernel interface that isn't there.
 static void take_memory(VkPhysicalDevice device, struct hone_gpu_snapshot *s) {
     VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
     VkPhysicalDeviceMemoryProperties2 all = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2};
-    if (s->extensions & HONE_GPU_EXT_MEMORY_BUDGET) all.pNext = &budget;
     vkGetPhysicalDeviceMemoryProperties2(device, &all);
+    if (all.memoryProperties.memoryHeapCount && s->extensions & HONE_GPU_EXT_MEMORY_BUDGET) {
+        all.pNext = &budget;
+        vkGetPhysicalDeviceMemoryProperties2(device, &all);
+    }
     const VkPhysicalDeviceMemoryProperties *memory = &all.memoryProperties;
     s->type_count = memory->memoryTypeCount;
     for (uint32_t i = 0; i < s->type_count; i++)

@@ -1,19 +1,10 @@
 // conv_cpu.c: the body for CPU drivers, where a subgroup is a SIMD vector of one core: one subgroup
 // a workgroup, tiles in registers, values spread by shuffles, no shared memory and no barrier.
-#include <string.h>
-
 #include "ops/conv_parts.h"
 
 static bool fits_subgroup(const struct hone_caps *caps) {
     uint32_t lanes = caps->subgroup_size;
     return lanes == 4 || lanes == 8 || lanes == 16;
-}
-
-// Whether a value is better spread by subgroupBroadcast than by a shuffle: with 16 lanes on Mesa 24
-// and later (7 against 20 GFLOP/s on 25.0); never on 22.3, where it is a loop; else they are equal.
-static bool prefers_broadcast(const struct hone_caps *caps) {
-    bool old = strstr(caps->driver, "Mesa 22.") || strstr(caps->driver, "Mesa 23.");
-    return caps->subgroup_size == 16 && !old;
 }
 
 bool hone_conv_fprop_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps) {
@@ -56,7 +47,7 @@ static hone_status cpu_dispatch(const struct hone_conv_job *job, struct hone_con
                              ma,
                              nl,
                              channels % 4 == 0 ? nl : 1,
-                             prefers_broadcast(job->caps),
+                             job->caps->fast_broadcast,
                              taps,
                              mask,
                              (uint32_t)job->act,
@@ -135,7 +126,7 @@ static struct wgrad_tile choose_wgrad_tile(const struct hone_conv_push *push,
                            .ma = 2,
                            .nc = 4,
                            .swap = 0,
-                           .broadcast = prefers_broadcast(caps),
+                           .broadcast = caps->fast_broadcast,
                            .mask = hone_conv_reaches_outside(push),
                            .rows = push->k / push->groups,
                            .columns = filter};

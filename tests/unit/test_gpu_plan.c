@@ -183,6 +183,32 @@ static void test_quirks(void **state) {
     assert_string_equal(plan.notes, "");
 }
 
+static bool fast_broadcast(struct hone_gpu_snapshot s, const char *info, uint32_t lanes) {
+    struct hone_gpu_plan plan;
+    snprintf(s.driver_info, sizeof s.driver_info, "%s", info);
+    s.subgroup_size = s.subgroup_min = s.subgroup_max = lanes;
+    hone_gpu_plan_device(&s, &plan);
+    return plan.caps.fast_broadcast;
+}
+
+// Releases of Mesa order by number, not by text, and another driver's text is none.
+static void test_broadcast(void **state) {
+    (void)state;
+    struct hone_gpu_snapshot s = cpu();
+    s.driver_id = 13;
+    assert_true(fast_broadcast(s, "Mesa 25.0.7-2~bpo12+1 (LLVM 15.0.6)", 16));
+    assert_true(fast_broadcast(s, "Mesa 24.0.0", 16));
+    assert_true(fast_broadcast(s, "Mesa 100.1", 16));
+    assert_false(fast_broadcast(s, "Mesa 23.3.6", 16));
+    assert_false(fast_broadcast(s, "Mesa 22.3.6 (LLVM 15.0.6)", 16));
+    assert_false(fast_broadcast(s, "Mesa 25.0.7", 8));
+    assert_false(fast_broadcast(s, "", 16));
+    assert_false(fast_broadcast(s, "Mesa", 16));
+    assert_false(fast_broadcast(s, "25.0.7", 16));
+    s.driver_id = 3;
+    assert_false(fast_broadcast(s, "Mesa 25.0.7", 16));
+}
+
 static void test_choose(void **state) {
     (void)state;
     struct hone_caps caps[5] = {
@@ -242,7 +268,7 @@ int main(void) {
         cmocka_unit_test(test_integrated),   cmocka_unit_test(test_refused),
         cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_queues),
         cmocka_unit_test(test_quirks),       cmocka_unit_test(test_choose),
-        cmocka_unit_test(test_feature_text),
+        cmocka_unit_test(test_feature_text), cmocka_unit_test(test_broadcast),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
