@@ -12,6 +12,7 @@ struct enabled_features {
     VkPhysicalDeviceVulkan12Features v12;
     VkPhysicalDeviceSubgroupSizeControlFeaturesEXT control;
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR coop;
+    VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR executable;
 };
 
 // robustBufferAccess stays off: kernels mask their edges, and on CPU drivers each check costs.
@@ -22,6 +23,8 @@ static void enable_features(uint32_t on, uint32_t extensions, struct enabled_fea
         .v12.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
         .control.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT,
         .coop.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR,
+        .executable.sType =
+            VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,
     };
     f->all.pNext = &f->v11;
     f->v11.pNext = &f->v12;
@@ -29,6 +32,10 @@ static void enable_features(uint32_t on, uint32_t extensions, struct enabled_fea
     if (extensions & HONE_GPU_EXT_COOPERATIVE_MATRIX) {
         f->coop.pNext = f->v12.pNext;
         f->v12.pNext = &f->coop;
+    }
+    if (extensions & HONE_GPU_EXT_EXECUTABLE_PROPERTIES) {
+        f->executable.pNext = f->v12.pNext;
+        f->v12.pNext = &f->executable;
     }
     const struct {
         VkBool32 *flag;
@@ -49,6 +56,7 @@ static void enable_features(uint32_t on, uint32_t extensions, struct enabled_fea
         {&f->control.subgroupSizeControl, HONE_GPU_HAS_SUBGROUP_SIZE_CONTROL},
         {&f->control.computeFullSubgroups, HONE_GPU_HAS_FULL_SUBGROUPS},
         {&f->coop.cooperativeMatrix, HONE_GPU_HAS_COOPERATIVE_MATRIX},
+        {&f->executable.pipelineExecutableInfo, HONE_GPU_HAS_EXECUTABLE_INFO},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (on & table[i].bit) *table[i].flag = VK_TRUE;
@@ -92,7 +100,7 @@ static hone_status create_device(struct hone_gpu *gpu) {
     return HONE_OK;
 }
 
-static hone_status pick_device(struct hone_gpu *gpu, const char *request) {
+static hone_status pick_device(struct hone_gpu *gpu, const struct hone_gpu_open_params *params) {
     VkPhysicalDevice *devices = NULL;
     size_t count, index = 0;
     HONE_TRY(hone_gpu_instance_devices(&gpu->instance, &devices, &count));
@@ -100,7 +108,7 @@ static hone_status pick_device(struct hone_gpu *gpu, const char *request) {
     struct hone_gpu_details *details = hone_calloc(count, sizeof *details, "the device list");
     hone_status status = caps && details ? HONE_OK : HONE_OUT_OF_MEMORY;
     if (status == HONE_OK) status = hone_gpu_survey(devices, count, caps, details);
-    if (status == HONE_OK) status = hone_gpu_choose(caps, details, count, request, &index);
+    if (status == HONE_OK) status = hone_gpu_choose(caps, details, count, params->device, &index);
     if (status == HONE_OK) {
         gpu->physical = devices[index];
         status = hone_gpu_snapshot_take(gpu->physical, &gpu->snapshot);
@@ -108,7 +116,10 @@ static hone_status pick_device(struct hone_gpu *gpu, const char *request) {
         if (gpu->instance.validating &&
             gpu->instance.layer_version < VK_MAKE_API_VERSION(0, 1, 3, 255))
             gpu->snapshot.extensions &= ~(uint32_t)HONE_GPU_EXT_COOPERATIVE_MATRIX;
+        if (!params->capture)
+            gpu->snapshot.extensions &= ~(uint32_t)HONE_GPU_EXT_EXECUTABLE_PROPERTIES;
         hone_gpu_plan_device(&gpu->snapshot, &gpu->plan);
+        if (gpu->plan.features & HONE_GPU_HAS_EXECUTABLE_INFO) gpu->capture = params->capture;
     }
     hone_free(devices);
     hone_free(caps);
@@ -118,7 +129,7 @@ static hone_status pick_device(struct hone_gpu *gpu, const char *request) {
 
 static hone_status open_locked(struct hone_gpu *gpu, const struct hone_gpu_open_params *params) {
     HONE_TRY(hone_gpu_instance_open(params->validate, &gpu->instance));
-    HONE_TRY(pick_device(gpu, params->device));
+    HONE_TRY(pick_device(gpu, params));
     HONE_TRY(create_device(gpu));
     HONE_TRY(hone_gpu_cache_open(gpu, params->cache_dir));
     hone_log(HONE_LOG_DEBUG, "device %s, %s%s%s", gpu->plan.caps.name, gpu->plan.caps.driver,

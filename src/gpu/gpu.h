@@ -23,12 +23,21 @@ struct hone_gpu_recording;
 
 // ---- Device ----
 
+// What the driver keeps of each pipeline for hone_gpu_pipeline_statistics(). It costs compile time
+// and memory, and some drivers pass over their caches, so it has to be asked for.
+enum hone_gpu_capture {
+    HONE_GPU_CAPTURE_NONE,
+    HONE_GPU_CAPTURE_NUMBERS,  // registers, spills, instructions, ...
+    HONE_GPU_CAPTURE_LISTINGS, // and the machine code, to count matrix instructions
+};
+
 struct hone_gpu_open_params {
     // NULL or "": the best (discrete, integrated, virtual, CPU; then the largest memory). Else an
     // index as `hone devices` lists them, a UUID, or a part of the name in any case.
     const char *device;
     bool validate;         // Khronos validation with synchronisation checks; also HONE_VALIDATE=1
     const char *cache_dir; // pipeline cache. NULL: $XDG_CACHE_HOME/hone or ~/.cache/hone. "": none
+    enum hone_gpu_capture capture;
 };
 
 // HONE_NOT_FOUND when there is no Vulkan loader, driver or such device (the message says what to
@@ -107,6 +116,31 @@ hone_status hone_gpu_read(struct hone_gpu *gpu, struct hone_gpu_buffer *buffer, 
 hone_status hone_gpu_pipeline_get(struct hone_gpu *gpu, const struct hone_kernel *kernel,
                                   const uint32_t *spec, int spec_count,
                                   uint32_t required_subgroup_size, struct hone_gpu_pipeline **out);
+
+// What the driver's compiler says of a pipeline, as far as it says it: HONE_GPU_UNKNOWN elsewhere.
+// Drivers count differently: compare pipelines on one device and driver, not devices.
+#define HONE_GPU_UNKNOWN INT64_C(-1)
+struct hone_gpu_pipeline_statistics {
+    int64_t registers;        // AMD: VGPRs, NVIDIA: GPRs a lane; Intel: most live GRFs a thread
+    int64_t scalar_registers; // AMD: SGPRs
+    int64_t spills;           // registers that went to memory or to another kind of register
+    int64_t scratch_bytes;    // private memory of a lane, thread or subgroup, as the driver counts
+    int64_t shared_bytes;     // of a workgroup
+    int64_t instructions;
+    int64_t memory_instructions; // AMD: VMEM and SMEM, Intel: SEND
+    int64_t code_bytes;
+    int64_t cycles;              // estimate of one subgroup's time; loops count by guessed trips
+    int64_t inverse_throughput;  // AMD: estimate of the busy cycles of one subgroup
+    int64_t subgroups_in_flight; // AMD: a SIMD, NVIDIA: an SM
+    int64_t subgroup_size;       // that the compiler chose
+    int64_t matrix_instructions; // with HONE_GPU_CAPTURE_LISTINGS, where the driver gives a listing
+};
+
+// HONE_UNSUPPORTED when the gpu was opened without `capture` or its driver lacks
+// VK_KHR_pipeline_executable_properties. Doesn't touch the device.
+hone_status hone_gpu_pipeline_statistics(struct hone_gpu *gpu,
+                                         const struct hone_gpu_pipeline *pipeline,
+                                         struct hone_gpu_pipeline_statistics *out);
 
 // Writes the pipeline cache now (hone_gpu_close() does it too) when something was compiled since.
 // Failing to write is logged, not an error.

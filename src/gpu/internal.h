@@ -119,6 +119,8 @@ struct hone_gpu_pipelines {
 };
 
 void hone_gpu_pipelines_deinit(struct hone_gpu *gpu);
+// Flags for the creation of pipelines whose statistics are wanted (executable.c).
+VkPipelineCreateFlags hone_gpu_capture_flags(const struct hone_gpu *gpu);
 // Never fails for the sake of a file; without a usable one the cache starts empty.
 hone_status hone_gpu_cache_open(struct hone_gpu *gpu, const char *dir);
 
@@ -150,6 +152,7 @@ struct hone_gpu {
     uint64_t submitted; // the last ticket
     struct hone_gpu_snapshot snapshot;
     struct hone_gpu_plan plan;
+    enum hone_gpu_capture capture; // what was asked for and is offered
     struct hone_gpu_heap heap;
     struct hone_gpu_pipelines pipelines;
     struct hone_gpu_staging staging;

@@ -12,6 +12,7 @@ const char *const hone_gpu_extension_names[HONE_GPU_EXTENSIONS] = {
     "VK_EXT_memory_budget",
     "VK_KHR_cooperative_matrix",
     "VK_KHR_portability_subset",
+    "VK_KHR_pipeline_executable_properties",
 };
 
 // Conditions that are 0 hold for every device.
@@ -180,6 +181,8 @@ static void plan_features(const struct hone_gpu_snapshot *s, struct hone_gpu_pla
         features &= ~(uint32_t)HONE_GPU_HAS_COOPERATIVE_MATRIX;
         extensions &= ~(uint32_t)HONE_GPU_EXT_COOPERATIVE_MATRIX;
     }
+    if (!(extensions & HONE_GPU_EXT_EXECUTABLE_PROPERTIES))
+        features &= ~(uint32_t)HONE_GPU_HAS_EXECUTABLE_INFO;
     if (plan->quirks & HONE_GPU_QUIRK_NO_BUFFER_ADDRESS)
         features &= ~(uint32_t)HONE_GPU_HAS_BUFFER_ADDRESS;
     if (!(features & HONE_GPU_HAS_MEMORY_MODEL))

@@ -90,6 +90,8 @@ static void take_features(VkPhysicalDevice device, struct hone_gpu_snapshot *s) 
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
     VkPhysicalDeviceSubgroupSizeControlFeaturesEXT control = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT};
+    VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR executable = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR};
     VkPhysicalDeviceVulkan12Features v12 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
     VkPhysicalDeviceVulkan11Features v11 = {
@@ -100,6 +102,10 @@ static void take_features(VkPhysicalDevice device, struct hone_gpu_snapshot *s) 
     if (s->extensions & HONE_GPU_EXT_COOPERATIVE_MATRIX) {
         coop.pNext = v12.pNext;
         v12.pNext = &coop;
+    }
+    if (s->extensions & HONE_GPU_EXT_EXECUTABLE_PROPERTIES) {
+        executable.pNext = v12.pNext;
+        v12.pNext = &executable;
     }
     vkGetPhysicalDeviceFeatures2(device, &all);
     const struct {
@@ -121,6 +127,7 @@ static void take_features(VkPhysicalDevice device, struct hone_gpu_snapshot *s) 
         {control.subgroupSizeControl, HONE_GPU_HAS_SUBGROUP_SIZE_CONTROL},
         {control.computeFullSubgroups, HONE_GPU_HAS_FULL_SUBGROUPS},
         {coop.cooperativeMatrix, HONE_GPU_HAS_COOPERATIVE_MATRIX},
+        {executable.pipelineExecutableInfo, HONE_GPU_HAS_EXECUTABLE_INFO},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (table[i].has) s->features |= table[i].bit;

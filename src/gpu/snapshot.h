@@ -15,8 +15,9 @@ enum hone_gpu_extension {
     HONE_GPU_EXT_MEMORY_BUDGET = 1 << 1,
     HONE_GPU_EXT_COOPERATIVE_MATRIX = 1 << 2,
     HONE_GPU_EXT_PORTABILITY_SUBSET = 1 << 3, // must be enabled where it exists
+    HONE_GPU_EXT_EXECUTABLE_PROPERTIES = 1 << 4,
 };
-enum { HONE_GPU_EXTENSIONS = 4 };
+enum { HONE_GPU_EXTENSIONS = 5 };
 extern const char *const hone_gpu_extension_names[HONE_GPU_EXTENSIONS];
 
 // Device features that matter, as bits.
@@ -36,6 +37,7 @@ enum hone_gpu_device_feature {
     HONE_GPU_HAS_SUBGROUP_SIZE_CONTROL = 1 << 12,
     HONE_GPU_HAS_FULL_SUBGROUPS = 1 << 13,
     HONE_GPU_HAS_COOPERATIVE_MATRIX = 1 << 14,
+    HONE_GPU_HAS_EXECUTABLE_INFO = 1 << 15,
 };
 
 // Subgroup operations in compute, as VkSubgroupFeatureFlagBits.
