@@ -4,12 +4,33 @@
 # Copies and fills
 hone_kernel(fill_f32 copy/fill.comp BINDINGS 1 PUSH 8 SPEC 1)
 
+# Casts between the element types (0 f32, 1 f16, 2 bf16: shaders/lib/elem.glsl)
+foreach(pair "f32;0;f16;1" "f32;0;bf16;2" "f16;1;f32;0" "bf16;2;f32;0" "f16;1;bf16;2" "bf16;2;f16;1")
+  list(GET pair 0 from)
+  list(GET pair 1 elem)
+  list(GET pair 2 to)
+  list(GET pair 3 out)
+  hone_kernel(cast_${from}_${to} cast/cast.comp BINDINGS 2 PUSH 4 SPEC 1 DEFINES ELEM=${elem} OUT=${out})
+  hone_kernel(cast_${from}_${to}_vec4 cast/cast.comp BINDINGS 2 PUSH 4 SPEC 1 DEFINES ELEM=${elem} OUT=${out} VEC=1)
+endforeach()
+
 # Convolution and matrix product (as a 1x1 convolution)
 hone_kernel(conv_plain_fprop conv/plain_fprop.comp BINDINGS 4 PUSH 80 SPEC 3)
 hone_kernel(conv_plain_dgrad conv/plain_dgrad.comp BINDINGS 4 PUSH 80 SPEC 3)
 hone_kernel(conv_plain_wgrad conv/plain_wgrad.comp BINDINGS 3 PUSH 80 SPEC 1)
 hone_kernel(conv_wgrad_sum conv/wgrad_sum.comp BINDINGS 2 PUSH 8 SPEC 1)
 hone_kernel(conv_flip conv/flip.comp BINDINGS 2 PUSH 80 SPEC 1)
+foreach(pair "f16;1" "bf16;2")
+  list(GET pair 0 type)
+  list(GET pair 1 elem)
+  hone_kernel(conv_plain_fprop_${type} conv/plain_fprop.comp BINDINGS 4 PUSH 80 SPEC 3 DEFINES ELEM=${elem})
+  hone_kernel(conv_plain_fprop_${type}_f32 conv/plain_fprop.comp BINDINGS 4 PUSH 80 SPEC 3 DEFINES ELEM=${elem} OUT=0)
+  hone_kernel(conv_plain_dgrad_${type} conv/plain_dgrad.comp BINDINGS 4 PUSH 80 SPEC 3 DEFINES ELEM=${elem})
+  hone_kernel(conv_plain_dgrad_${type}_f32 conv/plain_dgrad.comp BINDINGS 4 PUSH 80 SPEC 3 DEFINES ELEM=${elem} OUT=0)
+  hone_kernel(conv_plain_wgrad_${type}_f32 conv/plain_wgrad.comp BINDINGS 3 PUSH 80 SPEC 1 DEFINES ELEM=${elem})
+  hone_kernel(conv_wgrad_sum_${type} conv/wgrad_sum.comp BINDINGS 2 PUSH 8 SPEC 1 DEFINES ELEM=0 OUT=${elem})
+  hone_kernel(conv_flip_${type} conv/flip.comp BINDINGS 2 PUSH 80 SPEC 1 DEFINES ELEM=${elem})
+endforeach()
 hone_kernel(conv_cpu_fprop conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9
   NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
 hone_kernel(conv_cpu_dgrad conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES DGRAD=1

@@ -1,22 +1,21 @@
-// conv_plain_dgrad: dx of y = conv(x, w), one element of dx an invocation; the row that runs anywhere
-// dy (N,P,Q,K) f32   w (K,R,S,C/G) f32   b (C) f32 (any buffer when BIAS = 0)   dx (N,H,W,C) f32
+// conv_plain_dgrad: dx of y = conv(x, w), one word of dx an invocation; the row that runs anywhere
+// dy (N,P,Q,K) ELEM   w (K,R,S,C/G) ELEM   b (C) f32 (any buffer when BIAS = 0)   dx (N,H,W,C) OUT   fp32 accumulate
 // Bias and activation serve matmul: dx = act(dy w + b).
-// grid linear over N*H*W*C   spec WG ACT BIAS   push conv.glsl   any size, groups and dilation
+// grid linear over ceil(N*H*W*C / OUT_WIDTH)   spec WG ACT BIAS   push conv.glsl   any size, groups and dilation
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "index.glsl"
 #include "conv.glsl"
+#include "elem.glsl"
 
 layout(constant_id = 1) const uint ACT = 0;
 layout(constant_id = 2) const uint BIAS = 0;
-layout(set = 0, binding = 0, std430) readonly buffer DY { float dy[]; };
-layout(set = 0, binding = 1, std430) readonly buffer W { float w[]; };
+layout(set = 0, binding = 0, std430) readonly buffer DY { E dy[]; };
+layout(set = 0, binding = 1, std430) readonly buffer W { E w[]; };
 layout(set = 0, binding = 2, std430) readonly buffer B { float b[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer DX { float dx[]; };
+layout(set = 0, binding = 3, std430) writeonly buffer DX { O dx[]; };
 
-void main() {
-    int i = int(linear_index());
-    if (i >= g.n * g.h * g.w * g.c) return;
+float output_at(int i) {
     int c = i % g.c, x = i / g.c % g.w, y = i / (g.c * g.w) % g.h, n = i / (g.c * g.w * g.h);
     int cg = g.c / g.groups, kg = g.k / g.groups, group = c / cg;
     int step_k = g.r * g.s * cg;
@@ -32,10 +31,21 @@ void main() {
             int wi = ((group * kg * g.r + r) * g.s + s) * cg + c - group * cg;
             int k = 0;
             for (; k + 8 <= kg; k += 8)
-                [[unroll]] for (int u = 0; u < 8; u++) sum = fma(dy[di + k + u], w[wi + (k + u) * step_k], sum);
-            for (; k < kg; k++) sum = fma(dy[di + k], w[wi + k * step_k], sum);
+                [[unroll]] for (int u = 0; u < 8; u++)
+                    sum = fma(E_AT(dy, di + k + u), E_AT(w, wi + (k + u) * step_k), sum);
+            for (; k < kg; k++) sum = fma(E_AT(dy, di + k), E_AT(w, wi + k * step_k), sum);
         }
     }
     if (BIAS != 0) sum += b[c];
-    dx[i] = conv_act(sum, ACT);
+    return conv_act(sum, ACT);
+}
+
+void main() {
+    int i = int(linear_index()) * OUT_WIDTH, count = g.n * g.h * g.w * g.c;
+    if (i >= count) return;
+#if OUT == 0
+    dx[i] = output_at(i);
+#else
+    dx[i >> 1] = out_pack(vec2(output_at(i), i + 1 < count ? output_at(i + 1) : 0.0));
+#endif
 }

@@ -33,6 +33,8 @@ struct hone_state *hone_store_find(const struct hone_store *store, const char *n
 // Converts between doubles and the element types of descs, `count` elements.
 void hone_elements_load(enum hone_dtype dtype, const void *data, int64_t count, double *out);
 void hone_elements_save(enum hone_dtype dtype, const double *values, int64_t count, void *out);
+// Values as a 16-bit type would hold them; those of other types stay in double.
+void hone_elements_round(enum hone_dtype dtype, double *values, int64_t count);
 
 enum { HONE_PROGRAM_SLOTS = 2 }; // input staging: one is written while the other is in flight
 

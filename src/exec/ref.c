@@ -2,14 +2,21 @@
 // definition.
 #include "exec/internal.h"
 
+#include "base/half.h"
+
 #include <math.h>
 #include <string.h>
 
 void hone_elements_load(enum hone_dtype dtype, const void *data, int64_t count, double *out) {
-    for (int64_t i = 0; i < count; i++)
-        out[i] = dtype == HONE_F32   ? (double)((const float *)data)[i]
-                 : dtype == HONE_I32 ? (double)((const int32_t *)data)[i]
-                                     : (double)((const uint8_t *)data)[i];
+    for (int64_t i = 0; i < count; i++) {
+        switch (dtype) {
+        case HONE_F32: out[i] = (double)((const float *)data)[i]; break;
+        case HONE_I32: out[i] = (double)((const int32_t *)data)[i]; break;
+        case HONE_U8: out[i] = (double)((const uint8_t *)data)[i]; break;
+        case HONE_F16: out[i] = (double)hone_half_to_float(((const uint16_t *)data)[i]); break;
+        case HONE_BF16: out[i] = (double)hone_bf16_to_float(((const uint16_t *)data)[i]); break;
+        }
+    }
 }
 
 void hone_elements_save(enum hone_dtype dtype, const double *values, int64_t count, void *out) {
@@ -18,7 +25,17 @@ void hone_elements_save(enum hone_dtype dtype, const double *values, int64_t cou
         case HONE_F32: ((float *)out)[i] = (float)values[i]; break;
         case HONE_I32: ((int32_t *)out)[i] = (int32_t)values[i]; break;
         case HONE_U8: ((uint8_t *)out)[i] = (uint8_t)values[i]; break;
+        case HONE_F16: ((uint16_t *)out)[i] = hone_half_from_float((float)values[i]); break;
+        case HONE_BF16: ((uint16_t *)out)[i] = hone_bf16_from_float((float)values[i]); break;
         }
+    }
+}
+
+void hone_elements_round(enum hone_dtype dtype, double *values, int64_t count) {
+    for (int64_t i = 0; i < count; i++) {
+        float value = (float)values[i];
+        if (dtype == HONE_F16) values[i] = (double)hone_half_to_float(hone_half_from_float(value));
+        if (dtype == HONE_BF16) values[i] = (double)hone_bf16_to_float(hone_bf16_from_float(value));
     }
 }
 
@@ -67,6 +84,8 @@ static hone_status ref_run_node(struct hone_program *program, const struct hone_
                                           .in = in,
                                           .out_desc = descs.out,
                                           .out = out});
+    for (int i = 0; i < node->op->outputs; i++)
+        hone_elements_round(descs.out[i].dtype, out[i], hone_desc_elements(&descs.out[i]));
     hone_free(in);
     hone_node_descs_deinit(&descs);
     return HONE_OK;

@@ -12,11 +12,24 @@ struct hone_desc hone_desc_make(enum hone_dtype dtype, int rank, int32_t d0, int
 }
 
 size_t hone_dtype_bytes(enum hone_dtype dtype) {
-    return dtype == HONE_U8 ? 1 : 4;
+    switch (dtype) {
+    case HONE_U8: return 1;
+    case HONE_F16:
+    case HONE_BF16: return 2;
+    default: return 4;
+    }
+}
+
+bool hone_dtype_is_float(enum hone_dtype dtype) {
+    return dtype == HONE_F32 || dtype == HONE_F16 || dtype == HONE_BF16;
+}
+
+double hone_dtype_eps(enum hone_dtype dtype) {
+    return dtype == HONE_F16 ? 0x1p-10 : dtype == HONE_BF16 ? 0x1p-7 : 0x1p-23;
 }
 
 const char *hone_dtype_name(enum hone_dtype dtype) {
-    static const char *const names[] = {"f32", "i32", "u8"};
+    static const char *const names[] = {"f32", "i32", "u8", "f16", "bf16"};
     return names[dtype];
 }
 
@@ -39,7 +52,7 @@ bool hone_desc_equal(const struct hone_desc *a, const struct hone_desc *b) {
 }
 
 bool hone_desc_valid(const struct hone_desc *desc) {
-    if (desc->rank < 0 || desc->rank > HONE_MAX_RANK || (unsigned)desc->dtype > HONE_U8)
+    if (desc->rank < 0 || desc->rank > HONE_MAX_RANK || (unsigned)desc->dtype > HONE_BF16)
         return false;
     int64_t count = 1;
     for (int i = 0; i < desc->rank; i++) {

@@ -12,6 +12,8 @@ enum hone_dtype {
     HONE_F32,
     HONE_I32,
     HONE_U8, // pictures; stored packed, four to a 32-bit word, the buffer rounded up to whole words
+    HONE_F16,  // IEEE 754 binary16; two to a 32-bit word, the buffer rounded up to whole words
+    HONE_BF16, // bfloat16, the upper half of an f32; packed likewise
 };
 
 enum { HONE_MAX_RANK = 4 };
@@ -27,7 +29,11 @@ struct hone_desc hone_desc_make(enum hone_dtype dtype, int rank, int32_t d0, int
                                 int32_t d3);
 
 size_t hone_dtype_bytes(enum hone_dtype dtype);
-const char *hone_dtype_name(enum hone_dtype dtype); // "f32", "i32", "u8"
+const char *hone_dtype_name(enum hone_dtype dtype); // "f32", "i32", "u8", "f16", "bf16"
+// f32, f16 or bf16.
+bool hone_dtype_is_float(enum hone_dtype dtype);
+// The distance from 1 to the next number of a float type.
+double hone_dtype_eps(enum hone_dtype dtype);
 
 // Elements, and bytes rounded up to a multiple of 4. At most 2^40: hone_desc_valid() says so.
 int64_t hone_desc_elements(const struct hone_desc *desc);

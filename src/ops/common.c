@@ -24,6 +24,34 @@ hone_status hone_op_expect_f32(const struct hone_infer_args *args, int input, co
     return hone_op_expect(args, input, what, HONE_F32, rank);
 }
 
+hone_status hone_op_expect_float(const struct hone_infer_args *args, int input, const char *what,
+                                 int rank) {
+    if (!hone_op_has(args, input)) return hone_fail(HONE_INVALID, "input %s is missing", what);
+    const struct hone_desc *in = &args->in[input];
+    char text[HONE_DESC_TEXT];
+    if (!hone_dtype_is_float(in->dtype))
+        return hone_fail(HONE_INVALID, "%s is %s; f32, f16 or bf16 is expected", what,
+                         hone_desc_text(in, text));
+    return hone_op_expect(args, input, what, in->dtype, rank);
+}
+
+hone_status hone_op_expect_one_dtype(const struct hone_infer_args *args, int input,
+                                     const char *what, int other, const char *other_what) {
+    char text[HONE_DESC_TEXT], other_text[HONE_DESC_TEXT];
+    if (args->in[input].dtype == args->in[other].dtype) return HONE_OK;
+    return hone_fail(HONE_INVALID, "%s is %s but %s is %s; their elements must be of one type",
+                     what, hone_desc_text(&args->in[input], text), other_what,
+                     hone_desc_text(&args->in[other], other_text));
+}
+
+bool hone_op_is_f32(const struct hone_infer_args *node, int outputs) {
+    for (int i = 0; i < node->input_count; i++)
+        if (hone_op_has(node, i) && hone_dtype_bytes(node->in[i].dtype) == 2) return false;
+    for (int i = 0; i < outputs; i++)
+        if (hone_dtype_bytes(node->out[i].dtype) == 2) return false;
+    return true;
+}
+
 hone_status hone_op_expect_dim(const struct hone_infer_args *args, int input, const char *what,
                                int axis, int64_t want, const char *why) {
     const struct hone_desc *in = &args->in[input];

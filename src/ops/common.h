@@ -16,6 +16,14 @@ hone_status hone_op_expect(const struct hone_infer_args *args, int input, const 
                            enum hone_dtype dtype, int rank);
 hone_status hone_op_expect_f32(const struct hone_infer_args *args, int input, const char *what,
                                int rank);
+// The same for f32, f16 or bf16.
+hone_status hone_op_expect_float(const struct hone_infer_args *args, int input, const char *what,
+                                 int rank);
+// Inputs of one element type.
+hone_status hone_op_expect_one_dtype(const struct hone_infer_args *args, int input,
+                                     const char *what, int other, const char *other_what);
+// All inputs and outputs of the node are f32 or no floating-point numbers: fits() of rows for f32.
+bool hone_op_is_f32(const struct hone_infer_args *node, int outputs);
 // dim[axis] of the input is `want`, because of `why` ("the channels of x").
 hone_status hone_op_expect_dim(const struct hone_infer_args *args, int input, const char *what,
                                int axis, int64_t want, const char *why);

@@ -48,12 +48,13 @@ static hone_status conv_shape(const struct hone_conv2d_attrs *a, const struct ho
     if (p < 1 || q < 1)
         return hone_fail(HONE_INVALID, "the filter of w %s is larger than the padded x %s",
                          hone_desc_text(w, text_w), hone_desc_text(x, text));
-    return hone_op_set(out, HONE_F32, 4, (const int64_t[]){x->dim[0], p, q, w->dim[0]});
+    return hone_op_set(out, x->dtype, 4, (const int64_t[]){x->dim[0], p, q, w->dim[0]});
 }
 
 static hone_status conv2d_infer(const struct hone_infer_args *args) {
-    HONE_TRY(hone_op_expect_f32(args, 0, "x", 4));
-    HONE_TRY(hone_op_expect_f32(args, 1, "w", 4));
+    HONE_TRY(hone_op_expect_float(args, 0, "x", 4));
+    HONE_TRY(hone_op_expect_float(args, 1, "w", 4));
+    HONE_TRY(hone_op_expect_one_dtype(args, 1, "w", 0, "x"));
     if (hone_op_has(args, 2)) {
         HONE_TRY(hone_op_expect_f32(args, 2, "b", 1));
         HONE_TRY(hone_op_expect_dim(args, 2, "b", 0, args->in[1].dim[0], "the filters of w"));
@@ -73,18 +74,20 @@ static hone_status check_dy(const struct hone_conv2d_attrs *a, const struct hone
 
 static hone_status bwd_x_infer(const struct hone_infer_args *args) {
     const struct hone_conv2d_attrs *a = args->attrs;
-    HONE_TRY(hone_op_expect_f32(args, 0, "dy", 4));
-    HONE_TRY(hone_op_expect_f32(args, 1, "w", 4));
+    HONE_TRY(hone_op_expect_float(args, 0, "dy", 4));
+    HONE_TRY(hone_op_expect_float(args, 1, "w", 4));
+    HONE_TRY(hone_op_expect_one_dtype(args, 1, "w", 0, "dy"));
     const struct hone_desc *dy = &args->in[0], *w = &args->in[1];
     const int64_t dims[] = {dy->dim[0], a->in_h, a->in_w, (int64_t)w->dim[3] * a->groups};
-    HONE_TRY(hone_op_set(&args->out[0], HONE_F32, 4, dims));
+    HONE_TRY(hone_op_set(&args->out[0], dy->dtype, 4, dims));
     return check_dy(a, dy, &args->out[0], w);
 }
 
 static hone_status bwd_w_infer(const struct hone_infer_args *args) {
     const struct hone_conv2d_attrs *a = args->attrs;
-    HONE_TRY(hone_op_expect_f32(args, 0, "dy", 4));
-    HONE_TRY(hone_op_expect_f32(args, 1, "x", 4));
+    HONE_TRY(hone_op_expect_float(args, 0, "dy", 4));
+    HONE_TRY(hone_op_expect_float(args, 1, "x", 4));
+    HONE_TRY(hone_op_expect_one_dtype(args, 1, "x", 0, "dy"));
     const struct hone_desc *dy = &args->in[0], *x = &args->in[1];
     HONE_TRY(check_attrs(a));
     const int64_t dims[] = {dy->dim[3], a->filter_h, a->filter_w, x->dim[3] / a->groups};
@@ -151,11 +154,14 @@ static void conv2d_grad(struct hone_graph *graph, const struct hone_node *node,
     attrs.in_w = x.dim[2];
     attrs.filter_h = w.dim[1];
     attrs.filter_w = w.dim[2];
-    struct hone_shape_attrs bias = {.rank = 1, .dim = {w.dim[0]}};
+    const struct hone_shape_attrs bias = {.rank = 1, .dim = {w.dim[0]}};
+    const struct hone_cast_attrs f32 = {HONE_F32};
     if (want[0])
         din[0] = HONE_EMIT(graph, &hone_op_conv2d_bwd_x, NULL, &attrs, dy, node->inputs[1]);
     if (want[1])
         din[1] = HONE_EMIT(graph, &hone_op_conv2d_bwd_w, NULL, &attrs, dy, node->inputs[0]);
+    if (node->input_count > 2 && want[2] && x.dtype != HONE_F32)
+        dy = HONE_EMIT(graph, &hone_op_cast, NULL, &f32, dy);
     if (node->input_count > 2 && want[2])
         din[2] = HONE_EMIT(graph, &hone_op_reduce_to, NULL, &bias, dy);
 }
@@ -277,6 +283,8 @@ static struct hone_conv_job job_of(struct geometry g, const struct hone_row_args
         .bias = {.kind = HONE_OPERAND_INPUT, .index = 2},
         .out = {.kind = HONE_OPERAND_OUTPUT, .index = 0},
         .caps = args->caps,
+        .dtype = args->node->in[0].dtype,
+        .out_dtype = args->node->out[0].dtype,
     };
 }
 
@@ -305,7 +313,7 @@ static hone_status bwd_w_run(const struct hone_row_args *args, hone_conv_setup *
 #define ROW_FITS(name, geometry_of, fits_)                                                         \
     static bool name(const struct hone_row_args *args) {                                           \
         struct hone_conv_push push = push_of(geometry_of(args->node));                             \
-        return fits_(&push, args->caps);                                                           \
+        return hone_op_is_f32(args->node, 1) && fits_(&push, args->caps);                          \
     }
 #define ROW_SETUP(name, run, setup)                                                                \
     static hone_status name(const struct hone_row_args *args, struct hone_launch *launch) {        \

@@ -93,9 +93,12 @@ hone_status hone_conv_fprop_cpu(const struct hone_conv_job *job, struct hone_lau
 hone_status hone_conv_flip(const struct hone_conv_job *job, struct hone_operand w,
                            struct hone_operand t, struct hone_launch *launch) {
     const struct hone_conv_push *g = &job->push;
+    char kernel[HONE_CONV_KERNEL_NAME];
     uint64_t threads = (uint64_t)g->c * (uint64_t)g->r * (uint64_t)g->s *
                        (uint64_t)hone_ceil_div(g->k / g->groups, 4);
-    struct hone_dispatch *d = hone_op_linear(launch, "conv_flip", threads);
+    if (job->dtype != HONE_F32) threads = (uint64_t)hone_ceil_div(hone_conv_weights(g), 2);
+    struct hone_dispatch *d = hone_op_linear(
+        launch, hone_conv_kernel("conv_flip", job->dtype, job->dtype, kernel), threads);
     if (!d) return HONE_INTERNAL;
     hone_dispatch_push(d, g, sizeof *g);
     hone_conv_bind(d, w);

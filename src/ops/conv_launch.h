@@ -18,13 +18,15 @@ struct hone_conv_push {
 };
 
 // fprop: a = x, b = w, out = y.   dgrad: a = dy, b = w, out = dx.   wgrad: a = dy, b = x, out = dw.
-// bias and act apply to fprop and dgrad; bias has the channels of out.
+// bias and act apply to fprop and dgrad; bias, f32, has the channels of out.
 struct hone_conv_job {
     struct hone_conv_push push;
     enum hone_act act;
     bool has_bias;
     struct hone_operand a, b, bias, out;
     const struct hone_caps *caps;
+    enum hone_dtype dtype;     // of a and b
+    enum hone_dtype out_dtype; // theirs or f32
 };
 
 // Scratch 0 belongs to these functions, scratch 1 to the caller.
@@ -41,6 +43,7 @@ hone_conv_setup hone_conv_fprop_depthwise, hone_conv_dgrad_depthwise, hone_conv_
 bool hone_conv_fits_depthwise(const struct hone_conv_push *push, const struct hone_caps *caps);
 
 // t (C,R,S,K/G) = w (K,R,S,C/G) with the channel axes exchanged; for a matrix (K,C): its transpose.
+// In job->dtype.
 hone_status hone_conv_flip(const struct hone_conv_job *job, struct hone_operand w,
                            struct hone_operand t, struct hone_launch *launch);
 

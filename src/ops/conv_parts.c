@@ -2,6 +2,8 @@
 // what the device allows.
 #include "ops/conv_parts.h"
 
+#include <stdio.h>
+
 int64_t hone_conv_x_image(const struct hone_conv_push *g) {
     return (int64_t)g->h * g->w * g->c;
 }
@@ -37,14 +39,18 @@ void hone_conv_flatten(struct hone_conv_push *g) {
 
 hone_status hone_conv_images_a_dispatch(const struct hone_conv_job *job, int32_t *out) {
     const struct hone_conv_push *g = &job->push;
-    int64_t image = 4 * hone_max64(hone_conv_x_image(g), hone_conv_y_image(g)),
+    int64_t in = (int64_t)hone_dtype_bytes(job->dtype),
+            out_ = (int64_t)hone_dtype_bytes(job->out_dtype);
+    int64_t wide = hone_max64(in, out_), narrow = hone_min64(in, out_);
+    int64_t image = wide * hone_max64(hone_conv_x_image(g), hone_conv_y_image(g)),
             range = (int64_t)job->caps->storage_range_bytes;
     if (image * g->n <= range) {
         *out = g->n;
         return HONE_OK;
     }
     int64_t align = hone_max64(job->caps->storage_offset_align, 4), step = 1;
-    while ((4 * step * hone_conv_x_image(g)) % align || (4 * step * hone_conv_y_image(g)) % align)
+    while ((narrow * step * hone_conv_x_image(g)) % align ||
+           (narrow * step * hone_conv_y_image(g)) % align)
         step++;
     int64_t images = range / image / step * step;
     if (images == 0 || hone_ceil_div(g->n, images) * 2 > HONE_LAUNCH_DISPATCHES - 2)
@@ -57,9 +63,23 @@ hone_status hone_conv_images_a_dispatch(const struct hone_conv_job *job, int32_t
 }
 
 struct hone_operand hone_conv_window(struct hone_operand whole, int64_t first, int64_t count) {
-    whole.offset += 4 * (uint64_t)first;
-    whole.bytes = 4 * (uint64_t)count;
+    return hone_conv_window_of(HONE_F32, whole, first, count);
+}
+
+struct hone_operand hone_conv_window_of(enum hone_dtype dtype, struct hone_operand whole,
+                                        int64_t first, int64_t count) {
+    uint64_t size = hone_dtype_bytes(dtype);
+    whole.offset += size * (uint64_t)first;
+    whole.bytes = (size * (uint64_t)count + 3) / 4 * 4;
     return whole;
+}
+
+const char *hone_conv_kernel(const char *base, enum hone_dtype in, enum hone_dtype out,
+                             char name[HONE_CONV_KERNEL_NAME]) {
+    snprintf(name, HONE_CONV_KERNEL_NAME, "%s%s%s%s%s", base, in == HONE_F32 ? "" : "_",
+             in == HONE_F32 ? "" : hone_dtype_name(in), in == out ? "" : "_",
+             in == out ? "" : hone_dtype_name(out));
+    return name;
 }
 
 void hone_conv_bind(struct hone_dispatch *dispatch, struct hone_operand operand) {
@@ -115,17 +135,19 @@ hone_status hone_conv_wgrad(const struct hone_conv_job *job, const char *kernel,
                             struct hone_conv_slicing cuts, hone_conv_wgrad_fill *fill,
                             const void *tile, struct hone_launch *launch) {
     int64_t count = hone_conv_weights(&job->push), slice = 0;
-    struct hone_operand part = cuts.total > 1 ? hone_conv_scratch : job->out;
+    bool direct = cuts.total == 1 && job->out_dtype == HONE_F32;
+    struct hone_operand part = direct ? job->out : hone_conv_scratch;
     for (int32_t n = 0; n < job->push.n; n += cuts.images) {
         struct hone_conv_push push = job->push;
         push.n = (int32_t)hone_min64(cuts.images, job->push.n - n);
         push.first_slice = (int32_t)slice;
         push.slice_len = (int32_t)cuts.length;
         int64_t slices = slice_count(&push, cuts.unit, push.n, cuts.length);
-        struct hone_operand dy = hone_conv_window(job->a, n * hone_conv_y_image(&push),
-                                                  push.n * hone_conv_y_image(&push));
-        struct hone_operand x = hone_conv_window(job->b, n * hone_conv_x_image(&push),
-                                                 push.n * hone_conv_x_image(&push));
+        int64_t y_image = hone_conv_y_image(&push), x_image = hone_conv_x_image(&push);
+        struct hone_operand dy =
+            hone_conv_window_of(job->dtype, job->a, n * y_image, push.n * y_image);
+        struct hone_operand x =
+            hone_conv_window_of(job->dtype, job->b, n * x_image, push.n * x_image);
         if (cuts.unit == HONE_CONV_UNIT_FLAT_CHUNK) hone_conv_flatten(&push);
         struct hone_dispatch *d = hone_launch_add(launch, kernel);
         if (!d) return HONE_INTERNAL;
@@ -136,9 +158,13 @@ hone_status hone_conv_wgrad(const struct hone_conv_job *job, const char *kernel,
         hone_conv_bind(d, part);
         slice += slices;
     }
-    if (cuts.total == 1) return HONE_OK;
+    if (direct) return HONE_OK;
     launch->scratch_bytes[0] = 4 * (uint64_t)(cuts.total * count);
-    struct hone_dispatch *d = hone_op_linear(launch, "conv_wgrad_sum", (uint64_t)count);
+    char name[HONE_CONV_KERNEL_NAME];
+    bool narrow = job->out_dtype != HONE_F32;
+    struct hone_dispatch *d = hone_op_linear(
+        launch, hone_conv_kernel("conv_wgrad_sum", job->out_dtype, job->out_dtype, name),
+        (uint64_t)(narrow ? hone_ceil_div(count, 2) : count));
     if (!d) return HONE_INTERNAL;
     uint32_t push[2] = {(uint32_t)count, (uint32_t)cuts.total};
     hone_dispatch_push(d, push, sizeof push);

@@ -32,6 +32,14 @@ void hone_conv_flatten(struct hone_conv_push *g);
 hone_status hone_conv_images_a_dispatch(const struct hone_conv_job *job, int32_t *out);
 // Elements [first, first + count) of an operand.
 struct hone_operand hone_conv_window(struct hone_operand whole, int64_t first, int64_t count);
+// The same where elements are of another type than f32.
+struct hone_operand hone_conv_window_of(enum hone_dtype dtype, struct hone_operand whole,
+                                        int64_t first, int64_t count);
+// "conv_plain_fprop", "conv_plain_fprop_f16" or, where the result alone is f32,
+// "conv_plain_fprop_f16_f32".
+enum { HONE_CONV_KERNEL_NAME = 48 };
+const char *hone_conv_kernel(const char *base, enum hone_dtype in, enum hone_dtype out,
+                             char name[HONE_CONV_KERNEL_NAME]);
 void hone_conv_bind(struct hone_dispatch *dispatch, struct hone_operand operand);
 void hone_conv_spec_all(struct hone_dispatch *dispatch, const uint32_t *values, int count);
 extern const struct hone_operand hone_conv_scratch;
@@ -59,7 +67,7 @@ struct hone_conv_slicing {
 hone_status hone_conv_cut(const struct hone_conv_job *job, int64_t wanted, int64_t shortest,
                           int64_t longest, struct hone_conv_slicing *out);
 // Adds one dispatch for each run of images and the sum of the slices. `fill` sets constants and
-// grid.
+// grid. The kernel reads job->dtype and writes f32.
 typedef void hone_conv_wgrad_fill(struct hone_dispatch *d, const struct hone_conv_push *push,
                                   int64_t slices, const void *tile);
 hone_status hone_conv_wgrad(const struct hone_conv_job *job, const char *kernel,

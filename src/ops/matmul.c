@@ -21,8 +21,9 @@ static struct product product_of(const struct hone_infer_args *args) {
 
 static hone_status matmul_infer(const struct hone_infer_args *args) {
     const struct hone_matmul_attrs *attrs = args->attrs;
-    HONE_TRY(hone_op_expect_f32(args, 0, "a", 2));
-    HONE_TRY(hone_op_expect_f32(args, 1, "b", 2));
+    HONE_TRY(hone_op_expect_float(args, 0, "a", 2));
+    HONE_TRY(hone_op_expect_float(args, 1, "b", 2));
+    HONE_TRY(hone_op_expect_one_dtype(args, 1, "b", 0, "a"));
     struct product s = product_of(args);
     if (args->in[1].dim[attrs->trans_b ? 1 : 0] != s.k)
         return hone_op_fail_dims("the inner sizes of a and b differ", &args->in[0], &args->in[1]);
@@ -32,7 +33,8 @@ static hone_status matmul_infer(const struct hone_infer_args *args) {
     }
     if (attrs->act.kind < 0 || attrs->act.kind >= HONE_ACT_COUNT)
         return hone_fail(HONE_INVALID, "activation kind %d does not exist", attrs->act.kind);
-    return hone_op_set(&args->out[0], HONE_F32, 2, (const int64_t[]){s.m, s.n});
+    enum hone_dtype dtype = attrs->wide ? HONE_F32 : args->in[0].dtype;
+    return hone_op_set(&args->out[0], dtype, 2, (const int64_t[]){s.m, s.n});
 }
 
 static struct hone_cost matmul_cost(const struct hone_infer_args *args) {
@@ -41,8 +43,9 @@ static struct hone_cost matmul_cost(const struct hone_infer_args *args) {
                               .bytes = hone_op_bytes(args, 1)};
 }
 
-static hone_value product(struct hone_graph *graph, hone_value a, int ta, hone_value b, int tb) {
-    struct hone_matmul_attrs attrs = {.trans_a = ta, .trans_b = tb};
+static hone_value product(struct hone_graph *graph, hone_value a, int ta, hone_value b, int tb,
+                          bool wide) {
+    struct hone_matmul_attrs attrs = {.trans_a = ta, .trans_b = tb, .wide = wide};
     return HONE_EMIT(graph, &hone_op_matmul, NULL, &attrs, a, b);
 }
 
@@ -51,8 +54,8 @@ static hone_value product(struct hone_graph *graph, hone_value a, int ta, hone_v
 static hone_value linear_bwd_w(struct hone_graph *graph, hone_value d, hone_value a, int trans_a) {
     const struct hone_desc *out = hone_graph_desc(graph, d), *in = hone_graph_desc(graph, a);
     if (out->dim[1] % 4 == 0 || in->dim[trans_a ? 0 : 1] % 4 != 0)
-        return product(graph, d, 1, a, trans_a);
-    hone_value turned = product(graph, a, !trans_a, d, 0);
+        return product(graph, d, 1, a, trans_a, true);
+    hone_value turned = product(graph, a, !trans_a, d, 0, true);
     return HONE_EMIT(graph, &hone_op_permute, NULL, (&(struct hone_permute_attrs){{1, 0}}), turned);
 }
 
@@ -70,11 +73,20 @@ static void matmul_grad(struct hone_graph *graph, const struct hone_node *node,
         d = HONE_EMIT(graph, &hone_op_act_bwd, NULL, &act, d, saved);
     }
     bool ta = attrs.trans_a, tb = attrs.trans_b;
-    if (want[0]) din[0] = ta ? product(graph, b, tb, d, 1) : product(graph, d, 0, b, !tb);
-    if (want[1]) din[1] = tb ? linear_bwd_w(graph, d, a, ta) : product(graph, a, !ta, d, 0);
+    bool narrow = hone_graph_desc(graph, a)->dtype != HONE_F32;
+    if (narrow && hone_graph_desc(graph, d)->dtype == HONE_F32)
+        d = HONE_EMIT(graph, &hone_op_cast, NULL,
+                      &(const struct hone_cast_attrs){(int32_t)hone_graph_desc(graph, a)->dtype},
+                      d);
+    if (want[0])
+        din[0] = ta ? product(graph, b, tb, d, 1, false) : product(graph, d, 0, b, !tb, false);
+    // Gradients of b, taken for weights, stay in f32.
+    if (want[1]) din[1] = tb ? linear_bwd_w(graph, d, a, ta) : product(graph, a, !ta, d, 0, true);
     if (node->input_count > 2 && want[2]) {
         const struct hone_desc *y = hone_graph_desc(graph, node->outputs[0]);
         struct hone_shape_attrs bias = {.rank = 1, .dim = {y->dim[1]}};
+        if (narrow)
+            d = HONE_EMIT(graph, &hone_op_cast, NULL, &(const struct hone_cast_attrs){HONE_F32}, d);
         din[2] = HONE_EMIT(graph, &hone_op_reduce_to, NULL, &bias, d);
     }
 }
@@ -165,12 +177,16 @@ static hone_status matmul_run(const struct hone_row_args *args, hone_conv_setup 
         .bias = {.kind = HONE_OPERAND_INPUT, .index = 2},
         .out = {.kind = HONE_OPERAND_OUTPUT, .index = 0},
         .caps = args->caps,
+        .dtype = args->node->in[0].dtype,
+        .out_dtype = args->node->out[0].dtype,
     };
     if (plan.transpose_a) {
         struct product s = product_of(args->node);
-        struct hone_conv_job flip = {.push = pixels(1, s.m, s.k), .caps = args->caps};
+        struct hone_conv_job flip = {
+            .push = pixels(1, s.m, s.k), .caps = args->caps, .dtype = job.dtype};
         struct hone_operand t = {.kind = HONE_OPERAND_SCRATCH, .index = 1};
-        launch->scratch_bytes[1] = 4 * (uint64_t)(s.m * s.k);
+        uint64_t bytes = hone_dtype_bytes(job.dtype);
+        launch->scratch_bytes[1] = (bytes * (uint64_t)(s.m * s.k) + 3) / 4 * 4;
         HONE_TRY(hone_conv_flip(&flip, job.a, t, launch));
         job.a = t;
     }
@@ -179,6 +195,7 @@ static hone_status matmul_run(const struct hone_row_args *args, hone_conv_setup 
 
 static bool matmul_fits_cpu(const struct hone_row_args *args) {
     struct plan plan = plan_of(args->node);
+    if (!hone_op_is_f32(args->node, 1)) return false;
     switch (plan.form) {
     case FORM_FPROP: return hone_conv_fprop_fits_cpu(&plan.push, args->caps);
     case FORM_DGRAD: return hone_conv_dgrad_fits_cpu(&plan.push, args->caps);
@@ -206,6 +223,7 @@ static const struct hone_op_row matmul_rows[] = {
 static const struct hone_field matmul_fields[] = {
     HONE_FIELD(hone_matmul_attrs, trans_a, HONE_FIELD_I32, 1),
     HONE_FIELD(hone_matmul_attrs, trans_b, HONE_FIELD_I32, 1),
+    HONE_FIELD(hone_matmul_attrs, wide, HONE_FIELD_I32, 1),
     HONE_FIELD(hone_matmul_attrs, act.kind, HONE_FIELD_I32, 1),
     HONE_FIELD(hone_matmul_attrs, act.a, HONE_FIELD_F32, 1),
     HONE_FIELD(hone_matmul_attrs, act.b, HONE_FIELD_F32, 1),

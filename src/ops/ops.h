@@ -2,8 +2,8 @@
 // builders and the trainer need to emit nodes; a family file in this folder holds each definition.
 //
 // Letters: N C H W input, K P Q output, R S filter, G groups; M N K in matmul. Activations
-// (N,H,W,C), convolution weights (K,R,S,C/G). Everything is f32 unless a dtype is written. [x] is
-// optional.
+// (N,H,W,C), convolution weights (K,R,S,C/G). Everything is f32 unless a dtype is written; "16-bit"
+// means f16 or bf16, which are storage: every sum is made in f32. [x] is optional.
 #ifndef HONE_OPS_OPS_H
 #define HONE_OPS_OPS_H
 
@@ -52,6 +52,8 @@ double hone_act_derivative(const struct hone_act_attrs *attrs, double saved);
 // conv2d_bwd_x(dy, w) -> dx (N,H,W,C): attrs.in_h, in_w hold H, W
 // conv2d_bwd_w(dy, x) -> dw (K,R,S,C/G): attrs.filter_h, filter_w hold R, S
 // Depthwise is groups == C. act applies in conv2d only; its gradient is act_bwd of the saved y.
+// x, w and dy may be 16-bit, both operands of one type: y and dx are of that type, dw and b are
+// f32.
 struct hone_conv2d_attrs {
     int32_t stride[2];   // h, w
     int32_t pad[4];      // top, left, bottom, right; zeros
@@ -64,9 +66,11 @@ struct hone_conv2d_attrs {
 
 // matmul(a, b, [bias (N)]) -> act(op(a) op(b) + bias) (M,N). op(a) (M,K): a is (M,K), or (K,M) with
 // trans_a. op(b) (K,N): b is (K,N), or (N,K) with trans_b. A linear layer is trans_b = 1 with b = w
-// (out, in).
+// (out, in). a and b may be 16-bit, both of one type, and the result is of that type; with `wide`
+// it is f32 (logits, gradients of weights). bias is f32.
 struct hone_matmul_attrs {
     int32_t trans_a, trans_b;
+    int32_t wide;
     struct hone_act_attrs act;
 };
 
@@ -81,6 +85,13 @@ struct hone_matmul_attrs {
 struct hone_batch_norm_attrs {
     float eps;
     float momentum; // share of the new batch; batch_norm_train only
+};
+
+// ---- Casts
+// cast(x f32, f16 or bf16) -> x rounded to `dtype`, another one of these: nearest, ties to even;
+// what is too large becomes infinity
+struct hone_cast_attrs {
+    int32_t dtype; // enum hone_dtype
 };
 
 // ---- Arithmetic

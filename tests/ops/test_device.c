@@ -182,24 +182,27 @@ static void check_untouched(const struct run *run) {
     hone_free(kept);
 }
 
-static double bound_of(const struct op_tolerance *tolerance, const double *want, int64_t count) {
+static double bound_of(const struct op_tolerance *tolerance, enum hone_dtype dtype,
+                       const double *want, int64_t count) {
     double largest = 0;
     for (int64_t e = 0; e < count; e++) largest = fmax(largest, fabs(want[e]));
     double scale = tolerance->scale > 0 ? tolerance->scale : largest;
     double c = tolerance->c > 0 ? tolerance->c : 4;
-    return c * 0x1p-23 * sqrt(tolerance->reduction > 0 ? tolerance->reduction : 1) * scale;
+    double sum = c * 0x1p-23 * sqrt(tolerance->reduction > 0 ? tolerance->reduction : 1);
+    return (dtype == HONE_F32 ? sum : sum + hone_dtype_eps(dtype)) * scale;
 }
 
 static void check_output(const struct run *run, int output) {
     const struct hone_desc *desc = &run->eval->out_desc[output];
     const struct op_tolerance *tolerance = &run->eval->test->tolerance;
-    const double *want = run->eval->out[output];
+    double *want = run->eval->out[output];
     int64_t count = hone_desc_elements(desc);
     double *got = hone_calloc((size_t)count, sizeof *got, "test values");
     assert_non_null(got);
     hone_elements_load(desc->dtype, run->after + run->out[output].offset, count, got);
-    bool exact = tolerance->exact || desc->dtype != HONE_F32;
-    double bound = exact ? 0 : bound_of(tolerance, want, count);
+    if (tolerance->exact) hone_elements_round(desc->dtype, want, count);
+    bool exact = tolerance->exact || !hone_dtype_is_float(desc->dtype);
+    double bound = exact ? 0 : bound_of(tolerance, desc->dtype, want, count);
     int64_t worst = -1, wrong = 0;
     for (int64_t e = 0; e < count; e++) {
         if (fabs(got[e] - want[e]) <= bound) continue; // NaN is wrong

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "exec/internal.h"
 #include "support/support.h"
 
 static const struct op_case *const families[] = {
@@ -86,6 +87,7 @@ void op_values_fill(const struct op_input *input, uint64_t salt, double *const *
     }
     if (input->desc.dtype == HONE_F32)
         for (int64_t i = 0; i < count; i++) out[i] = (double)(float)out[i];
+    hone_elements_round(input->desc.dtype, out, count);
 }
 
 static double *elements(const struct hone_desc *desc) {

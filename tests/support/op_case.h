@@ -9,7 +9,8 @@
 
 #include "ops/ops.h"
 
-// How the elements of an input are made. All are deterministic and are rounded to f32.
+// How the elements of an input are made. All are deterministic and are rounded to
+// the element type.
 enum op_values {
     VALUES_UNIFORM,  // in [lo, hi); lo = hi = 0 means [-1, 1)
     VALUES_SMOOTH,   // the same, but 0.05 or more away from each multiple of 1/2: no kink of relu,
@@ -32,7 +33,8 @@ struct op_input {
     void (*fill)(double *const *in, double *out, int64_t count);
 };
 
-// bound on |device - ref| of an element = c eps sqrt(reduction) scale; eps = 2^-23
+// bound on |device - ref| of an element = c eps sqrt(reduction) scale; eps = 2^-23, or for outputs
+// in 16 bits theirs, once and without the root: sums are made in f32 and rounded at the end
 struct op_tolerance {
     double c;         // 0: 4
     double reduction; // length of the longest sum behind an element; 0: 1
@@ -52,9 +54,11 @@ struct op_case {
     bool large;            // too slow for central differences; device only
 };
 
-#define OP_F32(...) OP_DESC(HONE_F32, __VA_ARGS__)
-#define OP_I32(...) OP_DESC(HONE_I32, __VA_ARGS__)
-#define OP_U8(...)  OP_DESC(HONE_U8, __VA_ARGS__)
+#define OP_F32(...)  OP_DESC(HONE_F32, __VA_ARGS__)
+#define OP_F16(...)  OP_DESC(HONE_F16, __VA_ARGS__)
+#define OP_BF16(...) OP_DESC(HONE_BF16, __VA_ARGS__)
+#define OP_I32(...)  OP_DESC(HONE_I32, __VA_ARGS__)
+#define OP_U8(...)   OP_DESC(HONE_U8, __VA_ARGS__)
 #define OP_DESC(t, ...)                                                                            \
     {                                                                                              \
         .dtype = t, .rank = sizeof((int[]){__VA_ARGS__}) / sizeof(int), .dim = { __VA_ARGS__ }     \
@@ -68,13 +72,16 @@ struct op_case {
 
 // Each is `extern const struct op_case op_cases_<family>[];`
 #define OP_CASE_FAMILIES(X)                                                                        \
+    X(cast)                                                                                        \
     X(act)                                                                                         \
     X(arith)                                                                                       \
     X(layout)                                                                                      \
     X(random)                                                                                      \
     X(optim)                                                                                       \
     X(conv)                                                                                        \
+    X(conv16)                                                                                      \
     X(matmul)                                                                                      \
+    X(matmul16)                                                                                    \
     X(norm)                                                                                        \
     X(pool)                                                                                        \
     X(softmax)                                                                                     \

@@ -2,6 +2,7 @@
 // each other.
 #include "support/support.h"
 
+#include "base/half.h"
 #include "exec/program.h"
 #include "ops/ops.h"
 
@@ -81,12 +82,49 @@ static void test_a_state_does_not_take_over_one_that_changes(void **state) {
     hone_program_destroy(&program);
 }
 
+// What lies in a 16-bit tensor has the precision of its type; states of it are bytes for the host.
+static void test_values_in_16_bits(void **state) {
+    (void)state;
+    struct hone_graph *g;
+    struct hone_program *program;
+    assert_ok(hone_graph_create(&g));
+    hone_value x = hone_graph_input(g, "x", hone_desc_make(HONE_F32, 1, 3, 0, 0, 0));
+    hone_value s = hone_graph_state(g, "s", hone_desc_make(HONE_F16, 1, 3, 0, 0, 0));
+    hone_value h = HONE_EMIT(g, &hone_op_cast, NULL, &(struct hone_cast_attrs){HONE_F16}, x);
+    hone_value f = HONE_EMIT(g, &hone_op_cast, NULL, &(struct hone_cast_attrs){HONE_F32}, h);
+    hone_value b = HONE_EMIT(g, &hone_op_cast, NULL, &(struct hone_cast_attrs){HONE_BF16}, x);
+    hone_graph_set_next(g, s, h);
+    hone_graph_mark_output(g, f, "f");
+    hone_graph_mark_output(g, b, "b");
+    assert_ok(hone_program_compile(store, g, NULL, &program));
+    hone_graph_destroy(&g);
+    const float values[3] = {1.0f / 3, 2049, 1e-3f};
+    float back[3];
+    uint16_t half[3] = {0x3c00, 0x3c01, 0x3c02}, bf16[3];
+    assert_ok(hone_store_write(store, "s", half, sizeof half));
+    half[1] = 0;
+    assert_ok(hone_store_read(store, "s", half, sizeof half));
+    assert_int_equal(half[1], 0x3c01);
+    assert_ok(hone_program_write(program, "x", values, sizeof values));
+    assert_ok(hone_program_run(program));
+    assert_ok(hone_program_read(program, "f", back, sizeof back));
+    assert_ok(hone_program_read(program, "b", bf16, sizeof bf16));
+    assert_ok(hone_store_read(store, "s", half, sizeof half));
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(half[i], hone_half_from_float(values[i]));
+        assert_int_equal(bf16[i], hone_bf16_from_float(values[i]));
+        assert_true(back[i] == hone_half_to_float(half[i]));
+    }
+    hone_program_destroy(&program);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_state_can_be_read_before_the_first_run, open_store,
                                         close_store),
         cmocka_unit_test_setup_teardown(test_a_state_does_not_take_over_one_that_changes,
                                         open_store, close_store),
+        cmocka_unit_test_setup_teardown(test_values_in_16_bits, open_store, close_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,94 @@
+// cases_conv16.c: convolution, its gradients and matrix products on f16 and bf16: y and dx in the
+// type of the operands, dw in f32. Odd counts, where a 32-bit word holds two pixels' channels.
+#include "support/op_case.h"
+
+#define ATTRS(...) (&(const struct hone_conv2d_attrs){__VA_ARGS__})
+// x (N,H,W,C), w (K,R,S,CG), y (N,P,Q,K), all of TYPE
+#define GEOMETRY(type, name_, n, h, w, c, k, r, s, cg, p, q, ...)                                  \
+    {.op = &hone_op_conv2d,                                                                        \
+     .name = name_,                                                                                \
+     .attrs = ATTRS(__VA_ARGS__),                                                                  \
+     .input_count = 2,                                                                             \
+     .in = {{.desc = OP_DESC(type, n, h, w, c)}, {.desc = OP_DESC(type, k, r, s, cg)}},            \
+     .tolerance = {.reduction = (r) * (s) * (cg)},                                                 \
+     .large = true},                                                                               \
+        {.op = &hone_op_conv2d_bwd_x,                                                              \
+         .name = name_,                                                                            \
+         .attrs = ATTRS(__VA_ARGS__, .in_h = h, .in_w = w),                                        \
+         .input_count = 2,                                                                         \
+         .in = {{.desc = OP_DESC(type, n, p, q, k)}, {.desc = OP_DESC(type, k, r, s, cg)}},        \
+         .tolerance = {.reduction = (r) * (s) * (k)},                                              \
+         .large = true},                                                                           \
+    {                                                                                              \
+        .op = &hone_op_conv2d_bwd_w, .name = name_,                                                \
+        .attrs = ATTRS(__VA_ARGS__, .filter_h = r, .filter_w = s), .input_count = 2,               \
+        .in = {{.desc = OP_DESC(type, n, p, q, k)}, {.desc = OP_DESC(type, n, h, w, c)}},          \
+        .tolerance = {.reduction = (n) * (p) * (q)}, .large = true                                 \
+    }
+#define BOTH(name_, ...)                                                                           \
+    GEOMETRY(HONE_F16, "f16, " name_, __VA_ARGS__), GEOMETRY(HONE_BF16, "bf16, " name_, __VA_ARGS__)
+#define SAME      .stride = {1, 1}, .dilation = {1, 1}, .pad = {1, 1, 1, 1}
+#define HALVED    .stride = {2, 2}, .dilation = {1, 1}, .pad = {1, 1, 1, 1}
+#define POINTWISE .stride = {1, 1}, .dilation = {1, 1}, .pad = {0, 0, 0, 0}
+
+#define CONV_ACT(type, name_, k, ...)                                                              \
+    {                                                                                              \
+        .op = &hone_op_conv2d, .name = name_,                                                      \
+        .attrs = ATTRS(SAME, .groups = 1, .act = {__VA_ARGS__}), .input_count = 3,                 \
+        .in = {{.desc = OP_DESC(type, 1, 5, 6, 4)},                                                \
+               {.desc = OP_DESC(type, k, 3, 3, 4)},                                                \
+               {.desc = OP_F32(k)}},                                                               \
+        .tolerance = {.c = 8, .reduction = 36, .scale = 4}, .large = true                          \
+    }
+
+const struct op_case op_cases_conv16[] = {
+    BOTH("3x3, odd sizes", 2, 9, 7, 8, 12, 3, 3, 8, 9, 7, SAME, .groups = 1),
+    BOTH("3x3, stride 2", 2, 9, 7, 8, 20, 3, 3, 8, 5, 4, HALVED, .groups = 1),
+    BOTH("no channel count divides by 4", 1, 7, 5, 7, 5, 3, 3, 7, 7, 5, SAME, .groups = 1),
+    BOTH("three channels in", 2, 11, 9, 3, 16, 3, 3, 3, 6, 5, HALVED, .groups = 1),
+    BOTH("groups of two and three channels", 3, 5, 5, 10, 15, 3, 3, 2, 5, 5, SAME, .groups = 5),
+    BOTH("two groups of eight", 1, 6, 6, 16, 16, 3, 3, 8, 6, 6, SAME, .groups = 2),
+    BOTH("depthwise 3x3", 2, 7, 9, 12, 12, 3, 3, 1, 7, 9, SAME, .groups = 12),
+    BOTH("1x1", 3, 5, 5, 16, 24, 1, 1, 16, 5, 5, POINTWISE, .groups = 1),
+    BOTH("1x1, wide, ragged tiles", 2, 13, 11, 72, 136, 1, 1, 72, 13, 11, POINTWISE, .groups = 1),
+    BOTH("3x3, several tiles", 2, 17, 15, 36, 68, 3, 3, 36, 17, 15, SAME, .groups = 1),
+    CONV_ACT(HONE_F16, "f16, bias, silu", 8, .kind = HONE_ACT_SILU),
+    CONV_ACT(HONE_BF16, "bf16, bias, relu, odd filters", 7, .kind = HONE_ACT_RELU),
+    {.op = NULL},
+};
+
+#define MATMUL_ATTRS(...) (&(const struct hone_matmul_attrs){__VA_ARGS__})
+#define PRODUCT(type, name_, a0, a1, b0, b1, k, ...)                                               \
+    {                                                                                              \
+        .op = &hone_op_matmul, .name = name_, .attrs = MATMUL_ATTRS(__VA_ARGS__),                  \
+        .input_count = 2,                                                                          \
+        .in = {{.desc = OP_DESC(type, a0, a1)}, {.desc = OP_DESC(type, b0, b1)}},                  \
+        .tolerance = {.reduction = k}, .large = true                                               \
+    }
+#define PRODUCTS(type, text)                                                                       \
+    PRODUCT(type, text ", plain", 5, 8, 8, 12, 8, .trans_a = 0),                                   \
+        PRODUCT(type, text ", b transposed", 5, 8, 12, 8, 8, .trans_b = 1),                        \
+        PRODUCT(type, text ", a transposed", 8, 12, 8, 20, 8, .trans_a = 1),                       \
+        PRODUCT(type, text ", both transposed", 8, 12, 20, 8, 8, .trans_a = 1, .trans_b = 1),      \
+        PRODUCT(type, text ", odd", 3, 7, 7, 5, 7, .trans_a = 0),                                  \
+        PRODUCT(type, text ", odd, b transposed", 3, 7, 5, 7, 7, .trans_b = 1),                    \
+        PRODUCT(type, text ", odd, a transposed", 7, 3, 7, 5, 7, .trans_a = 1),                    \
+        PRODUCT(type, text ", odd, both transposed", 7, 3, 5, 7, 7, .trans_a = 1, .trans_b = 1),   \
+        PRODUCT(type, text ", to f32", 5, 8, 12, 8, 8, .trans_b = 1, .wide = 1),                   \
+        PRODUCT(type, text ", odd, to f32", 3, 7, 7, 5, 7, .wide = 1),                             \
+        PRODUCT(type, text ", a transposed, to f32", 37, 12, 37, 20, 37, .trans_a = 1, .wide = 1), \
+        PRODUCT(type, text ", large", 67, 256, 131, 256, 256, .trans_b = 1),                       \
+        PRODUCT(type, text ", large, a transposed", 1000, 68, 1000, 132, 1000, .trans_a = 1)
+
+const struct op_case op_cases_matmul16[] = {
+    PRODUCTS(HONE_F16, "f16"),
+    PRODUCTS(HONE_BF16, "bf16"),
+    {.op = &hone_op_matmul,
+     .name = "f16, linear, bias, relu, to f32",
+     .attrs = MATMUL_ATTRS(.trans_b = 1, .wide = 1, .act = {.kind = HONE_ACT_RELU}),
+     .input_count = 3,
+     .in = {{.desc = OP_F16(5, 8)}, {.desc = OP_F16(3, 8)}, {.desc = OP_F32(3)}},
+     .tolerance = {.c = 8, .reduction = 8, .scale = 4},
+     .large = true},
+    {.op = NULL},
+};
