@@ -21,6 +21,7 @@ struct hone_device_info {
     const char *api_version; // of Vulkan, "1.3.230"
     const char *uuid;        // "6d657361-3232-2e33-2e36-000000000000"
     const char *features;    // what kernels may use, space between: "subgroup-basic f16 ..."
+    const char *matrices;    // cooperative matrices: "16x16x16 f16, ..." m n k, type; "" without
     bool usable;
     const char *reason;             // why it is not usable, else ""
     const char *notes;              // what hone decided about it, "; " between; may be ""

@@ -28,7 +28,21 @@ enum hone_feature {
     HONE_FEATURE_SUBGROUP_SIZE_CONTROL = 1 << 9,
     HONE_FEATURE_COOPERATIVE_MATRIX = 1 << 10, // VK_KHR_cooperative_matrix
     HONE_FEATURE_CPU = 1 << 11,                // a CPU driver (lavapipe and its like)
+    HONE_FEATURE_COOPERATIVE_MATRIX2 = 1 << 12, // VK_NV_cooperative_matrix2: workgroup scope
+    HONE_FEATURE_BF16_MATRIX = 1 << 13,        // bfloat16 in cooperative matrices
 };
+
+// A cooperative matrix product D (m,n) = A (m,k) B (k,n) + C that the device offers with fp32
+// accumulation: the only kind that hone uses. In workgroup scope m, n and k are granules, of which
+// the sizes are multiples, and a workgroup has that many invocations.
+enum hone_matrix_type { HONE_MATRIX_F16, HONE_MATRIX_BF16 };
+struct hone_matrix_shape {
+    uint16_t m, n, k;
+    uint8_t type;         // enum hone_matrix_type of A and B
+    bool workgroup;       // scope: the workgroup, else a subgroup
+    uint16_t invocations; // workgroup scope only
+};
+enum { HONE_CAPS_MATRICES = 24 };
 
 struct hone_caps {
     char name[256];          // device name as the driver gives it
@@ -50,6 +64,9 @@ struct hone_caps {
     uint64_t heap_bytes;             // device-local heap budget
     bool unified_memory;             // device-local memory is host-visible
     float timestamp_ns;              // nanoseconds a timestamp tick; 0: no timestamps
+    struct hone_matrix_shape matrices[HONE_CAPS_MATRICES];
+    uint32_t matrix_count;
+    uint32_t matrix_subgroup;        // subgroup size that kernels with such matrices ask for
 };
 
 #endif

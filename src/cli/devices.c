@@ -31,15 +31,16 @@ static void print_device(const struct hone_device_info *d, bool verbose) {
            (unsigned long long)d->allocation_bytes >> 20,
            (unsigned long long)d->storage_range_bytes >> 20);
     printf("     features     %s\n", d->features);
+    if (*d->matrices) printf("     matrices     %s\n", d->matrices);
     if (*d->notes) printf("     notes        %s\n", d->notes);
 }
 
 static json_t *device_json(const struct hone_device_info *d) {
-    json_t *object =
-        json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:b}", "index",
-                  (json_int_t)d->index, "name", d->name, "kind", d->kind, "driver", d->driver,
-                  "api_version", d->api_version, "uuid", d->uuid, "features", d->features, "usable",
-                  d->usable, "reason", d->reason, "notes", d->notes, "default", d->is_default);
+    json_t *object = json_pack(
+        "{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:s, s:s, s:b}", "index",
+        (json_int_t)d->index, "name", d->name, "kind", d->kind, "driver", d->driver, "api_version",
+        d->api_version, "uuid", d->uuid, "features", d->features, "matrices", d->matrices, "usable",
+        d->usable, "reason", d->reason, "notes", d->notes, "default", d->is_default);
     json_t *numbers = json_pack(
         "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b}", "vendor_id",
         (json_int_t)d->vendor_id, "device_id", (json_int_t)d->device_id, "memory_bytes",

@@ -13,6 +13,8 @@ struct enabled_features {
     VkPhysicalDeviceSubgroupSizeControlFeaturesEXT control;
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR coop;
     VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR executable;
+    VkPhysicalDeviceCooperativeMatrix2FeaturesNV coop2;
+    VkPhysicalDeviceShaderBfloat16FeaturesKHR bf16;
 };
 
 // robustBufferAccess stays off: kernels mask their edges, and on CPU drivers each check costs.
@@ -25,6 +27,8 @@ static void enable_features(uint32_t on, uint32_t extensions, struct enabled_fea
         .coop.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR,
         .executable.sType =
             VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,
+        .coop2.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV,
+        .bf16.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR,
     };
     f->all.pNext = &f->v11;
     f->v11.pNext = &f->v12;
@@ -36,6 +40,14 @@ static void enable_features(uint32_t on, uint32_t extensions, struct enabled_fea
     if (extensions & HONE_GPU_EXT_EXECUTABLE_PROPERTIES) {
         f->executable.pNext = f->v12.pNext;
         f->v12.pNext = &f->executable;
+    }
+    if (extensions & HONE_GPU_EXT_COOPERATIVE_MATRIX2) {
+        f->coop2.pNext = f->v12.pNext;
+        f->v12.pNext = &f->coop2;
+    }
+    if (extensions & HONE_GPU_EXT_BFLOAT16) {
+        f->bf16.pNext = f->v12.pNext;
+        f->v12.pNext = &f->bf16;
     }
     const struct {
         VkBool32 *flag;
@@ -57,6 +69,11 @@ static void enable_features(uint32_t on, uint32_t extensions, struct enabled_fea
         {&f->control.computeFullSubgroups, HONE_GPU_HAS_FULL_SUBGROUPS},
         {&f->coop.cooperativeMatrix, HONE_GPU_HAS_COOPERATIVE_MATRIX},
         {&f->executable.pipelineExecutableInfo, HONE_GPU_HAS_EXECUTABLE_INFO},
+        {&f->coop2.cooperativeMatrixWorkgroupScope, HONE_GPU_HAS_MATRIX_WORKGROUP},
+        {&f->coop2.cooperativeMatrixFlexibleDimensions, HONE_GPU_HAS_MATRIX_FLEXIBLE},
+        {&f->coop2.cooperativeMatrixPerElementOperations, HONE_GPU_HAS_MATRIX_PER_ELEMENT},
+        {&f->bf16.shaderBFloat16Type, HONE_GPU_HAS_BFLOAT16},
+        {&f->bf16.shaderBFloat16CooperativeMatrix, HONE_GPU_HAS_MATRIX_BFLOAT16},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (on & table[i].bit) *table[i].flag = VK_TRUE;
@@ -112,10 +129,8 @@ static hone_status pick_device(struct hone_gpu *gpu, const struct hone_gpu_open_
     if (status == HONE_OK) {
         gpu->physical = devices[index];
         status = hone_gpu_snapshot_take(gpu->physical, &gpu->snapshot);
-        // A validation layer from before the extension takes it for an error.
-        if (gpu->instance.validating &&
-            gpu->instance.layer_version < VK_MAKE_API_VERSION(0, 1, 3, 255))
-            gpu->snapshot.extensions &= ~(uint32_t)HONE_GPU_EXT_COOPERATIVE_MATRIX;
+        if (gpu->instance.validating)
+            gpu->snapshot.extensions &= ~hone_gpu_unknown_extensions(gpu->instance.layer_version);
         if (!params->capture)
             gpu->snapshot.extensions &= ~(uint32_t)HONE_GPU_EXT_EXECUTABLE_PROPERTIES;
         hone_gpu_plan_device(&gpu->snapshot, &gpu->plan);

@@ -16,17 +16,19 @@ struct list_block {
 
 static hone_status fill(struct hone_arena *arena, const struct hone_caps *caps,
                         const struct hone_gpu_details *details, struct hone_device_info *info) {
-    char features[512];
+    char features[512], matrices[512];
     hone_gpu_feature_text(caps->features, features, sizeof features);
+    hone_gpu_matrix_text(caps, matrices, sizeof matrices);
     info->name = hone_arena_strdup(arena, caps->name);
     info->driver = hone_arena_strdup(arena, caps->driver);
     info->api_version = hone_arena_strdup(arena, details->api_version);
     info->uuid = hone_arena_strdup(arena, details->uuid);
     info->features = hone_arena_strdup(arena, features);
+    info->matrices = hone_arena_strdup(arena, matrices);
     info->reason = hone_arena_strdup(arena, details->reason);
     info->notes = hone_arena_strdup(arena, details->notes);
     if (!info->name || !info->driver || !info->api_version || !info->uuid || !info->features ||
-        !info->reason || !info->notes)
+        !info->matrices || !info->reason || !info->notes)
         return HONE_OUT_OF_MEMORY;
     info->kind = hone_gpu_kind_name(caps->kind);
     info->vendor_id = caps->vendor_id;

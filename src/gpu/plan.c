@@ -13,7 +13,24 @@ const char *const hone_gpu_extension_names[HONE_GPU_EXTENSIONS] = {
     "VK_KHR_cooperative_matrix",
     "VK_KHR_portability_subset",
     "VK_KHR_pipeline_executable_properties",
+    "VK_NV_cooperative_matrix2",
+    "VK_KHR_shader_bfloat16",
 };
+
+uint32_t hone_gpu_unknown_extensions(uint32_t layer_version) {
+    static const struct {
+        uint32_t extension, minor, patch;
+    } later[] = {
+        {HONE_GPU_EXT_COOPERATIVE_MATRIX, 3, 255},
+        {HONE_GPU_EXT_COOPERATIVE_MATRIX2, 3, 302},
+        {HONE_GPU_EXT_BFLOAT16, 4, 311},
+    };
+    uint32_t unknown = 0;
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (layer_version < (1u << 22 | later[i].minor << 12 | later[i].patch))
+            unknown |= later[i].extension;
+    return unknown;
+}
 
 // Conditions that are 0 hold for every device.
 struct hone_gpu_quirk_row {
@@ -162,6 +179,27 @@ static bool plan_memory(const struct hone_gpu_snapshot *s, struct hone_gpu_plan 
     return true;
 }
 
+// Workgroup scope and bfloat16 matrices, each of which needs several features, go together or not
+// at all.
+static void plan_matrix_features(bool coop, uint32_t *features, uint32_t *extensions) {
+    const uint32_t second = HONE_GPU_HAS_MATRIX_WORKGROUP | HONE_GPU_HAS_MATRIX_FLEXIBLE |
+                            HONE_GPU_HAS_MATRIX_PER_ELEMENT;
+    const uint32_t bf16 = HONE_GPU_HAS_BFLOAT16 | HONE_GPU_HAS_MATRIX_BFLOAT16;
+    if (!coop) {
+        *features &= ~(uint32_t)HONE_GPU_HAS_COOPERATIVE_MATRIX;
+        *extensions &= ~(uint32_t)HONE_GPU_EXT_COOPERATIVE_MATRIX;
+    }
+    if (!coop || !(*extensions & HONE_GPU_EXT_COOPERATIVE_MATRIX2) ||
+        (*features & second) != second) {
+        *features &= ~second;
+        *extensions &= ~(uint32_t)HONE_GPU_EXT_COOPERATIVE_MATRIX2;
+    }
+    if (!coop || !(*extensions & HONE_GPU_EXT_BFLOAT16) || (*features & bf16) != bf16) {
+        *features &= ~bf16;
+        *extensions &= ~(uint32_t)HONE_GPU_EXT_BFLOAT16;
+    }
+}
+
 // What is enabled: each feature that the device has and hone may use, less what quirks forbid.
 static void plan_features(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *plan) {
     uint32_t features = s->features, extensions = s->extensions;
@@ -177,10 +215,7 @@ static void plan_features(const struct hone_gpu_snapshot *s, struct hone_gpu_pla
              quirk_reason(HONE_GPU_QUIRK_NO_COOPERATIVE_MATRIX, s));
         coop = false;
     }
-    if (!coop) {
-        features &= ~(uint32_t)HONE_GPU_HAS_COOPERATIVE_MATRIX;
-        extensions &= ~(uint32_t)HONE_GPU_EXT_COOPERATIVE_MATRIX;
-    }
+    plan_matrix_features(coop, &features, &extensions);
     if (!(extensions & HONE_GPU_EXT_EXECUTABLE_PROPERTIES))
         features &= ~(uint32_t)HONE_GPU_HAS_EXECUTABLE_INFO;
     if (plan->quirks & HONE_GPU_QUIRK_NO_BUFFER_ADDRESS)
@@ -210,6 +245,8 @@ static uint32_t plan_caps_features(const struct hone_gpu_snapshot *s, uint32_t e
         {HONE_GPU_HAS_INT64, HONE_FEATURE_INT64},
         {HONE_GPU_HAS_SUBGROUP_SIZE_CONTROL, HONE_FEATURE_SUBGROUP_SIZE_CONTROL},
         {HONE_GPU_HAS_COOPERATIVE_MATRIX, HONE_FEATURE_COOPERATIVE_MATRIX},
+        {HONE_GPU_HAS_MATRIX_WORKGROUP, HONE_FEATURE_COOPERATIVE_MATRIX2},
+        {HONE_GPU_HAS_MATRIX_BFLOAT16, HONE_FEATURE_BF16_MATRIX},
     };
     uint32_t features = s->kind == HONE_DEVICE_CPU ? HONE_FEATURE_CPU : 0;
     for (size_t i = 0; i < sizeof subgroup / sizeof *subgroup; i++)
@@ -217,6 +254,36 @@ static uint32_t plan_caps_features(const struct hone_gpu_snapshot *s, uint32_t e
     for (size_t i = 0; i < sizeof device / sizeof *device; i++)
         if (enabled & device[i].has) features |= device[i].feature;
     return features;
+}
+
+// The matrix products that kernels may use: 16-bit factors, sums in fp32.
+static void plan_matrices(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *plan) {
+    struct hone_caps *caps = &plan->caps;
+    if (!(caps->features & HONE_FEATURE_COOPERATIVE_MATRIX)) return;
+    for (uint32_t i = 0; i < s->matrix_count && caps->matrix_count < HONE_CAPS_MATRICES; i++) {
+        const struct hone_gpu_matrix *m = &s->matrices[i];
+        bool f16 = m->a == HONE_GPU_COMPONENT_F16, bf16 = m->a == HONE_GPU_COMPONENT_BF16;
+        if (m->b != m->a || m->c != HONE_GPU_COMPONENT_F32 || m->result != m->c || m->saturating ||
+            !(f16 || bf16) || (bf16 && !(caps->features & HONE_FEATURE_BF16_MATRIX)) ||
+            m->scope != (m->flexible ? HONE_GPU_SCOPE_WORKGROUP : HONE_GPU_SCOPE_SUBGROUP) ||
+            (m->flexible && !(caps->features & HONE_FEATURE_COOPERATIVE_MATRIX2)))
+            continue;
+        caps->matrices[caps->matrix_count++] =
+            (struct hone_matrix_shape){.m = (uint16_t)m->m,
+                                       .n = (uint16_t)m->n,
+                                       .k = (uint16_t)m->k,
+                                       .type = f16 ? HONE_MATRIX_F16 : HONE_MATRIX_BF16,
+                                       .workgroup = m->flexible,
+                                       .invocations = (uint16_t)m->invocations};
+    }
+    caps->matrix_subgroup = plan->quirks & HONE_GPU_QUIRK_SMALL_MATRIX_SUBGROUP
+                                ? caps->subgroup_min
+                                : caps->subgroup_max;
+    if (!caps->matrix_count) {
+        note(plan, "none of its cooperative matrices adds 16-bit products in fp32");
+        caps->features &= ~(uint32_t)(HONE_FEATURE_COOPERATIVE_MATRIX |
+                                      HONE_FEATURE_COOPERATIVE_MATRIX2 | HONE_FEATURE_BF16_MATRIX);
+    }
 }
 
 static void plan_caps(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *plan) {
@@ -242,6 +309,7 @@ static void plan_caps(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *p
     caps->storage_offset_align = s->storage_offset_align;
     caps->allocation_bytes = s->allocation_bytes;
     caps->timestamp_ns = plan->timestamp_bits ? s->timestamp_period_ns : 0.0f;
+    plan_matrices(s, plan);
 }
 
 void hone_gpu_plan_device(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *plan) {
@@ -284,6 +352,8 @@ void hone_gpu_feature_text(uint32_t features, char *text, size_t bytes) {
         {HONE_FEATURE_STORAGE_8BIT, "storage-8bit"},
         {HONE_FEATURE_INT64, "int64"},
         {HONE_FEATURE_COOPERATIVE_MATRIX, "cooperative-matrix"},
+        {HONE_FEATURE_COOPERATIVE_MATRIX2, "cooperative-matrix2"},
+        {HONE_FEATURE_BF16_MATRIX, "bf16-matrix"},
         {HONE_FEATURE_CPU, "cpu-driver"},
     };
     size_t used = 0;
@@ -291,6 +361,19 @@ void hone_gpu_feature_text(uint32_t features, char *text, size_t bytes) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         if (!(features & names[i].feature) || used >= bytes) continue;
         int length = snprintf(text + used, bytes - used, "%s%s", used ? " " : "", names[i].name);
+        used += length > 0 ? (size_t)length : 0;
+    }
+}
+
+void hone_gpu_matrix_text(const struct hone_caps *caps, char *text, size_t bytes) {
+    size_t used = 0;
+    if (bytes) text[0] = 0;
+    for (uint32_t i = 0; i < caps->matrix_count && used < bytes; i++) {
+        const struct hone_matrix_shape *m = &caps->matrices[i];
+        char scope[40] = "";
+        if (m->workgroup) snprintf(scope, sizeof scope, " in workgroups of %u", m->invocations);
+        int length = snprintf(text + used, bytes - used, "%s%ux%ux%u %s%s", used ? ", " : "", m->m,
+                              m->n, m->k, m->type == HONE_MATRIX_F16 ? "f16" : "bf16", scope);
         used += length > 0 ? (size_t)length : 0;
     }
 }

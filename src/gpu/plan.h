@@ -14,6 +14,7 @@ enum hone_gpu_quirk {
     HONE_GPU_QUIRK_GRAPHICS_QUEUE = 1 << 1, // the compute-only queue is not to be trusted
     HONE_GPU_QUIRK_NO_BUFFER_ADDRESS = 1 << 2,
     HONE_GPU_QUIRK_FAST_BROADCAST = 1 << 3, // hone_caps.fast_broadcast
+    HONE_GPU_QUIRK_SMALL_MATRIX_SUBGROUP = 1 << 4, // matrix units work on the smallest subgroup
 };
 
 enum { HONE_GPU_MEMORY_KINDS = 3, HONE_GPU_MAX_ORDER = 8 };
@@ -48,8 +49,14 @@ struct hone_gpu_type_order hone_gpu_plan_memory(const struct hone_gpu_snapshot *
 hone_status hone_gpu_choose(const struct hone_caps *caps, const struct hone_gpu_details *details,
                             size_t count, const char *request, size_t *index);
 
+// The extensions (enum hone_gpu_extension) that came after a version of Vulkan, as a layer gives
+// it: a validation layer from before an extension takes its use for an error.
+uint32_t hone_gpu_unknown_extensions(uint32_t layer_version);
+
 // "subgroup arithmetic, f16, ..." of enum hone_feature bits.
 void hone_gpu_feature_text(uint32_t features, char *text, size_t bytes);
+// "16x16x16 f16, 16x16x16 bf16, 32x16x16 f16 in workgroups of 256" of the cooperative matrices.
+void hone_gpu_matrix_text(const struct hone_caps *caps, char *text, size_t bytes);
 const char *hone_gpu_kind_name(enum hone_device_kind kind);
 
 // Defaults of environment variables that CPU drivers read when they are loaded.

@@ -88,6 +88,10 @@ static void take_features(VkPhysicalDevice device, struct hone_gpu_snapshot *s) 
     if (s->api_version < VK_API_VERSION_1_2) return;
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR coop = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
+    VkPhysicalDeviceCooperativeMatrix2FeaturesNV coop2 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV};
+    VkPhysicalDeviceShaderBfloat16FeaturesKHR bf16 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR};
     VkPhysicalDeviceSubgroupSizeControlFeaturesEXT control = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_FEATURES_EXT};
     VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR executable = {
@@ -106,6 +110,14 @@ static void take_features(VkPhysicalDevice device, struct hone_gpu_snapshot *s) 
     if (s->extensions & HONE_GPU_EXT_EXECUTABLE_PROPERTIES) {
         executable.pNext = v12.pNext;
         v12.pNext = &executable;
+    }
+    if (s->extensions & HONE_GPU_EXT_COOPERATIVE_MATRIX2) {
+        coop2.pNext = v12.pNext;
+        v12.pNext = &coop2;
+    }
+    if (s->extensions & HONE_GPU_EXT_BFLOAT16) {
+        bf16.pNext = v12.pNext;
+        v12.pNext = &bf16;
     }
     vkGetPhysicalDeviceFeatures2(device, &all);
     const struct {
@@ -128,9 +140,88 @@ static void take_features(VkPhysicalDevice device, struct hone_gpu_snapshot *s) 
         {control.computeFullSubgroups, HONE_GPU_HAS_FULL_SUBGROUPS},
         {coop.cooperativeMatrix, HONE_GPU_HAS_COOPERATIVE_MATRIX},
         {executable.pipelineExecutableInfo, HONE_GPU_HAS_EXECUTABLE_INFO},
+        {coop2.cooperativeMatrixWorkgroupScope, HONE_GPU_HAS_MATRIX_WORKGROUP},
+        {coop2.cooperativeMatrixFlexibleDimensions, HONE_GPU_HAS_MATRIX_FLEXIBLE},
+        {coop2.cooperativeMatrixPerElementOperations, HONE_GPU_HAS_MATRIX_PER_ELEMENT},
+        {bf16.shaderBFloat16Type, HONE_GPU_HAS_BFLOAT16},
+        {bf16.shaderBFloat16CooperativeMatrix, HONE_GPU_HAS_MATRIX_BFLOAT16},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (table[i].has) s->features |= table[i].bit;
+}
+
+// Instance functions that volk may be too old to know; NULL where the driver lacks it.
+static PFN_vkVoidFunction late_function(const char *name) {
+    return vkGetInstanceProcAddr(volkGetLoadedInstance(), name);
+}
+
+static void add_matrix(struct hone_gpu_snapshot *s, struct hone_gpu_matrix matrix) {
+    if (s->matrix_count < HONE_GPU_MAX_MATRICES) s->matrices[s->matrix_count++] = matrix;
+}
+
+static hone_status take_matrices(VkPhysicalDevice device, struct hone_gpu_snapshot *s) {
+    PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR get =
+        (PFN_vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR)late_function(
+            "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
+    if (!(s->features & HONE_GPU_HAS_COOPERATIVE_MATRIX) || !get) return HONE_OK;
+    uint32_t count = 0;
+    HONE_VK_TRY(NULL, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR",
+                get(device, &count, NULL));
+    if (!count) return HONE_OK;
+    VkCooperativeMatrixPropertiesKHR *list = hone_calloc(count, sizeof *list, "matrix shapes");
+    if (!list) return HONE_OUT_OF_MEMORY;
+    for (uint32_t i = 0; i < count; i++)
+        list[i].sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_PROPERTIES_KHR;
+    VkResult result = HONE_VK(get(device, &count, list));
+    for (uint32_t i = 0; result >= VK_SUCCESS && i < count; i++)
+        add_matrix(s, (struct hone_gpu_matrix){
+                          .m = list[i].MSize,
+                          .n = list[i].NSize,
+                          .k = list[i].KSize,
+                          .a = (uint32_t)list[i].AType,
+                          .b = (uint32_t)list[i].BType,
+                          .c = (uint32_t)list[i].CType,
+                          .result = (uint32_t)list[i].ResultType,
+                          .scope = (uint32_t)list[i].scope,
+                          .saturating = list[i].saturatingAccumulation,
+                      });
+    hone_free(list);
+    if (result == VK_INCOMPLETE) result = VK_SUCCESS;
+    return hone_gpu_check(NULL, result, "vkGetPhysicalDeviceCooperativeMatrixPropertiesKHR");
+}
+
+// The same for sizes that are multiples of granules, over subgroups or whole workgroups.
+static hone_status take_flexible_matrices(VkPhysicalDevice device, struct hone_gpu_snapshot *s) {
+    static const char name[] = "vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV";
+    PFN_vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV get =
+        (PFN_vkGetPhysicalDeviceCooperativeMatrixFlexibleDimensionsPropertiesNV)late_function(name);
+    if (!(s->features & HONE_GPU_HAS_MATRIX_FLEXIBLE) || !get) return HONE_OK;
+    uint32_t count = 0;
+    HONE_VK_TRY(NULL, name, get(device, &count, NULL));
+    if (!count) return HONE_OK;
+    VkCooperativeMatrixFlexibleDimensionsPropertiesNV *list =
+        hone_calloc(count, sizeof *list, "matrix shapes");
+    if (!list) return HONE_OUT_OF_MEMORY;
+    for (uint32_t i = 0; i < count; i++)
+        list[i].sType = VK_STRUCTURE_TYPE_COOPERATIVE_MATRIX_FLEXIBLE_DIMENSIONS_PROPERTIES_NV;
+    VkResult result = HONE_VK(get(device, &count, list));
+    for (uint32_t i = 0; result >= VK_SUCCESS && i < count; i++)
+        add_matrix(s, (struct hone_gpu_matrix){
+                          .m = list[i].MGranularity,
+                          .n = list[i].NGranularity,
+                          .k = list[i].KGranularity,
+                          .a = (uint32_t)list[i].AType,
+                          .b = (uint32_t)list[i].BType,
+                          .c = (uint32_t)list[i].CType,
+                          .result = (uint32_t)list[i].ResultType,
+                          .scope = (uint32_t)list[i].scope,
+                          .invocations = list[i].workgroupInvocations,
+                          .flexible = true,
+                          .saturating = list[i].saturatingAccumulation,
+                      });
+    hone_free(list);
+    if (result == VK_INCOMPLETE) result = VK_SUCCESS;
+    return hone_gpu_check(NULL, result, name);
 }
 
 // What a CPU driver allocates from.
@@ -185,7 +276,8 @@ hone_status hone_gpu_snapshot_take(VkPhysicalDevice device, struct hone_gpu_snap
     take_features(device, out);
     take_memory(device, out);
     take_families(device, out);
-    return HONE_OK;
+    HONE_TRY(take_matrices(device, out));
+    return take_flexible_matrices(device, out);
 }
 
 void hone_gpu_uuid_text(const uint8_t uuid[16], char text[40]) {

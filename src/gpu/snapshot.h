@@ -16,8 +16,10 @@ enum hone_gpu_extension {
     HONE_GPU_EXT_COOPERATIVE_MATRIX = 1 << 2,
     HONE_GPU_EXT_PORTABILITY_SUBSET = 1 << 3, // must be enabled where it exists
     HONE_GPU_EXT_EXECUTABLE_PROPERTIES = 1 << 4,
+    HONE_GPU_EXT_COOPERATIVE_MATRIX2 = 1 << 5,
+    HONE_GPU_EXT_BFLOAT16 = 1 << 6,
 };
-enum { HONE_GPU_EXTENSIONS = 5 };
+enum { HONE_GPU_EXTENSIONS = 7 };
 extern const char *const hone_gpu_extension_names[HONE_GPU_EXTENSIONS];
 
 // Device features that matter, as bits.
@@ -38,6 +40,11 @@ enum hone_gpu_device_feature {
     HONE_GPU_HAS_FULL_SUBGROUPS = 1 << 13,
     HONE_GPU_HAS_COOPERATIVE_MATRIX = 1 << 14,
     HONE_GPU_HAS_EXECUTABLE_INFO = 1 << 15,
+    HONE_GPU_HAS_MATRIX_WORKGROUP = 1 << 16,   // workgroup scope
+    HONE_GPU_HAS_MATRIX_FLEXIBLE = 1 << 17,    // sizes that are multiples of granules
+    HONE_GPU_HAS_MATRIX_PER_ELEMENT = 1 << 18, // a function of each element
+    HONE_GPU_HAS_BFLOAT16 = 1 << 19,
+    HONE_GPU_HAS_MATRIX_BFLOAT16 = 1 << 20,
 };
 
 // Subgroup operations in compute, as VkSubgroupFeatureFlagBits.
@@ -62,7 +69,16 @@ enum {
     HONE_GPU_MEMORY_AVOID = 0x10 | 0x20 | 0x40 | 0x80,
 };
 
+// As VkComponentTypeKHR and VkScopeKHR.
+enum {
+    HONE_GPU_COMPONENT_F16 = 0,
+    HONE_GPU_COMPONENT_F32 = 1,
+    HONE_GPU_COMPONENT_BF16 = 1000141000,
+};
+enum { HONE_GPU_SCOPE_WORKGROUP = 2, HONE_GPU_SCOPE_SUBGROUP = 3 };
+
 enum { HONE_GPU_MAX_FAMILIES = 16, HONE_GPU_MAX_TYPES = 32, HONE_GPU_MAX_HEAPS = 16 };
+enum { HONE_GPU_MAX_MATRICES = 128 };
 
 struct hone_gpu_family {
     uint32_t flags, count, timestamp_bits;
@@ -74,6 +90,15 @@ struct hone_gpu_heap_info {
     uint64_t bytes;
     uint64_t budget_bytes; // 0: unknown
     bool device_local;
+};
+
+// One line of what the device says of cooperative matrices, with component types and scope as
+// above.
+struct hone_gpu_matrix {
+    uint32_t m, n, k; // sizes; granules where they are flexible
+    uint32_t a, b, c, result, scope;
+    uint32_t invocations; // of a workgroup, in its scope with flexible sizes
+    bool flexible, saturating;
 };
 
 struct hone_gpu_snapshot {
@@ -100,6 +125,8 @@ struct hone_gpu_snapshot {
     uint32_t push_bytes, storage_offset_align, bound_storage_buffers;
     uint64_t storage_range_bytes, allocation_bytes;
     float timestamp_period_ns;
+    struct hone_gpu_matrix matrices[HONE_GPU_MAX_MATRICES];
+    uint32_t matrix_count;
 };
 
 #endif

@@ -1,5 +1,5 @@
 // vk.h: the one door to Vulkan headers. Functions come from volk at run time, so nothing links to
-// libvulkan. It also declares what the oldest supported headers (1.3.239) lack and hone reads.
+// libvulkan. coopmat.h declares what the oldest supported headers (1.3.239) lack and hone reads.
 #ifndef HONE_GPU_VK_H
 #define HONE_GPU_VK_H
 
@@ -15,17 +15,6 @@
 #pragma GCC diagnostic pop
 #endif
 
-// VK_KHR_cooperative_matrix came with 1.3.255.
-#ifndef VK_KHR_cooperative_matrix
-#define VK_KHR_COOPERATIVE_MATRIX_EXTENSION_NAME "VK_KHR_cooperative_matrix"
-#define VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR                          \
-    ((VkStructureType)1000506000)
-typedef struct VkPhysicalDeviceCooperativeMatrixFeaturesKHR {
-    VkStructureType sType;
-    void *pNext;
-    VkBool32 cooperativeMatrix;
-    VkBool32 cooperativeMatrixRobustBufferAccess;
-} VkPhysicalDeviceCooperativeMatrixFeaturesKHR;
-#endif
+#include "gpu/coopmat.h"
 
 #endif

@@ -86,13 +86,14 @@ static void test_devices_json(void **state) {
         const char *key;
         json_type type;
     } keys[] = {
-        {"index", JSON_INTEGER},        {"name", JSON_STRING},
-        {"kind", JSON_STRING},          {"driver", JSON_STRING},
-        {"uuid", JSON_STRING},          {"api_version", JSON_STRING},
-        {"features", JSON_STRING},      {"reason", JSON_STRING},
-        {"notes", JSON_STRING},         {"vendor_id", JSON_INTEGER},
-        {"device_id", JSON_INTEGER},    {"memory_bytes", JSON_INTEGER},
-        {"shared_bytes", JSON_INTEGER}, {"subgroup_size", JSON_INTEGER},
+        {"index", JSON_INTEGER},         {"name", JSON_STRING},
+        {"kind", JSON_STRING},           {"driver", JSON_STRING},
+        {"uuid", JSON_STRING},           {"api_version", JSON_STRING},
+        {"features", JSON_STRING},       {"matrices", JSON_STRING},
+        {"reason", JSON_STRING},         {"notes", JSON_STRING},
+        {"vendor_id", JSON_INTEGER},     {"device_id", JSON_INTEGER},
+        {"memory_bytes", JSON_INTEGER},  {"shared_bytes", JSON_INTEGER},
+        {"subgroup_size", JSON_INTEGER},
     };
     command_hone(NULL, &r, "devices", "--json");
     if (r.code != 0) {

@@ -13,6 +13,11 @@ enum {
     CACHED = HONE_GPU_MEMORY_HOST_CACHED,
     GRAPHICS = HONE_GPU_QUEUE_GRAPHICS,
     COMPUTE = HONE_GPU_QUEUE_COMPUTE,
+    F16 = HONE_GPU_COMPONENT_F16,
+    BF16 = HONE_GPU_COMPONENT_BF16,
+    F32 = HONE_GPU_COMPONENT_F32,
+    SUBGROUP = HONE_GPU_SCOPE_SUBGROUP,
+    WORKGROUP = HONE_GPU_SCOPE_WORKGROUP,
 };
 #define API(major, minor) ((uint32_t)(major) << 22 | (uint32_t)(minor) << 12)
 #define GIB(n)            ((uint64_t)(n) << 30)
@@ -27,8 +32,9 @@ static struct hone_gpu_snapshot discrete(void) {
         .api_version = API(1, 3),
         .kind = HONE_DEVICE_DISCRETE,
         .extensions = HONE_GPU_EXT_SUBGROUP_SIZE_CONTROL | HONE_GPU_EXT_MEMORY_BUDGET |
-                      HONE_GPU_EXT_COOPERATIVE_MATRIX,
-        .features = (1u << 15) - 1,
+                      HONE_GPU_EXT_COOPERATIVE_MATRIX | HONE_GPU_EXT_COOPERATIVE_MATRIX2 |
+                      HONE_GPU_EXT_BFLOAT16,
+        .features = (1u << 21) - 1,
         .families = {{GRAPHICS | COMPUTE, 1, 64}, {COMPUTE, 4, 64}, {0, 1, 64}},
         .family_count = 3,
         .types = {{LOCAL, 0},
@@ -45,6 +51,14 @@ static struct hone_gpu_snapshot discrete(void) {
         .subgroup_operations = 0x1f,
         .subgroup_required_in_compute = true,
         .timestamp_period_ns = 10,
+        .matrices = {{16, 16, 16, F16, F16, F16, F16, SUBGROUP, 0, false, false}, // sums in f16
+                     {16, 16, 16, F16, F16, F32, F32, SUBGROUP, 0, false, false},
+                     {16, 16, 32, 3, 3, 5, 5, SUBGROUP, 0, false, false}, // integers
+                     {16, 8, 16, F16, F16, F32, F32, SUBGROUP, 0, false, true},
+                     {16, 16, 16, BF16, BF16, F32, F32, SUBGROUP, 0, false, false},
+                     {16, 16, 16, F16, F16, F32, F32, SUBGROUP, 0, true, false},
+                     {32, 16, 16, F16, F16, F32, F32, WORKGROUP, 256, true, false}},
+        .matrix_count = 7,
     };
     return s;
 }
@@ -209,6 +223,71 @@ static void test_broadcast(void **state) {
     assert_false(fast_broadcast(s, "Mesa 25.0.7", 16));
 }
 
+static void expect_matrices(const struct hone_gpu_snapshot *s, const char *want) {
+    struct hone_gpu_plan plan;
+    char text[256];
+    hone_gpu_plan_device(s, &plan);
+    hone_gpu_matrix_text(&plan.caps, text, sizeof text);
+    assert_string_equal(text, want);
+    bool any = plan.caps.features & HONE_FEATURE_COOPERATIVE_MATRIX;
+    assert_true(any == (plan.caps.matrix_count > 0));
+}
+
+static void test_matrices(void **state) {
+    (void)state;
+    struct hone_gpu_snapshot s = discrete();
+    struct hone_gpu_plan plan;
+    expect_matrices(&s, "16x16x16 f16, 16x16x16 bf16, 32x16x16 f16 in workgroups of 256");
+    hone_gpu_plan_device(&s, &plan);
+    assert_int_equal(plan.caps.matrix_subgroup, 64);
+    assert_true(plan.caps.features & HONE_FEATURE_COOPERATIVE_MATRIX2);
+    assert_true(plan.caps.features & HONE_FEATURE_BF16_MATRIX);
+    // One of its features is missing: the whole extension stays off.
+    s.features &= ~(uint32_t)HONE_GPU_HAS_MATRIX_PER_ELEMENT;
+    expect_matrices(&s, "16x16x16 f16, 16x16x16 bf16");
+    hone_gpu_plan_device(&s, &plan);
+    assert_int_equal(plan.extensions & HONE_GPU_EXT_COOPERATIVE_MATRIX2, 0);
+    assert_int_equal(plan.features & HONE_GPU_HAS_MATRIX_WORKGROUP, 0);
+    s.extensions &= ~(uint32_t)HONE_GPU_EXT_BFLOAT16;
+    expect_matrices(&s, "16x16x16 f16");
+    // Without the first extension there is none of the others.
+    s = discrete();
+    s.extensions &= ~(uint32_t)HONE_GPU_EXT_COOPERATIVE_MATRIX;
+    expect_matrices(&s, "");
+    hone_gpu_plan_device(&s, &plan);
+    assert_int_equal(plan.extensions & (HONE_GPU_EXT_COOPERATIVE_MATRIX2 | HONE_GPU_EXT_BFLOAT16),
+                     0);
+    // Nothing that hone can use.
+    s = discrete();
+    s.matrix_count = 1;
+    expect_matrices(&s, "");
+    hone_gpu_plan_device(&s, &plan);
+    assert_non_null(strstr(plan.notes, "none of its cooperative matrices"));
+    // Matrix units that are narrower than the default subgroup.
+    s = discrete();
+    s.vendor_id = 0x8086;
+    s.subgroup_min = 16;
+    hone_gpu_plan_device(&s, &plan);
+    assert_int_equal(plan.caps.matrix_subgroup, 16);
+    // More shapes than there is room for.
+    s.matrix_count = HONE_GPU_MAX_MATRICES;
+    for (uint32_t i = 0; i < s.matrix_count; i++)
+        s.matrices[i] = (struct hone_gpu_matrix){16, 16, 16, F16, F16, F32, F32, SUBGROUP, 0, 0, 0};
+    hone_gpu_plan_device(&s, &plan);
+    assert_int_equal(plan.caps.matrix_count, HONE_CAPS_MATRICES);
+}
+
+static void test_unknown_extensions(void **state) {
+    (void)state;
+    const uint32_t all =
+        HONE_GPU_EXT_COOPERATIVE_MATRIX | HONE_GPU_EXT_COOPERATIVE_MATRIX2 | HONE_GPU_EXT_BFLOAT16;
+    assert_int_equal(hone_gpu_unknown_extensions(API(1, 3) | 239), all);
+    assert_int_equal(hone_gpu_unknown_extensions(API(1, 3) | 255),
+                     all & ~(uint32_t)HONE_GPU_EXT_COOPERATIVE_MATRIX);
+    assert_int_equal(hone_gpu_unknown_extensions(API(1, 4) | 304), HONE_GPU_EXT_BFLOAT16);
+    assert_int_equal(hone_gpu_unknown_extensions(API(1, 4) | 341), 0);
+}
+
 static void test_choose(void **state) {
     (void)state;
     struct hone_caps caps[5] = {
@@ -269,6 +348,7 @@ int main(void) {
         cmocka_unit_test(test_no_memory),    cmocka_unit_test(test_queues),
         cmocka_unit_test(test_quirks),       cmocka_unit_test(test_choose),
         cmocka_unit_test(test_feature_text), cmocka_unit_test(test_broadcast),
+        cmocka_unit_test(test_matrices),     cmocka_unit_test(test_unknown_extensions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
