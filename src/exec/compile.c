@@ -110,6 +110,9 @@ hone_status hone_program_compile(struct hone_store *store, const struct hone_gra
     struct hone_program *program = hone_calloc(1, sizeof *program, "a program");
     if (!program) return HONE_OUT_OF_MEMORY;
     program->store = store;
+    program->caps = *hone_device_caps(store->device);
+    if (params->binding_bytes && params->binding_bytes < program->caps.storage_range_bytes)
+        program->caps.storage_range_bytes = params->binding_bytes;
     program->profile = params->profile && hone_device_caps(store->device)->timestamp_ns > 0;
 
     hone_status status =

@@ -55,6 +55,7 @@ struct hone_program_input {
 
 struct hone_program {
     struct hone_store *store;
+    struct hone_caps caps;    // of the device, perhaps with less to bind (tests)
     struct hone_graph *graph; // after the passes
     struct hone_plan plan;
     const struct hone_op_row **rows; // per node; NULL for views, packs and on ref
@@ -72,6 +73,10 @@ struct hone_program {
 // views and packs.
 hone_status hone_program_select(struct hone_program *program, const char *const *skip_rows,
                                 struct hone_launch *launches);
+// launch.c: fills `launch` for a node whose row is chosen, cut so that no binding is longer than the
+// device allows. HONE_UNSUPPORTED names the tensor that can't be cut.
+hone_status hone_launch_make(const struct hone_op *op, const struct hone_op_row *row,
+                             const struct hone_row_args *args, struct hone_launch *launch);
 // The launch obeys the kernel table and the device's limits.
 hone_status hone_launch_check(const struct hone_launch *launch, const struct hone_caps *caps);
 

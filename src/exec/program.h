@@ -20,6 +20,7 @@ struct hone_compile_params {
     const char *const *skip_rows; // kernel rows "op/row" not to use; NULL-terminated, may be NULL
     bool profile;                 // timestamps around each node
     bool no_sharing;              // every value keeps its own memory (checker and tests)
+    uint64_t binding_bytes;       // bind no more than this at once; 0: what the device allows
 };
 
 // Compiles `graph` (borrowed for this call only) against the states of `store`, which are created

@@ -47,28 +47,10 @@ hone_status hone_launch_check(const struct hone_launch *launch, const struct hon
     return HONE_OK;
 }
 
-// What any row would bind must fit a storage-buffer binding of this device.
-static hone_status check_ranges(const struct hone_infer_args *args, int outputs,
-                                const struct hone_caps *caps) {
-    for (int i = 0; i < args->input_count + outputs; i++) {
-        const struct hone_desc *desc =
-            i < args->input_count ? &args->in[i] : &args->out[i - args->input_count];
-        if (desc->rank < 0 || hone_desc_bytes(desc) <= caps->storage_range_bytes) continue;
-        char text[HONE_DESC_TEXT];
-        // A slab of parameters has one dimension and does not depend on the pictures.
-        return hone_fail(
-            HONE_UNSUPPORTED,
-            "a tensor %s is larger than the %llu MiB that this device binds at once; %s",
-            hone_desc_text(desc, text), (unsigned long long)(caps->storage_range_bytes >> 20),
-            desc->rank == 1 ? "train fewer layers (--freeze)" : "use a smaller --batch or --size");
-    }
-    return HONE_OK;
-}
-
 static hone_status select_node(struct hone_program *program, size_t n, const char *const *skip_rows,
                                struct hone_launch *launch) {
     const struct hone_node *node = &program->graph->nodes[n];
-    const struct hone_caps *caps = hone_device_caps(program->store->device);
+    const struct hone_caps *caps = &program->caps;
     struct hone_node_descs descs;
     HONE_TRY(hone_node_descs_init(&descs, program->graph, node));
     if (node->op->cost) program->costs[n] = node->op->cost(&descs.args);
@@ -79,9 +61,7 @@ static hone_status select_node(struct hone_program *program, size_t n, const cha
         select_skips(node->op, skip_rows, skips);
         const struct hone_op_row *row = hone_row_select(node->op, &args, skips);
         if (!row) status = hone_fail(HONE_UNSUPPORTED, "no kernel of this device fits");
-        if (status == HONE_OK) status = check_ranges(&descs.args, node->op->outputs, caps);
-        if (status == HONE_OK) status = row->setup(&args, launch);
-        if (status == HONE_OK) status = hone_launch_check(launch, caps);
+        if (status == HONE_OK) status = hone_launch_make(node->op, row, &args, launch);
         program->rows[n] = row;
         program->dispatches[n] = launch->dispatch_count;
     }

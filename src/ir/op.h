@@ -98,6 +98,11 @@ struct hone_op {
     // NULL.
     bool (*alias)(const struct hone_infer_args *args, int k, struct hone_alias *out);
 
+    // Can the node be computed a few steps of axis 0 of out[0] (pictures) at a time, as the same op
+    // on shorter tensors? Then sets a bit for each input and output that is cut along its own axis
+    // 0; the others are taken whole. Where tensors exceed what a device binds. May be NULL: no.
+    bool (*slices)(const struct hone_infer_args *args, uint32_t *inputs, uint32_t *outputs);
+
     // Fusion: can `node` (of this op) compute its only consumer as an epilogue? Then fills attrs
     // (attrs_bytes bytes, a copy of the node's own) for the node that replaces both, and returns
     // true. May be NULL.

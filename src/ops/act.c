@@ -158,6 +158,7 @@ const struct hone_op hone_op_act = {
     .ref = act_ref,
     .cost = act_cost,
     .alias = hone_op_alias_unary,
+    .slices = hone_op_slices_elements,
     .rows = act_rows,
     .row_count = 2,
 };
@@ -174,6 +175,7 @@ const struct hone_op hone_op_act_bwd = {
     .infer = act_bwd_infer,
     .ref = act_bwd_ref,
     .cost = act_cost,
+    .slices = hone_op_slices_elements,
     .alias = hone_op_alias_unary, // dy; `saved` may be read by others
     .rows = act_bwd_rows,
     .row_count = 2,

@@ -167,6 +167,7 @@ const struct hone_op hone_op_add = {
     .ref = add_ref,
     .cost = one_flop,
     .alias = binary_alias,
+    .slices = hone_op_slices_elements,
     .rows = add_rows,
     .row_count = 2,
 };
@@ -181,6 +182,7 @@ const struct hone_op hone_op_mul = {
     .ref = mul_ref,
     .cost = one_flop,
     .alias = binary_alias,
+    .slices = hone_op_slices_elements,
     .rows = mul_rows,
     .row_count = 2,
 };
@@ -243,6 +245,7 @@ const struct hone_op hone_op_scale = {
     .ref = scale_ref,
     .cost = one_flop,
     .alias = hone_op_alias_unary,
+    .slices = hone_op_slices_elements,
     .rows = scale_rows,
     .row_count = 2,
 };
@@ -448,6 +451,7 @@ const struct hone_op hone_op_broadcast_to = {
     .grad = broadcast_grad,
     .ref = broadcast_ref,
     .cost = broadcast_cost,
+    .slices = hone_op_slices_elements,
     .rows = broadcast_rows,
     .row_count = 2,
 };

@@ -223,6 +223,29 @@ bool hone_op_alias_unary(const struct hone_infer_args *args, int k, struct hone_
     return true;
 }
 
+bool hone_op_slices_elements(const struct hone_infer_args *args, uint32_t *inputs,
+                             uint32_t *outputs) {
+    const struct hone_desc *out = &args->out[0];
+    *inputs = 0;
+    *outputs = ~0u;
+    for (int i = 0; i < args->input_count; i++) {
+        if (!hone_op_has(args, i) || args->in[i].rank < out->rank) continue;
+        if (args->in[i].dim[0] == out->dim[0]) *inputs |= 1u << i;
+    }
+    return out->rank > 0;
+}
+
+bool hone_op_slices_all(const struct hone_infer_args *args, uint32_t *inputs, uint32_t *outputs) {
+    *inputs = *outputs = ~0u;
+    return args->out[0].rank > 0;
+}
+
+bool hone_op_slices_first(const struct hone_infer_args *args, uint32_t *inputs, uint32_t *outputs) {
+    *inputs = 1;
+    *outputs = ~0u;
+    return args->out[0].rank > 0;
+}
+
 uint64_t hone_op_random_stream(int32_t salt, int32_t step) {
     return (uint32_t)salt | (uint64_t)(uint32_t)step << 32;
 }

@@ -77,6 +77,17 @@ struct hone_cost hone_op_cost_copy(const struct hone_infer_args *args);
 // The one relation of a unary elementwise op: out[0] may overwrite in[0].
 bool hone_op_alias_unary(const struct hone_infer_args *args, int k, struct hone_alias *out);
 
+// ---- Slices
+// ------------------------------------------------------------------------------------------------
+// Element by element: every operand that has out[0]'s rank and pictures is cut, what is repeated
+// over the pictures is not.
+bool hone_op_slices_elements(const struct hone_infer_args *args, uint32_t *inputs,
+                             uint32_t *outputs);
+// Every operand has the pictures on axis 0.
+bool hone_op_slices_all(const struct hone_infer_args *args, uint32_t *inputs, uint32_t *outputs);
+// in[0] and the outputs have; the others are taken whole.
+bool hone_op_slices_first(const struct hone_infer_args *args, uint32_t *inputs, uint32_t *outputs);
+
 // ---- Random ops: the 64-bit stream of base/rng.h for a salt in a step
 // ------------------------------------------
 uint64_t hone_op_random_stream(int32_t salt, int32_t step);

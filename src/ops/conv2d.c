@@ -381,6 +381,7 @@ const struct hone_op hone_op_conv2d = {
     .ref = conv2d_ref,
     .cost = conv2d_cost,
     .absorb = conv2d_absorb,
+    .slices = hone_op_slices_first,
     .rows = conv2d_rows,
     .row_count = COUNT(conv2d_rows),
 };
@@ -397,6 +398,7 @@ const struct hone_op hone_op_conv2d_bwd_x = {
     .infer = bwd_x_infer,
     .ref = bwd_x_ref,
     .cost = bwd_x_cost,
+    .slices = hone_op_slices_first,
     .rows = bwd_x_rows,
     .row_count = COUNT(bwd_x_rows),
 };

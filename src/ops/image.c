@@ -95,6 +95,7 @@ const struct hone_op hone_op_image_normalize = {
     .infer = expect_pictures,
     .ref = normalize_ref,
     .cost = normalize_cost,
+    .slices = hone_op_slices_all,
     .rows = normalize_rows,
     .row_count = 2,
 };
@@ -259,6 +260,7 @@ const struct hone_op hone_op_image_warp = {
     .infer = warp_infer,
     .ref = warp_ref,
     .cost = warp_cost,
+    .slices = hone_op_slices_all,
     .rows = warp_rows,
     .row_count = 1,
 };

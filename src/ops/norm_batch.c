@@ -106,6 +106,7 @@ const struct hone_op hone_op_batch_norm = {
     .ref = batch_norm_ref,
     .cost = batch_norm_cost,
     .alias = hone_op_alias_unary,
+    .slices = hone_op_slices_elements,
 
     .rows = hone_op_norm_rows_batch_norm,
     .row_count = HONE_OP_WIDTH_ROWS,
@@ -147,6 +148,7 @@ const struct hone_op hone_op_batch_norm_bwd_x = {
     .ref = bwd_x_ref,
     .cost = bwd_x_cost,
     .alias = hone_op_alias_unary,
+    .slices = hone_op_slices_elements,
 
     .rows = hone_op_norm_rows_bwd_x,
     .row_count = HONE_OP_WIDTH_ROWS,

@@ -8,6 +8,8 @@
 #include "ops/norm_batch.h"
 #include "ops/ops.h"
 
+#include <string.h>
+
 enum {
     NORM_LANES = 64,    // most channels (of V) side by side in a workgroup
     NORM_GROUP = 256,   // invocations of a workgroup that merges its rows
@@ -81,7 +83,7 @@ static hone_status add_reduce(struct hone_launch *launch, const struct norm_plan
     hone_dispatch_scratch(pass, 0);
     hone_dispatch_push(pass, (const uint32_t[]){plan->rows, plan->c, plan->slice_rows}, 12);
     launch->scratch_bytes[0] = (uint64_t)plan->slices * 2 * plan->c * width * sizeof(float);
-    return HONE_OK;
+    return HONE_OK; // cut_rows() next
 }
 
 // Second pass of the backward sums: dgamma, dbeta to outputs `first` and `first` + 1.
@@ -100,6 +102,10 @@ static hone_status add_finish_sums(struct hone_launch *launch, const struct norm
     return HONE_OK;
 }
 
+static uint32_t rows_each(const struct hone_caps *caps) {
+    return caps->features & HONE_FEATURE_CPU ? 16 : 4;
+}
+
 // A pass over all elements: the dispatch with its push block, whose last member is `number`;
 // operands and further constants follow.
 static struct hone_dispatch *add_pass(const struct hone_row_args *args, struct hone_launch *launch,
@@ -107,13 +113,66 @@ static struct hone_dispatch *add_pass(const struct hone_row_args *args, struct h
     const struct hone_desc *x = &args->node->in[0];
     uint32_t rows = (uint32_t)hone_op_norm_rows(x), c = (uint32_t)x->dim[x->rank - 1] / width;
     // Rows an invocation: enough to pay for the parameters, few enough to keep all cores busy.
-    uint32_t each = args->caps->features & HONE_FEATURE_CPU ? 16 : 4;
-    uint32_t groups = ceil_div(rows, each);
+    uint32_t groups = ceil_div(rows, rows_each(args->caps));
     struct hone_dispatch *pass = hone_op_linear(launch, kernel, (uint64_t)groups * c);
     if (!pass) return NULL;
     hone_dispatch_push(pass, (const uint32_t[]){rows, c, groups}, 12);
     hone_dispatch_push(pass, &number, sizeof number);
     return pass;
+}
+
+// Rows that one dispatch can bind, all where they fit; a multiple of `unit` at aligned offsets.
+static uint32_t window_rows(const struct hone_row_args *args, const struct norm_plan *plan,
+                            uint64_t row_bytes, uint32_t unit, uint64_t part_bytes) {
+    uint64_t range = args->caps->storage_range_bytes, align = args->caps->storage_offset_align;
+    if (plan->rows * row_bytes <= range) return plan->rows;
+    uint64_t units = 1;
+    while (align && (units * unit * row_bytes % align || units * part_bytes % align)) units++;
+    uint64_t window = range / row_bytes / (units * unit) * (units * unit);
+    return window ? (uint32_t)window : plan->rows; // whoever checks the launch says so
+}
+
+// Cuts the dispatch added last, a pass or (slices not 0) a reduction, along the rows of x where x
+// is longer than a binding. Slices stay whole, so that the bits do too.
+static hone_status cut_rows(const struct hone_row_args *args, const struct norm_plan *plan,
+                            uint32_t slices, struct hone_launch *launch) {
+    const struct hone_desc *x = &args->node->in[0];
+    const struct hone_dispatch whole = launch->dispatches[launch->dispatch_count - 1];
+    uint64_t row_bytes = hone_desc_bytes(x) / plan->rows;
+    uint64_t part_bytes = slices ? launch->scratch_bytes[0] / slices : 0;
+    uint32_t unit = slices ? plan->slice_rows : 1;
+    uint32_t window = window_rows(args, plan, row_bytes, unit, part_bytes);
+    if (window >= plan->rows) return HONE_OK;
+    launch->dispatch_count--;
+    for (uint32_t first = 0; first < plan->rows; first += window) {
+        uint32_t rows = plan->rows - first < window ? plan->rows - first : window;
+        uint32_t parts = ceil_div(rows, plan->slice_rows),
+                 groups = ceil_div(rows, rows_each(args->caps));
+        struct hone_dispatch *d = hone_launch_add(launch, whole.kernel->name);
+        if (!d) return HONE_INTERNAL;
+        *d = whole;
+        memcpy(d->push, &rows, sizeof rows);
+        if (slices) {
+            d->grid[0] = plan->merge ? parts : ceil_div(parts, plan->row_lanes);
+        } else {
+            memcpy(d->push + 8, &groups, sizeof groups);
+            hone_dispatch_linear(d, (uint64_t)groups * plan->c, HONE_OP_GROUP);
+        }
+        for (int i = 0; i < d->operand_count; i++) {
+            struct hone_operand *o = &d->operands[i];
+            const struct hone_desc *desc = o->kind == HONE_OPERAND_INPUT
+                                               ? &args->node->in[o->index]
+                                               : &args->node->out[o->index];
+            if (o->kind == HONE_OPERAND_SCRATCH) {
+                o->offset = first / plan->slice_rows * part_bytes;
+                o->bytes = parts * part_bytes;
+            } else if (hone_desc_equal(desc, x)) {
+                o->offset = first * row_bytes;
+                o->bytes = rows * row_bytes;
+            }
+        }
+    }
+    return HONE_OK;
 }
 
 static float eps_of(const struct hone_row_args *args) {
@@ -149,6 +208,7 @@ static hone_status setup_bwd_p(const struct hone_row_args *args, struct hone_lau
                                uint32_t width) {
     struct norm_plan plan = norm_plan_of(args, width);
     HONE_TRY(add_reduce(launch, &plan, width, width == 4 ? "norm_sums_vec4" : "norm_sums", 2, 2));
+    HONE_TRY(cut_rows(args, &plan, plan.slices, launch));
     return add_finish_sums(launch, &plan, width == 4 ? "norm_finish_sums_vec4" : "norm_finish_sums",
                            3, 1, eps_of(args), 0);
 }
@@ -161,6 +221,7 @@ static hone_status setup_train(const struct hone_row_args *args, struct hone_lau
     struct norm_plan plan = norm_plan_of(args, width);
     HONE_TRY(
         add_reduce(launch, &plan, width, width == 4 ? "norm_stats_vec4" : "norm_stats", 1, -1));
+    HONE_TRY(cut_rows(args, &plan, plan.slices, launch));
     struct hone_dispatch *finish =
         hone_op_linear(launch, width == 4 ? "norm_finish_stats_vec4" : "norm_finish_stats", plan.c);
     if (!finish) return HONE_INTERNAL;
@@ -179,7 +240,7 @@ static hone_status setup_train(const struct hone_row_args *args, struct hone_lau
     hone_dispatch_out(apply, 3);
     hone_dispatch_out(apply, 4);
     hone_dispatch_out(apply, 0);
-    return HONE_OK;
+    return cut_rows(args, &plan, 0, launch);
 }
 
 // ---- batch_norm_train_bwd ----
@@ -188,6 +249,7 @@ static hone_status setup_train_bwd(const struct hone_row_args *args, struct hone
                                    uint32_t width) {
     struct norm_plan plan = norm_plan_of(args, width);
     HONE_TRY(add_reduce(launch, &plan, width, width == 4 ? "norm_sums_vec4" : "norm_sums", 2, 3));
+    HONE_TRY(cut_rows(args, &plan, plan.slices, launch));
     HONE_TRY(add_finish_sums(
         launch, &plan, width == 4 ? "norm_finish_sums_vec4" : "norm_finish_sums", 4, 0, 0.0f, 1));
     struct hone_dispatch *apply =
@@ -198,7 +260,7 @@ static hone_status setup_train_bwd(const struct hone_row_args *args, struct hone
     hone_dispatch_out(apply, 1);
     hone_dispatch_out(apply, 2);
     hone_dispatch_out(apply, 0);
-    return HONE_OK;
+    return cut_rows(args, &plan, 0, launch);
 }
 
 #define NORM_ROWS(op) HONE_OP_DEFINE_WIDTH_ROWS(hone_op_norm_rows_, op, fits_vec4)

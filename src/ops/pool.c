@@ -179,6 +179,7 @@ const struct hone_op hone_op_max_pool = {
     .grad = max_grad,
     .ref = max_ref,
     .cost = max_cost,
+    .slices = hone_op_slices_all,
 
     .rows = hone_op_pool_rows_max,
     .row_count = HONE_OP_WIDTH_ROWS,
@@ -227,6 +228,7 @@ const struct hone_op hone_op_max_pool_bwd = {
     .infer = max_bwd_infer,
     .ref = max_bwd_ref,
     .cost = bwd_cost,
+    .slices = hone_op_slices_all,
 
     .rows = hone_op_pool_rows_max_bwd,
     .row_count = HONE_OP_WIDTH_ROWS,
@@ -271,6 +273,7 @@ const struct hone_op hone_op_avg_pool = {
     .grad = avg_grad,
     .ref = avg_ref,
     .cost = avg_cost,
+    .slices = hone_op_slices_all,
 
     .rows = hone_op_pool_rows_avg,
     .row_count = HONE_OP_WIDTH_ROWS,
@@ -300,6 +303,7 @@ const struct hone_op hone_op_avg_pool_bwd = {
     .infer = pool_bwd_infer,
     .ref = avg_bwd_ref,
     .cost = bwd_cost,
+    .slices = hone_op_slices_all,
 
     .rows = hone_op_pool_rows_avg_bwd,
     .row_count = HONE_OP_WIDTH_ROWS,
@@ -349,6 +353,7 @@ const struct hone_op hone_op_global_avg_pool = {
     .grad = global_grad,
     .ref = global_ref,
     .cost = global_cost,
+    .slices = hone_op_slices_all,
 
     .rows = hone_op_pool_rows_global,
     .row_count = HONE_OP_WIDTH_ROWS,

@@ -178,7 +178,7 @@ static void test_training_agrees_with_the_reference(void **state) {
     struct outcome ref, got, again;
     train("ref", NULL, &ref);
     const struct hone_compile_params variants[] = {
-        {0}, {.no_sharing = true}, {.passes_off = ~0u}, {.profile = true}};
+        {0}, {.no_sharing = true}, {.passes_off = ~0u}, {.profile = true}, {.binding_bytes = 4096}};
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
         memset(&got, 0, sizeof got);
         train(NULL, &variants[i], &got);
