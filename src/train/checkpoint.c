@@ -1,5 +1,4 @@
-// checkpoint.c: safetensors, written and read. The reader trusts nothing: every range is checked
-// against the file's size before a pointer is made of it.
+// checkpoint.c: safetensors as hone writes them; formats/ reads them.
 #include "train/checkpoint.h"
 
 #include <jansson.h>
@@ -75,106 +74,45 @@ hone_status hone_checkpoint_write(const char *path, const struct hone_checkpoint
     return status;
 }
 
-// One tensor of the header. `room` is the number of data bytes.
-static hone_status read_tensor(struct hone_checkpoint *out, const char *path, const char *name,
-                               json_t *entry, const uint8_t *data, uint64_t room) {
-    const char *dtype;
-    json_t *shape;
-    json_int_t begin, end;
-    if (json_unpack(entry, "{s:s, s:o, s:[I, I]}", "dtype", &dtype, "shape", &shape, "data_offsets",
-                    &begin, &end) != 0 ||
-        !json_is_array(shape))
-        return hone_fail(HONE_INVALID, "%s: not a safetensors file: tensor '%s' is not described",
-                         path, name);
-    struct hone_desc desc = {.rank = (int)json_array_size(shape)};
-    bool f32 = strcmp(dtype, "F32") == 0;
-    if ((!f32 && strcmp(dtype, "I32") != 0) || json_array_size(shape) > HONE_MAX_RANK)
+// One tensor of the file, where its data lies.
+static hone_status take_tensor(struct hone_checkpoint *out, const struct hone_weight *weight) {
+    struct hone_desc desc = {.dtype = weight->type == HONE_WEIGHT_F32 ? HONE_F32 : HONE_I32,
+                             .rank = weight->rank};
+    bool known = weight->type == HONE_WEIGHT_F32 || weight->type == HONE_WEIGHT_I32;
+    if (!known || weight->entry >= 0 || weight->offset % 4 || weight->rank > HONE_MAX_RANK)
         return hone_fail(HONE_UNSUPPORTED,
-                         "%s: tensor '%s' is %s with %zu axes; F32 and I32 with "
-                         "up to 4 are read",
-                         path, name, dtype, json_array_size(shape));
-    desc.dtype = f32 ? HONE_F32 : HONE_I32;
-    bool good = true;
-    for (int i = 0; i < desc.rank; i++) {
-        json_int_t dim = json_integer_value(json_array_get(shape, (size_t)i));
-        good = good && dim >= 1 && dim <= INT32_MAX;
-        desc.dim[i] = good ? (int32_t)dim : 1;
-    }
-    if (!good || !hone_desc_valid(&desc) || begin < 0 || end < begin || (uint64_t)end > room ||
-        begin % 4 || (uint64_t)(end - begin) != hone_desc_bytes(&desc))
-        return hone_fail(HONE_INVALID,
-                         "%s: tensor '%s' does not fit into the file: it is damaged or cut short",
-                         path, name);
-    char *copy = hone_arena_strdup(&out->arena, name);
-    if (!copy) return HONE_OUT_OF_MEMORY;
-    out->tensors[out->tensor_count++] =
-        (struct hone_checkpoint_tensor){.name = copy, .desc = desc, .data = data + begin};
+                         "tensor '%s' is none of hone's: F32 and I32 with up to 4 axes are read",
+                         weight->name);
+    for (int i = 0; i < desc.rank; i++) desc.dim[i] = (int32_t)weight->dim[i];
+    if (!hone_desc_valid(&desc))
+        return hone_fail(HONE_INVALID, "tensor '%s' has an impossible shape", weight->name);
+    out->tensors[out->tensor_count++] = (struct hone_checkpoint_tensor){
+        .name = weight->name, .desc = desc, .data = out->file.data + weight->offset};
     return HONE_OK;
 }
 
-static hone_status read_notes(struct hone_checkpoint *out, json_t *notes) {
-    const char *key;
-    json_t *value;
-    size_t count = json_object_size(notes);
-    out->notes = hone_arena_alloc(&out->arena, count + 1, sizeof *out->notes);
-    if (!out->notes) return HONE_OUT_OF_MEMORY;
-    json_object_foreach(notes, key, value) {
-        struct hone_checkpoint_note *note = &out->notes[out->note_count];
-        if (!json_is_string(value)) continue;
-        note->key = hone_arena_strdup(&out->arena, key);
-        note->text = hone_arena_strdup(&out->arena, json_string_value(value));
-        if (!note->key || !note->text) return HONE_OUT_OF_MEMORY;
-        out->note_count++;
-    }
+static hone_status take_all(struct hone_checkpoint *out) {
+    const struct hone_weights *file = &out->file;
+    out->tensors = hone_arena_alloc(&out->arena, file->count + 1, sizeof *out->tensors);
+    out->notes = hone_arena_alloc(&out->arena, file->note_count + 1, sizeof *out->notes);
+    if (!out->tensors || !out->notes) return HONE_OUT_OF_MEMORY;
+    for (size_t i = 0; i < file->note_count; i++)
+        out->notes[out->note_count++] =
+            (struct hone_checkpoint_note){file->notes[i].key, file->notes[i].text};
+    for (size_t i = 0; i < file->count; i++) HONE_TRY(take_tensor(out, &file->items[i]));
     return HONE_OK;
-}
-
-static hone_status read_header(struct hone_checkpoint *out, const char *path, json_t *root,
-                               const uint8_t *data, uint64_t room) {
-    const char *key;
-    json_t *value;
-    out->tensors = hone_arena_alloc(&out->arena, json_object_size(root) + 1, sizeof *out->tensors);
-    if (!out->tensors) return HONE_OUT_OF_MEMORY;
-    json_object_foreach(root, key, value) {
-        if (strcmp(key, "__metadata__") == 0)
-            HONE_TRY(read_notes(out, value));
-        else
-            HONE_TRY(read_tensor(out, path, key, value, data, room));
-    }
-    return HONE_OK;
-}
-
-static hone_status read_all(struct hone_checkpoint *out, const char *path) {
-    HONE_TRY(hone_file_map_open(path, &out->map));
-    uint64_t length = 0;
-    if (out->map.bytes >= 8)
-        for (int i = 0; i < 8; i++) length |= (uint64_t)out->map.data[i] << (8 * i);
-    if (out->map.bytes < 8 || length > out->map.bytes - 8)
-        return hone_fail(HONE_INVALID, "%s: not a safetensors file, or cut short", path);
-    if (length % 4)
-        return hone_fail(HONE_UNSUPPORTED, "%s: the data is not aligned to 4 bytes", path);
-    json_error_t error;
-    json_t *root =
-        json_loadb((const char *)out->map.data + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-    if (!json_is_object(root)) {
-        json_decref(root);
-        return hone_fail(HONE_INVALID, "%s: not a safetensors file: its header is not JSON", path);
-    }
-    hone_status status =
-        read_header(out, path, root, out->map.data + 8 + length, out->map.bytes - 8 - length);
-    json_decref(root);
-    return status;
 }
 
 hone_status hone_checkpoint_open(const char *path, struct hone_checkpoint *out) {
     *out = (struct hone_checkpoint){0};
-    hone_status status = read_all(out, path);
+    HONE_TRY(hone_weights_open(path, &out->file));
+    hone_status status = take_all(out);
     if (status != HONE_OK) hone_checkpoint_close(out);
-    return status;
+    return hone_fail_context(status, "%s", path);
 }
 
 void hone_checkpoint_close(struct hone_checkpoint *checkpoint) {
-    hone_file_map_close(&checkpoint->map);
+    hone_weights_close(&checkpoint->file);
     hone_arena_deinit(&checkpoint->arena);
     *checkpoint = (struct hone_checkpoint){0};
 }

@@ -5,7 +5,7 @@
 #define HONE_TRAIN_CHECKPOINT_H
 
 #include "base/alloc.h"
-#include "base/file.h"
+#include "formats/weights.h"
 #include "ir/tensor.h"
 
 struct hone_checkpoint_tensor {
@@ -19,20 +19,19 @@ struct hone_checkpoint_note {
 };
 
 struct hone_checkpoint {
-    struct hone_arena arena; // of a read one: names, notes and the place of the tables
+    struct hone_arena arena; // of a read one: the tables
     struct hone_checkpoint_tensor *tensors;
     size_t tensor_count;
     struct hone_checkpoint_note *notes; // "__metadata__"
     size_t note_count;
-    struct hone_file_map map; // of a read one: data points into it
+    struct hone_weights file; // of a read one: names and data point into it
 };
 
 // Writes all of it: the file appears whole or not at all.
 hone_status hone_checkpoint_write(const char *path, const struct hone_checkpoint *checkpoint);
 
-// Maps a file. HONE_INVALID: "PATH: not a safetensors file: ..." for what is damaged. Tensors of
-// other element types than F32 and I32, or with more than four axes, are HONE_UNSUPPORTED. End with
-// close.
+// Maps a file. HONE_INVALID for what is damaged. Tensors of other element types than F32 and I32,
+// or with more than four axes, are HONE_UNSUPPORTED. End with close.
 hone_status hone_checkpoint_open(const char *path, struct hone_checkpoint *out);
 void hone_checkpoint_close(struct hone_checkpoint *checkpoint);
 
