@@ -3,12 +3,13 @@
 // grid linear over count   spec WG KIND   push count a b   any size; y may be x
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 #include "act.glsl"
 
 layout(constant_id = 1) const uint KIND = 1;
-layout(set = 0, binding = 0, std430) readonly buffer X { T x[]; };
-layout(set = 0, binding = 1, std430) writeonly buffer Y { T y[]; };
+ALIASED layout(set = 0, binding = 0, std430) readonly buffer X { T x[]; };
+ALIASED layout(set = 0, binding = 1, std430) writeonly buffer Y { T y[]; };
 layout(push_constant) uniform Push { uint count; float a, b; };
 
 void main() {

@@ -3,13 +3,14 @@
 // grid linear over count   spec WG KIND   push count a b   any size; dx may be dy
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 #include "act.glsl"
 
 layout(constant_id = 1) const uint KIND = 1;
-layout(set = 0, binding = 0, std430) readonly buffer DY { T dy[]; };
+ALIASED layout(set = 0, binding = 0, std430) readonly buffer DY { T dy[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Saved { T saved[]; };
-layout(set = 0, binding = 2, std430) writeonly buffer DX { T dx[]; };
+ALIASED layout(set = 0, binding = 2, std430) writeonly buffer DX { T dx[]; };
 layout(push_constant) uniform Push { uint count; float a, b; };
 
 void main() {

@@ -5,15 +5,16 @@
 // Sizes and steps in units of T; a step of 0 repeats. y may be an operand that has no such step.
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 
 layout(constant_id = 1) const uint MUL = 0;
 layout(constant_id = 2) const uint RANK = 1;
 #include "walk.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer A { T a[]; };
-layout(set = 0, binding = 1, std430) readonly buffer B { T b[]; };
-layout(set = 0, binding = 2, std430) writeonly buffer Y { T y[]; };
+ALIASED layout(set = 0, binding = 0, std430) readonly buffer A { T a[]; };
+ALIASED layout(set = 0, binding = 1, std430) readonly buffer B { T b[]; };
+ALIASED layout(set = 0, binding = 2, std430) writeonly buffer Y { T y[]; };
 layout(push_constant) uniform Push { uint count, size1, size2, size3, a0, a1, a2, a3, b0, b1, b2, b3; };
 
 void main() {

@@ -3,10 +3,11 @@
 // grid linear over count   spec WG   push count alpha   any size; y may be x
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer X { T x[]; };
-layout(set = 0, binding = 1, std430) writeonly buffer Y { T y[]; };
+ALIASED layout(set = 0, binding = 0, std430) readonly buffer X { T x[]; };
+ALIASED layout(set = 0, binding = 1, std430) writeonly buffer Y { T y[]; };
 layout(push_constant) uniform Push { uint count; float alpha; };
 
 void main() {

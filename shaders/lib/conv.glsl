@@ -4,6 +4,7 @@
 // A kernel runs at most 65,535 loop iterations an invocation: Mesa's CPU driver ends loops after that many,
 // silently, and counts all loops of a shader together. Hence the unrolled loops and the slices of wgrad.
 #extension GL_EXT_control_flow_attributes : require
+#include "act.glsl"
 
 layout(push_constant) uniform Push {
     int n, h, w, c;
@@ -14,15 +15,7 @@ layout(push_constant) uniform Push {
     int first_slice, slice_len; // wgrad: slices of the contraction
 } g;
 
-// enum hone_act of ops/ops.h; kind is a specialisation constant, so one branch remains
+// The activation epilogue; kind is a specialisation constant, so one branch remains.
 float conv_act(float x, uint kind) {
-    switch (kind) {
-    case 1: return max(x, 0.0);
-    case 2: return min(max(x, g.act_a), g.act_b);
-    case 3: return 1.0 / (1.0 + exp(-x));
-    case 4: return min(max(g.act_a * x + g.act_b, 0.0), 1.0);
-    case 5: return x / (1.0 + exp(-x));
-    case 6: return x * min(max(x / 6.0 + 0.5, 0.0), 1.0);
-    default: return x;
-    }
+    return hone_act(kind, g.act_a, g.act_b, x);
 }

@@ -4,16 +4,17 @@
 // channels, so that the parameters are read once for several rows; y may be x
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 #include "width.glsl"
 
 layout(constant_id = 1) const uint FROZEN = 0;
-layout(set = 0, binding = 0, std430) readonly buffer X { V x[]; };
+ALIASED layout(set = 0, binding = 0, std430) readonly buffer X { V x[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Gamma { V gamma[]; };
 layout(set = 0, binding = 2, std430) readonly buffer Beta { V beta[]; };
 layout(set = 0, binding = 3, std430) readonly buffer Mean { V mean[]; };
 layout(set = 0, binding = 4, std430) readonly buffer Spread { V spread[]; };
-layout(set = 0, binding = 5, std430) writeonly buffer Y { V y[]; };
+ALIASED layout(set = 0, binding = 5, std430) writeonly buffer Y { V y[]; };
 layout(push_constant) uniform Push { uint rows, c, groups; float eps; };
 
 void main() {

@@ -3,17 +3,18 @@
 // grid linear over groups*C   spec WG   push rows c groups 1/M   as norm_apply; dx may be dy or x
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 #include "width.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer Dy { V dy[]; };
-layout(set = 0, binding = 1, std430) readonly buffer X { V x[]; };
+ALIASED layout(set = 0, binding = 0, std430) readonly buffer Dy { V dy[]; };
+ALIASED layout(set = 0, binding = 1, std430) readonly buffer X { V x[]; };
 layout(set = 0, binding = 2, std430) readonly buffer Gamma { V gamma[]; };
 layout(set = 0, binding = 3, std430) readonly buffer Mean { V mean[]; };
 layout(set = 0, binding = 4, std430) readonly buffer Invstd { V invstd[]; };
 layout(set = 0, binding = 5, std430) readonly buffer Dgamma { V dgamma[]; };
 layout(set = 0, binding = 6, std430) readonly buffer Dbeta { V dbeta[]; };
-layout(set = 0, binding = 7, std430) writeonly buffer Dx { V dx[]; };
+ALIASED layout(set = 0, binding = 7, std430) writeonly buffer Dx { V dx[]; };
 layout(push_constant) uniform Push { uint rows, c, groups; float share; };
 
 void main() {

@@ -3,14 +3,15 @@
 // grid linear over C   spec WG   push c slices slice_rows rows eps momentum   new_* may be mean and var themselves
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 #include "width.glsl"
 
 layout(set = 0, binding = 0, std430) readonly buffer Part { V part[]; };
-layout(set = 0, binding = 1, std430) readonly buffer Mean { V mean[]; };
-layout(set = 0, binding = 2, std430) readonly buffer Var { V var[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer NewMean { V new_mean[]; };
-layout(set = 0, binding = 4, std430) writeonly buffer NewVar { V new_var[]; };
+ALIASED layout(set = 0, binding = 1, std430) readonly buffer Mean { V mean[]; };
+ALIASED layout(set = 0, binding = 2, std430) readonly buffer Var { V var[]; };
+ALIASED layout(set = 0, binding = 3, std430) writeonly buffer NewMean { V new_mean[]; };
+ALIASED layout(set = 0, binding = 4, std430) writeonly buffer NewVar { V new_var[]; };
 layout(set = 0, binding = 5, std430) writeonly buffer BatchMean { V batch_mean[]; };
 layout(set = 0, binding = 6, std430) writeonly buffer BatchInvstd { V batch_invstd[]; };
 layout(push_constant) uniform Push { uint c, slices, slice_rows, rows; float eps, momentum; };

@@ -3,13 +3,14 @@
 // grid linear over groups*C   spec WG   push rows c groups eps   as norm_apply; dx may be dy
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 #include "width.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer Dy { V dy[]; };
+ALIASED layout(set = 0, binding = 0, std430) readonly buffer Dy { V dy[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Gamma { V gamma[]; };
 layout(set = 0, binding = 2, std430) readonly buffer Var { V var[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer Dx { V dx[]; };
+ALIASED layout(set = 0, binding = 3, std430) writeonly buffer Dx { V dx[]; };
 layout(push_constant) uniform Push { uint rows, c, groups; float eps; };
 
 void main() {

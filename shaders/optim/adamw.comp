@@ -4,17 +4,18 @@
 // grid linear over count   spec WG   push count beta1 beta2 1-beta1 1-beta2 eps   each output may be its input
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer W { vec4 w[]; };
+ALIASED layout(set = 0, binding = 0, std430) readonly buffer W { vec4 w[]; };
 layout(set = 0, binding = 1, std430) readonly buffer G { vec4 g[]; };
-layout(set = 0, binding = 2, std430) readonly buffer M { vec4 m[]; };
-layout(set = 0, binding = 3, std430) readonly buffer V { vec4 v[]; };
+ALIASED layout(set = 0, binding = 2, std430) readonly buffer M { vec4 m[]; };
+ALIASED layout(set = 0, binding = 3, std430) readonly buffer V { vec4 v[]; };
 layout(set = 0, binding = 4, std430) readonly buffer Segments { vec2 segments[]; };
 layout(set = 0, binding = 5, std430) readonly buffer Hyper { float hyper[4]; };
-layout(set = 0, binding = 6, std430) writeonly buffer W1 { vec4 w1[]; };
-layout(set = 0, binding = 7, std430) writeonly buffer M1 { vec4 m1[]; };
-layout(set = 0, binding = 8, std430) writeonly buffer V1 { vec4 v1[]; };
+ALIASED layout(set = 0, binding = 6, std430) writeonly buffer W1 { vec4 w1[]; };
+ALIASED layout(set = 0, binding = 7, std430) writeonly buffer M1 { vec4 m1[]; };
+ALIASED layout(set = 0, binding = 8, std430) writeonly buffer V1 { vec4 v1[]; };
 layout(push_constant) uniform Push { uint count; float beta1, beta2, rest1, rest2, eps; };
 
 const uint VECTORS = 16; // in a segment: HONE_PACK_ALIGN / 4

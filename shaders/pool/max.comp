@@ -5,6 +5,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "index.glsl"
 #include "width.glsl"
+#include "nan.glsl"
 #include "pool.glsl"
 
 layout(set = 0, binding = 0, std430) readonly buffer X { V x[]; };
@@ -23,8 +24,8 @@ void main() {
             int h = top + r, w = left + s;
             V value = x[((n * g.h + clamp(h, 0, g.h - 1)) * g.w + clamp(w, 0, g.w - 1)) * g.c + c];
             if (!inside(h, g.h) || !inside(w, g.w)) value = V(uintBitsToFloat(0xff800000u));
-            where = mix(where, IV(r * S + s), V_OR(V_GREATER(value, best), isnan(value)));
-            best = mix(best, value, V_OR(V_GREATER(value, best), isnan(value)));
+            where = mix(where, IV(r * S + s), V_OR(V_GREATER(value, best), is_nan(value)));
+            best = mix(best, value, V_OR(V_GREATER(value, best), is_nan(value)));
         }
     y[i] = best;
     index[i] = where;

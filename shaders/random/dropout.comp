@@ -4,15 +4,16 @@
 // push count rate keep salt   VEC = 1 needs count % 4 == 0; y may be x
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 #include "rng.glsl"
 
 #if VEC
-layout(set = 0, binding = 0, std430) readonly buffer X { vec4 x[]; };
-layout(set = 0, binding = 2, std430) writeonly buffer Y { vec4 y[]; };
+ALIASED layout(set = 0, binding = 0, std430) readonly buffer X { vec4 x[]; };
+ALIASED layout(set = 0, binding = 2, std430) writeonly buffer Y { vec4 y[]; };
 #else
-layout(set = 0, binding = 0, std430) readonly buffer X { float x[]; };
-layout(set = 0, binding = 2, std430) writeonly buffer Y { float y[]; };
+ALIASED layout(set = 0, binding = 0, std430) readonly buffer X { float x[]; };
+ALIASED layout(set = 0, binding = 2, std430) writeonly buffer Y { float y[]; };
 #endif
 layout(set = 0, binding = 1, std430) readonly buffer Clock { int clock[]; };
 layout(push_constant) uniform Push { uint count; float rate, keep; int salt; };

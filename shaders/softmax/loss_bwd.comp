@@ -3,15 +3,16 @@
 // grid linear over N*LANES   spec WG LANES   push rows columns smoothing   any size; dlogits may be logits
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 #include "row_lanes.glsl"
 
 layout(set = 0, binding = 0, std430) readonly buffer Dloss { float dloss; };
-layout(set = 0, binding = 1, std430) readonly buffer Logits { float x[]; };
+ALIASED layout(set = 0, binding = 1, std430) readonly buffer Logits { float x[]; };
 layout(set = 0, binding = 2, std430) readonly buffer Labels { int labels[]; };
 layout(set = 0, binding = 3, std430) readonly buffer Weights { float weights[]; };
 layout(set = 0, binding = 4, std430) readonly buffer Total { vec2 total; };
-layout(set = 0, binding = 5, std430) writeonly buffer Dlogits { float dx[]; };
+ALIASED layout(set = 0, binding = 5, std430) writeonly buffer Dlogits { float dx[]; };
 layout(push_constant) uniform Push { uint rows, columns; float smoothing; };
 
 void main() {

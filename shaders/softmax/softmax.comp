@@ -3,11 +3,12 @@
 // grid linear over rows*LANES   spec WG LANES   push rows columns   any size; y may be x
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 #include "row_lanes.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer X { float x[]; };
-layout(set = 0, binding = 1, std430) writeonly buffer Y { float y[]; };
+ALIASED layout(set = 0, binding = 0, std430) readonly buffer X { float x[]; };
+ALIASED layout(set = 0, binding = 1, std430) writeonly buffer Y { float y[]; };
 layout(push_constant) uniform Push { uint rows, columns; };
 
 void main() {

@@ -3,12 +3,13 @@
 // grid linear over rows*LANES   spec WG LANES   push rows columns   any size; dx may be dy or y
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 #include "row_lanes.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer Dy { float dy[]; };
-layout(set = 0, binding = 1, std430) readonly buffer Y { float y[]; };
-layout(set = 0, binding = 2, std430) writeonly buffer Dx { float dx[]; };
+ALIASED layout(set = 0, binding = 0, std430) readonly buffer Dy { float dy[]; };
+ALIASED layout(set = 0, binding = 1, std430) readonly buffer Y { float y[]; };
+ALIASED layout(set = 0, binding = 2, std430) writeonly buffer Dx { float dx[]; };
 layout(push_constant) uniform Push { uint rows, columns; };
 
 void main() {

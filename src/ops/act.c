@@ -4,7 +4,8 @@
 //   act_bwd(dy, saved)    dx = dy f'(x). Where f' is a function of y, y is saved and x may be
 //   forgotten or
 //                         overwritten; at a kink the derivative is the one of PyTorch (0 for relu
-//                         and clip).
+//                         and clip). NaN stays NaN and has the derivative of the middle, also as
+//                         in PyTorch.
 //
 // hard_sigmoid and hard_swish: Howard et al. 2019 (MobileNetV3); silu: Elfwing, Uchibe, Doya 2018.
 #include "ops/common.h"
@@ -16,8 +17,9 @@ bool hone_act_saves_output(enum hone_act kind) {
     return kind != HONE_ACT_SILU && kind != HONE_ACT_HARD_SWISH;
 }
 
+// NaN stays NaN, which fmin(fmax()) would turn into lo.
 static double clamp(double x, double lo, double hi) {
-    return fmin(fmax(x, lo), hi);
+    return x < lo ? lo : x > hi ? hi : x;
 }
 
 static double sigmoid(double x) {
@@ -26,7 +28,7 @@ static double sigmoid(double x) {
 
 double hone_act_value(const struct hone_act_attrs *attrs, double x) {
     switch (attrs->kind) {
-    case HONE_ACT_RELU: return fmax(x, 0);
+    case HONE_ACT_RELU: return x < 0 ? 0 : x;
     case HONE_ACT_CLIP: return clamp(x, (double)attrs->a, (double)attrs->b);
     case HONE_ACT_SIGMOID: return sigmoid(x);
     case HONE_ACT_HARD_SIGMOID: return clamp((double)attrs->a * x + (double)attrs->b, 0, 1);
@@ -39,10 +41,10 @@ double hone_act_value(const struct hone_act_attrs *attrs, double x) {
 double hone_act_derivative(const struct hone_act_attrs *attrs, double saved) {
     double v = saved;
     switch (attrs->kind) {
-    case HONE_ACT_RELU: return v > 0;
-    case HONE_ACT_CLIP: return v > (double)attrs->a && v < (double)attrs->b;
+    case HONE_ACT_RELU: return v <= 0 ? 0 : 1;
+    case HONE_ACT_CLIP: return v <= (double)attrs->a || v >= (double)attrs->b ? 0 : 1;
     case HONE_ACT_SIGMOID: return v * (1 - v);
-    case HONE_ACT_HARD_SIGMOID: return v > 0 && v < 1 ? (double)attrs->a : 0;
+    case HONE_ACT_HARD_SIGMOID: return v <= 0 || v >= 1 ? 0 : (double)attrs->a;
     case HONE_ACT_SILU: return sigmoid(v) * (1 + v * (1 - sigmoid(v)));
     case HONE_ACT_HARD_SWISH: return v < -3 ? 0 : v <= 3 ? v / 3 + 0.5 : 1;
     default: return 1;

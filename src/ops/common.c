@@ -259,6 +259,34 @@ struct hone_dispatch *hone_op_linear(struct hone_launch *launch, const char *ker
     return dispatch;
 }
 
+// Mesa 22.3 ends the loops of an invocation after 65,535 rounds in all, without a word. Kernels
+// that share rows walk a row three times at most.
+enum { ROW_ROUNDS = 60000 / 3, ROW_LANES = 256, ROW_LANE_COLUMNS = 4 };
+
+hone_status hone_op_row_lanes(struct hone_launch *launch, const char *kernel,
+                              const struct hone_caps *caps, int64_t rows, int64_t columns,
+                              struct hone_dispatch **out) {
+    // On a CPU driver barriers cost more than lanes save: as few as the loops allow.
+    bool cpu = caps->features & HONE_FEATURE_CPU;
+    int64_t each = cpu ? ROW_ROUNDS : ROW_LANE_COLUMNS;
+    uint32_t lanes = 1;
+    while (lanes < ROW_LANES && lanes * 2 <= caps->workgroup_invocations &&
+           (cpu ? lanes * each < columns : lanes * 2 * each <= columns))
+        lanes *= 2;
+    *out = NULL;
+    if (cpu && lanes * each < columns)
+        return hone_fail(HONE_UNSUPPORTED, "rows of %lld elements; this device takes at most %lld",
+                         (long long)columns, (long long)(lanes * each));
+    struct hone_dispatch *dispatch = hone_launch_add(launch, kernel);
+    if (!dispatch) return HONE_INTERNAL;
+    uint32_t group = lanes > HONE_OP_GROUP || rows == 1 ? lanes : HONE_OP_GROUP;
+    hone_dispatch_spec(dispatch, group);
+    hone_dispatch_spec(dispatch, lanes);
+    hone_dispatch_linear(dispatch, (uint64_t)rows * lanes, group);
+    *out = dispatch;
+    return HONE_OK;
+}
+
 void hone_op_bind_all(struct hone_dispatch *dispatch, int inputs, int outputs) {
     for (int i = 0; i < inputs; i++) hone_dispatch_in(dispatch, i);
     for (int i = 0; i < outputs; i++) hone_dispatch_out(dispatch, i);

@@ -102,6 +102,12 @@ struct hone_dispatch *hone_op_linear(struct hone_launch *launch, const char *ker
                                      uint64_t threads);
 // in[0..inputs) then out[0..outputs), whole.
 void hone_op_bind_all(struct hone_dispatch *dispatch, int inputs, int outputs);
+// The same for a kernel of shaders/lib/row_lanes.glsl over `rows` rows of `columns`: a power of two
+// of invocations works on each row, all in one workgroup; constants 0 and 1 are set. A single row
+// is a single workgroup. HONE_UNSUPPORTED where a row is too long for the loops of a CPU driver.
+hone_status hone_op_row_lanes(struct hone_launch *launch, const char *kernel,
+                              const struct hone_caps *caps, int64_t rows, int64_t columns,
+                              struct hone_dispatch **out);
 // The rows of an op whose setup_OP(args, launch, width) takes channels four at a time where
 // `fits_vec4` says so: defines the table `table`OP of HONE_OP_WIDTH_ROWS rows.
 enum { HONE_OP_WIDTH_ROWS = 2 };

@@ -7,19 +7,26 @@ static bool fits_subgroup(const struct hone_caps *caps) {
     return lanes == 4 || lanes == 8 || lanes == 16;
 }
 
+// Each group takes a workgroup of its own at least, along one axis of the grid; with more groups
+// the plain row is left. (conv_cpu_wgrad: an axis that slices share.)
+enum { CPU_GROUPS = 8192 };
+
+static bool fits_groups(const struct hone_conv_push *push, int64_t channels,
+                        const struct hone_caps *caps) {
+    return push->groups * hone_ceil_div(channels / push->groups, caps->subgroup_size) <= 65535;
+}
+
 bool hone_conv_fprop_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps) {
-    (void)push;
-    return fits_subgroup(caps);
+    return fits_subgroup(caps) && fits_groups(push, push->k, caps);
 }
 
 bool hone_conv_dgrad_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps) {
-    (void)push;
-    return fits_subgroup(caps);
+    return fits_subgroup(caps) && fits_groups(push, push->c, caps);
 }
 
 // Odd numbers of filters are left to the plain row.
 bool hone_conv_wgrad_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps) {
-    return fits_subgroup(caps) && push->k / push->groups % 4 == 0;
+    return fits_subgroup(caps) && push->k / push->groups % 4 == 0 && push->groups <= CPU_GROUPS;
 }
 
 // The tile of conv_cpu_fprop and conv_cpu_dgrad: pixels a lane, channels a lane.

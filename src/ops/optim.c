@@ -214,8 +214,9 @@ static void stats_ref(const struct hone_ref_args *args) {
     for (int64_t n = 0; n < rows; n++, logits += classes) {
         if (labels[n] < 0) continue;
         int64_t best = 0;
-        for (int64_t c = 1; c < classes; c++)
-            if (logits[c] > logits[best]) best = c;
+        // NaN counts as the largest, as in PyTorch's argmax.
+        for (int64_t c = 1; c < classes && !isnan(logits[best]); c++)
+            if (logits[c] > logits[best] || isnan(logits[c])) best = c;
         counted += 1;
         correct += best == (int64_t)labels[n];
     }
@@ -237,20 +238,19 @@ static bool stats_alias(const struct hone_infer_args *args, int k, struct hone_a
     return true;
 }
 
-// A thread for each row writes a verdict; then one thread counts them in order.
+// Each row's verdict, then their sum.
 static hone_status stats_setup(const struct hone_row_args *args, struct hone_launch *launch) {
     const uint32_t push[] = {(uint32_t)args->node->in[2].dim[0],
                              (uint32_t)args->node->in[2].dim[1]};
-    struct hone_dispatch *judge = hone_op_linear(launch, "stats_rows", push[0]);
-    if (!judge) return HONE_INTERNAL;
+    struct hone_dispatch *judge, *sum;
+    HONE_TRY(hone_op_row_lanes(launch, "stats_rows", args->caps, push[0], push[1], &judge));
     hone_dispatch_push(judge, push, sizeof push);
     hone_dispatch_in(judge, 2);
     hone_dispatch_in(judge, 3);
     hone_dispatch_scratch(judge, 0);
     launch->scratch_bytes[0] = push[0] * sizeof(uint32_t);
 
-    struct hone_dispatch *sum = hone_op_linear(launch, "stats_sum", 1);
-    if (!sum) return HONE_INTERNAL;
+    HONE_TRY(hone_op_row_lanes(launch, "stats_sum", args->caps, 1, push[0], &sum));
     hone_dispatch_push(sum, push, sizeof push[0]);
     hone_dispatch_in(sum, 0);
     hone_dispatch_in(sum, 1);

@@ -16,36 +16,15 @@ static int32_t last_dim(const struct hone_desc *desc) {
     return desc->dim[desc->rank - 1];
 }
 
-// ---- Launches: LANES invocations a row ----
-// On a CPU driver one: barriers cost more than they save.
+// ---- Launches: several invocations a row ----
 
-static uint32_t row_lanes(const struct hone_caps *caps, int64_t columns) {
-    if (caps->features & HONE_FEATURE_CPU) return 1;
-    uint32_t lanes = 1;
-    while (lanes < HONE_OP_GROUP && lanes * 4 <= columns) lanes *= 2;
-    return lanes;
-}
-
-static struct hone_dispatch *add_rows(const struct hone_row_args *args, struct hone_launch *launch,
-                                      const char *kernel, const struct hone_desc *matrix) {
+static hone_status add_rows(const struct hone_row_args *args, struct hone_launch *launch,
+                            const char *kernel, const struct hone_desc *matrix,
+                            struct hone_dispatch **out) {
     int64_t columns = last_dim(matrix), rows = hone_desc_elements(matrix) / columns;
-    uint32_t lanes = row_lanes(args->caps, columns);
-    struct hone_dispatch *pass = hone_op_linear(launch, kernel, (uint64_t)rows * lanes);
-    if (!pass) return NULL;
-    hone_dispatch_spec(pass, lanes);
-    hone_dispatch_push(pass, (const uint32_t[]){(uint32_t)rows, (uint32_t)columns}, 8);
-    return pass;
-}
-
-// One workgroup that is one row of lanes.
-static struct hone_dispatch *add_single(const struct hone_row_args *args,
-                                        struct hone_launch *launch, const char *kernel) {
-    uint32_t lanes = args->caps->features & HONE_FEATURE_CPU ? 1 : HONE_OP_GROUP;
-    struct hone_dispatch *pass = hone_launch_add(launch, kernel);
-    if (!pass) return NULL;
-    hone_dispatch_spec(pass, lanes);
-    hone_dispatch_spec(pass, lanes);
-    return pass;
+    HONE_TRY(hone_op_row_lanes(launch, kernel, args->caps, rows, columns, out));
+    hone_dispatch_push(*out, (const uint32_t[]){(uint32_t)rows, (uint32_t)columns}, 8);
+    return HONE_OK;
 }
 
 // ---- softmax(x) -> y ----
@@ -93,8 +72,8 @@ static struct hone_cost softmax_cost(const struct hone_infer_args *args) {
 }
 
 static hone_status softmax_setup(const struct hone_row_args *args, struct hone_launch *launch) {
-    struct hone_dispatch *pass = add_rows(args, launch, "softmax", &args->node->in[0]);
-    if (!pass) return HONE_INTERNAL;
+    struct hone_dispatch *pass;
+    HONE_TRY(add_rows(args, launch, "softmax", &args->node->in[0], &pass));
     hone_op_bind_all(pass, 1, 1);
     return HONE_OK;
 }
@@ -142,8 +121,8 @@ static bool softmax_bwd_alias(const struct hone_infer_args *args, int k, struct 
 }
 
 static hone_status softmax_bwd_setup(const struct hone_row_args *args, struct hone_launch *launch) {
-    struct hone_dispatch *pass = add_rows(args, launch, "softmax_bwd", &args->node->in[0]);
-    if (!pass) return HONE_INTERNAL;
+    struct hone_dispatch *pass;
+    HONE_TRY(add_rows(args, launch, "softmax_bwd", &args->node->in[0], &pass));
     hone_op_bind_all(pass, 2, 1);
     return HONE_OK;
 }
@@ -260,15 +239,14 @@ static struct hone_cost loss_cost(const struct hone_infer_args *args) {
 
 static hone_status loss_setup(const struct hone_row_args *args, struct hone_launch *launch) {
     const struct hone_cross_entropy_attrs *attrs = args->node->attrs;
-    struct hone_dispatch *pass = add_rows(args, launch, "loss_rows", &args->node->in[0]);
-    if (!pass) return HONE_INTERNAL;
+    struct hone_dispatch *pass;
+    HONE_TRY(add_rows(args, launch, "loss_rows", &args->node->in[0], &pass));
     hone_dispatch_push(pass, &attrs->smoothing, sizeof attrs->smoothing);
     hone_op_bind_all(pass, 3, 0);
     hone_dispatch_scratch(pass, 0);
     uint32_t rows = (uint32_t)args->node->in[0].dim[0];
     launch->scratch_bytes[0] = (uint64_t)rows * 2 * sizeof(float);
-    pass = add_single(args, launch, "loss_sum");
-    if (!pass) return HONE_INTERNAL;
+    HONE_TRY(hone_op_row_lanes(launch, "loss_sum", args->caps, 1, rows, &pass));
     hone_dispatch_scratch(pass, 0);
     hone_dispatch_out(pass, 0);
     hone_dispatch_push(pass, &rows, sizeof rows);
@@ -335,15 +313,15 @@ static bool loss_bwd_alias(const struct hone_infer_args *args, int k, struct hon
 static hone_status loss_bwd_setup(const struct hone_row_args *args, struct hone_launch *launch) {
     const struct hone_cross_entropy_attrs *attrs = args->node->attrs;
     const int32_t *dim = args->node->in[1].dim;
-    struct hone_dispatch *pass = add_single(args, launch, "loss_weights");
-    if (!pass) return HONE_INTERNAL;
+    struct hone_dispatch *pass;
+    HONE_TRY(
+        hone_op_row_lanes(launch, "loss_weights", args->caps, 1, (int64_t)dim[0] + dim[1], &pass));
     hone_dispatch_in(pass, 2);
     hone_dispatch_in(pass, 3);
     hone_dispatch_scratch(pass, 0);
     hone_dispatch_push(pass, (const uint32_t[]){(uint32_t)dim[0], (uint32_t)dim[1]}, 8);
     launch->scratch_bytes[0] = 2 * sizeof(float);
-    pass = add_rows(args, launch, "loss_bwd", &args->node->in[1]);
-    if (!pass) return HONE_INTERNAL;
+    HONE_TRY(add_rows(args, launch, "loss_bwd", &args->node->in[1], &pass));
     hone_dispatch_push(pass, &attrs->smoothing, sizeof attrs->smoothing);
     hone_op_bind_all(pass, 4, 0);
     hone_dispatch_scratch(pass, 0);

@@ -208,7 +208,8 @@ static void check_output(const struct run *run, int output) {
     double bound = exact ? 0 : bound_of(tolerance, desc->dtype, want, count);
     int64_t worst = -1, wrong = 0;
     for (int64_t e = 0; e < count; e++) {
-        if (fabs(got[e] - want[e]) <= bound) continue; // NaN is wrong
+        if (fabs(got[e] - want[e]) <= bound) continue; // NaN is wrong, unless it is expected
+        if (tolerance->nan && isnan(want[e]) && isnan(got[e])) continue;
         wrong++;
         if (worst < 0 || !(fabs(got[e] - want[e]) <= fabs(got[worst] - want[worst]))) worst = e;
     }

@@ -7,6 +7,7 @@
 #include "ops/common.h"
 #include "ops/ops.h"
 #include "ops/row.h"
+#include "support/spirv.h"
 #include "support/support.h"
 
 #include <string.h>
@@ -97,6 +98,27 @@ static uint64_t operand_bytes(const struct hone_infer_args *node, int outputs,
     return 0;
 }
 
+// Where the node works in place, both bindings of the shared memory carry Aliased: without it a
+// compiler may take them for apart.
+static void check_aliases(const struct hone_op *op, const struct hone_infer_args *node,
+                          const struct hone_dispatch *d) {
+    struct hone_alias alias;
+    for (int k = 0; op->alias && op->alias(node, k, &alias); k++) {
+        uint32_t in = 0, out = 0;
+        for (int i = 0; i < d->operand_count; i++) {
+            const struct hone_operand *o = &d->operands[i];
+            if (o->kind == HONE_OPERAND_INPUT && o->index == alias.input) in |= 1u << i;
+            if (o->kind == HONE_OPERAND_OUTPUT && o->index == alias.output) out |= 1u << i;
+        }
+        if (!in || !out) continue;
+        struct test_spirv module;
+        assert_true(test_spirv_read(d->kernel->code, d->kernel->code_bytes, &module));
+        if ((in | out) & ~module.aliased)
+            fail_msg("%s: kernel %s works in place; mark bindings 0x%x ALIASED (lib/alias.glsl)",
+                     op->name, d->kernel->name, in | out);
+    }
+}
+
 // Fails with the case, the row and the device in front of hone's message.
 static void check_launch(const char *label, const struct hone_op *op, const struct hone_op_row *row,
                          const struct hone_row_args *args) {
@@ -112,6 +134,7 @@ static void check_launch(const char *label, const struct hone_op *op, const stru
         if (d->kernel->needs & ~row->needs)
             fail_msg("%s: row %s does not name all that kernel %s needs", op->name, row->name,
                      d->kernel->name);
+        check_aliases(op, args->node, d);
         for (int k = 0; k < 3; k++) assert_in_range(d->grid[k], 1, 65535);
         // Constant 0 is the workgroup's x size.
         if (d->spec_count > 0) assert_in_range(d->spec[0], 1, args->caps->workgroup_invocations);
@@ -167,6 +190,21 @@ static void test_large(void **state) {
     const struct hone_desc clock = hone_desc_make(HONE_I32, 1, 2, 0, 0, 0);
     const struct hone_desc segments = hone_desc_make(HONE_F32, 2, 1 << 24, 2, 0, 0);
     const struct hone_desc hyper = hone_desc_make(HONE_F32, 1, 4, 0, 0, 0);
+    const struct hone_conv2d_attrs groups = {.stride = {1, 1},
+                                             .dilation = {1, 1},
+                                             .groups = 70001,
+                                             .in_h = 1,
+                                             .in_w = 2,
+                                             .filter_h = 1,
+                                             .filter_w = 1};
+    const struct hone_desc wide = hone_desc_make(HONE_F32, 4, 1, 1, 2, 70001);
+    const struct hone_desc filters = hone_desc_make(HONE_F32, 4, 70001, 1, 1, 1);
+    const struct hone_cross_entropy_attrs hard = {0};
+    const struct hone_desc scores = hone_desc_make(HONE_F32, 2, 2000000, 10, 0, 0);
+    const struct hone_desc labels = hone_desc_make(HONE_I32, 1, 2000000, 0, 0, 0);
+    const struct hone_desc ten = hone_desc_make(HONE_F32, 1, 10, 0, 0, 0);
+    const struct hone_desc one = hone_desc_make(HONE_F32, 1, 1, 0, 0, 0);
+    const struct hone_desc words = hone_desc_make(HONE_F32, 2, 3, 3000000, 0, 0);
     const struct {
         const struct hone_op *op;
         const void *attrs;
@@ -181,6 +219,13 @@ static void test_large(void **state) {
         {&hone_op_reduce_to, &channels, 1, {x}},
         {&hone_op_dropout, &dropout, 2, {x, clock}},
         {&hone_op_sgd, &sgd, 5, {slab, slab, slab, segments, hyper}},
+        {&hone_op_conv2d, &groups, 2, {wide, filters}},
+        {&hone_op_conv2d_bwd_x, &groups, 2, {wide, filters}},
+        {&hone_op_conv2d_bwd_w, &groups, 2, {wide, wide}},
+        {&hone_op_softmax, NULL, 1, {words}},
+        {&hone_op_cross_entropy, &hard, 3, {scores, labels, ten}},
+        {&hone_op_cross_entropy_bwd, &hard, 4, {one, scores, labels, ten}},
+        {&hone_op_train_stats, NULL, 4, {hyper, one, scores, labels}},
     };
     for (size_t i = 0; i < sizeof large / sizeof *large; i++) {
         struct hone_desc out[HONE_OP_MAX_OUTPUTS];

@@ -1,6 +1,8 @@
 // cases_act.c: each kind of activation by vectors and by elements, and both ends of exp().
 #include "support/op_case.h"
 
+#include <math.h>
+
 #define ATTRS(...) (&(const struct hone_act_attrs){__VA_ARGS__})
 
 // A kind on a multiple of four elements and on a prime number of them; smooth values over [-8, 8).
@@ -40,6 +42,25 @@
         }                                                                                          \
     }
 
+// NaN stays NaN: every fifth element.
+static void fill_nan(double *const *in, double *out, int64_t count) {
+    (void)in;
+    for (int64_t i = 0; i < count; i++) out[i] = i % 5 == 3 ? (double)NAN : (double)(i % 17 - 8);
+}
+#define DIVERGED(name_, ...)                                                                       \
+    {.op = &hone_op_act,                                                                           \
+     .name = name_ " of NaN, vectors",                                                             \
+     .attrs = ATTRS(__VA_ARGS__),                                                                  \
+     .input_count = 1,                                                                             \
+     .in = {{.desc = OP_F32(136), .fill = fill_nan}},                                              \
+     .tolerance = {.c = 16, .nan = true},                                                          \
+     .large = true},                                                                               \
+    {                                                                                              \
+        .op = &hone_op_act, .name = name_ " of NaN, 131 elements", .attrs = ATTRS(__VA_ARGS__),    \
+        .input_count = 1, .in = {{.desc = OP_F32(131), .fill = fill_nan}},                         \
+        .tolerance = {.c = 16, .nan = true}, .large = true                                         \
+    }
+
 const struct op_case op_cases_act[] = {
     BOTH("none", HONE_ACT_NONE, 0, 0),
     BOTH("relu", HONE_ACT_RELU, 0, 0),
@@ -73,5 +94,11 @@ const struct op_case op_cases_act[] = {
     BACKWARD("hard_sigmoid", -1, 2, HONE_ACT_HARD_SIGMOID, 0.2f, 0.5f),
     BACKWARD("silu", -8, 8, HONE_ACT_SILU, 0, 0),
     BACKWARD("hard_swish", -5, 5, HONE_ACT_HARD_SWISH, 0, 0),
+    DIVERGED("relu", HONE_ACT_RELU, 0, 0),
+    DIVERGED("relu6", HONE_ACT_CLIP, 0, 6),
+    DIVERGED("sigmoid", HONE_ACT_SIGMOID, 0, 0),
+    DIVERGED("hard_sigmoid", HONE_ACT_HARD_SIGMOID, 0.2f, 0.5f),
+    DIVERGED("silu", HONE_ACT_SILU, 0, 0),
+    DIVERGED("hard_swish", HONE_ACT_HARD_SWISH, 0, 0),
     {.op = NULL},
 };

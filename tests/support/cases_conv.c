@@ -3,6 +3,8 @@
 // the plain rows take.
 #include "support/op_case.h"
 
+#include <math.h>
+
 // One geometry and the three operators on it: x (N,H,W,C), w (K,R,S,CG), y (N,P,Q,K).
 #define ATTRS(...) (&(const struct hone_conv2d_attrs){__VA_ARGS__})
 #define GEOMETRY(name_, n, h, w, c, k, r, s, cg, p, q, big, ...)                                   \
@@ -42,6 +44,20 @@
                {.desc = OP_F32(8, 3, 3, 4), .grad = true},                                         \
                BIAS(8)},                                                                           \
         .tolerance = {.c = 8, .reduction = 36, .scale = 4}, .grad_tolerance = 1e-5                 \
+    }
+
+// NaN in one channel of every fourth pixel: the epilogues keep it.
+static void fill_nan(double *const *in, double *out, int64_t count) {
+    (void)in;
+    for (int64_t i = 0; i < count; i++) out[i] = i % 32 == 11 ? (double)NAN : (double)(i % 7 - 3);
+}
+#define CONV_NAN(name_, k, r, groups_, ...)                                                        \
+    {                                                                                              \
+        .op = &hone_op_conv2d, .name = name_,                                                      \
+        .attrs = ATTRS(PLAIN_STEPS, .groups = groups_, .act = {__VA_ARGS__}), .input_count = 2,    \
+        .in = {{.desc = OP_F32(2, 5, 5, 8), .fill = fill_nan},                                     \
+               {.desc = OP_F32(k, r, r, 8 / (groups_))}},                                          \
+        .tolerance = {.reduction = 72, .nan = true}, .large = true                                 \
     }
 
 const struct op_case op_cases_conv[] = {
@@ -132,6 +148,9 @@ const struct op_case op_cases_conv[] = {
             {.desc = OP_F32(8)}},
      .tolerance = {.reduction = 27},
      .large = true},
+    CONV_NAN("NaN, relu", 8, 1, 1, .kind = HONE_ACT_RELU),
+    CONV_NAN("NaN, relu6", 12, 1, 1, .kind = HONE_ACT_CLIP, .a = 0, .b = 6),
+    CONV_NAN("NaN, depthwise, relu6", 8, 3, 8, .kind = HONE_ACT_CLIP, .a = 0, .b = 6),
     {.op = NULL},
 };
 

@@ -2,6 +2,8 @@
 // skipped rows.
 #include "support/op_case.h"
 
+#include <math.h>
+
 #define SLAB(n)                                                                                    \
     { .desc = OP_F32(n), .values = VALUES_NORMAL }
 
@@ -57,6 +59,17 @@ static void fill_hyper(double *const *in, double *out, int64_t count) {
         }                                                                                          \
     }
 
+// Rows of 45 logits with NaN in the last class and in class 3 n of row n; labels of both kinds.
+static void fill_nan(double *const *in, double *out, int64_t count) {
+    (void)in;
+    for (int64_t i = 0; i < count; i++)
+        out[i] = i % 45 == 3 * (i / 45) || i % 45 == 44 ? (double)NAN : (double)(i % 13);
+}
+static void fill_third(double *const *in, double *out, int64_t count) {
+    (void)in;
+    for (int64_t i = 0; i < count; i++) out[i] = i % 3 ? 44 : (double)(3 * (i % 17));
+}
+
 const struct op_case op_cases_optim[] = {
     SGD("momentum", 832, .momentum = 0.9f),
     SGD("nesterov", 832, .momentum = 0.9f, .nesterov = 1),
@@ -66,5 +79,15 @@ const struct op_case op_cases_optim[] = {
     STATS("some rows skipped", 67, 5, -2),
     STATS("two classes", 131, 2, 0),
     STATS("one row", 1, 7, 0),
+    STATS("many classes", 37, 1001, -9),
+    STATS("more rows than loops have rounds", 140003, 2, -1),
+    STATS("more classes than loops have rounds", 5, 70001, -1),
+    {.op = &hone_op_train_stats,
+     .name = "NaN is the largest",
+     .input_count = 4,
+     .in = {{.desc = OP_F32(4), .values = VALUES_INTEGERS, .hi = 1000},
+            {.desc = OP_F32(1), .values = VALUES_POSITIVE},
+            {.desc = OP_F32(67, 45), .fill = fill_nan},
+            {.desc = OP_I32(67), .fill = fill_third}}},
     {.op = NULL},
 };

@@ -40,6 +40,7 @@ struct op_tolerance {
     double reduction; // length of the longest sum behind an element; 0: 1
     double scale;     // 0: the largest |ref| of that output
     bool exact;       // equal bit for bit: copies, masks, indices
+    bool nan;         // NaN where ref has NaN, and nowhere else
 };
 
 struct op_case {

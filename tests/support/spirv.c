@@ -19,6 +19,7 @@ enum {
     OP_MEMBER_DECORATE = 72,
     DECORATION_SPEC_ID = 1,
     DECORATION_ARRAY_STRIDE = 6,
+    DECORATION_ALIASED = 20,
     DECORATION_BINDING = 33,
     DECORATION_DESCRIPTOR_SET = 34,
     DECORATION_OFFSET = 35,
@@ -34,7 +35,7 @@ struct id_info {
     uint32_t op;
     const uint32_t *words; // the defining instruction
     uint32_t binding, set, array_stride;
-    bool has_binding;
+    bool has_binding, aliased;
     uint32_t member_offsets[MAX_MEMBERS];
 };
 
@@ -93,6 +94,7 @@ static void read_decoration(struct reader *r, const uint32_t *words, uint32_t co
             r->good = false;
         break;
     case DECORATION_ARRAY_STRIDE: target->array_stride = value; break;
+    case DECORATION_ALIASED: target->aliased = true; break;
     case DECORATION_DESCRIPTOR_SET: target->set = value; break;
     case DECORATION_BINDING:
         target->binding = value;
@@ -106,9 +108,10 @@ static void read_variable(struct reader *r, const uint32_t *words) {
     const struct id_info *variable = id(r, words[2]), *pointer = id(r, words[1]);
     uint32_t storage = words[3];
     if (storage == STORAGE_STORAGE_BUFFER && variable->has_binding && variable->set == 0 &&
-        variable->binding < 32)
+        variable->binding < 32) {
         r->out->bindings |= 1u << variable->binding;
-    else if (storage == STORAGE_PUSH_CONSTANT && pointer->op == OP_TYPE_POINTER)
+        if (variable->aliased) r->out->aliased |= 1u << variable->binding;
+    } else if (storage == STORAGE_PUSH_CONSTANT && pointer->op == OP_TYPE_POINTER)
         r->out->push_bytes = type_bytes(r, pointer->words[3], 0);
     else if (storage == STORAGE_STORAGE_BUFFER || storage == STORAGE_UNIFORM ||
              storage == STORAGE_UNIFORM_CONSTANT)

@@ -9,6 +9,7 @@
 
 struct test_spirv {
     uint32_t bindings;     // bit i: set 0 binding i holds a storage buffer
+    uint32_t aliased;      // those of them that may share memory with another: decoration Aliased
     bool other_resources;  // another set, or a resource that isn't a storage buffer
     uint32_t specs;        // bit i: specialisation constant with id i
     uint32_t push_bytes;   // end of the push-constant block, 0: none
