@@ -11,6 +11,7 @@
 struct hone_graph;
 struct hone_node;
 struct hone_op_row; // ops/row.h
+struct hone_absorb; // ir/fuse.h
 
 typedef uint32_t hone_value; // index of a value in its graph
 #define HONE_NO_VALUE UINT32_MAX
@@ -103,10 +104,9 @@ struct hone_op {
     // 0; the others are taken whole. Where tensors exceed what a device binds. May be NULL: no.
     bool (*slices)(const struct hone_infer_args *args, uint32_t *inputs, uint32_t *outputs);
 
-    // Fusion: can `node` (of this op) compute its only consumer as an epilogue? Then fills attrs
-    // (attrs_bytes bytes, a copy of the node's own) for the node that replaces both, and returns
-    // true. May be NULL.
-    bool (*absorb)(const struct hone_node *node, const struct hone_node *consumer, void *attrs);
+    // Fusion: the ways in which a node of this op takes in a neighbour (ir/fuse.h).
+    const struct hone_absorb *absorbs;
+    int absorb_count;
 
     const struct hone_op_row *rows; // first fit wins
     int row_count;

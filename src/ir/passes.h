@@ -7,12 +7,20 @@
 #include "ir/graph.h"
 
 enum hone_pass {
-    HONE_PASS_DCE = 1 << 0,  // drop nodes that no output and no state's next value depends on
-    HONE_PASS_FUSE = 1 << 1, // an operator absorbs its only consumer (hone_op.absorb)
+    HONE_PASS_DCE = 1 << 0, // drop nodes that no output and no state's next value depends on
+    // Fusion (ir/fuse.h): an operator takes in a neighbour.
+    HONE_PASS_CONV_EPILOGUE = 1 << 1, // convolution and matmul: bias, residual, activation
+    HONE_PASS_NORM_ACT = 1 << 2,      // batch norm: residual and activation
+    HONE_PASS_NORM_BWD = 1 << 3,      // gradient of batch norm: the activation's gradient
+    HONE_PASS_CONV_STATS = 1 << 4,    // convolution: the statistics of the batch norm behind it
+    HONE_PASS_GRAD_ADD = 1 << 5,      // gradients of convolution: the sum with another gradient
+    HONE_PASS_FUSE = HONE_PASS_CONV_EPILOGUE | HONE_PASS_NORM_ACT | HONE_PASS_NORM_BWD |
+                     HONE_PASS_CONV_STATS | HONE_PASS_GRAD_ADD,
     HONE_PASS_ALL = HONE_PASS_DCE | HONE_PASS_FUSE,
 };
-// "dce", "fuse"; 0 for an unknown name. For switching passes off by name.
-enum hone_pass hone_pass_find(const char *name);
+// The bits of a pass by its name: that of the enum in lower case, "fuse" for all of fusion; 0 for
+// an unknown name. For switching passes off by name.
+unsigned hone_pass_find(const char *name);
 
 // Runs the passes of the mask. *out is a new graph that the caller owns; `graph` is untouched.
 hone_status hone_graph_run_passes(const struct hone_graph *graph, unsigned passes,

@@ -246,6 +246,12 @@ bool hone_op_slices_first(const struct hone_infer_args *args, uint32_t *inputs, 
     return args->out[0].rank > 0;
 }
 
+bool hone_op_fuse_act(struct hone_fusion *fusion, struct hone_act_attrs *own) {
+    if (fusion->other->op != &hone_op_act || own->kind != HONE_ACT_NONE) return false;
+    *own = *(const struct hone_act_attrs *)fusion->other->attrs;
+    return true;
+}
+
 uint64_t hone_op_random_stream(int32_t salt, int32_t step) {
     return (uint32_t)salt | (uint64_t)(uint32_t)step << 32;
 }

@@ -4,6 +4,7 @@
 #ifndef HONE_OPS_COMMON_H
 #define HONE_OPS_COMMON_H
 
+#include "ir/fuse.h"
 #include "ir/op.h"
 #include "ops/ops.h"
 #include "ops/row.h"
@@ -91,6 +92,11 @@ bool hone_op_slices_first(const struct hone_infer_args *args, uint32_t *inputs, 
 // ---- Random ops: the 64-bit stream of base/rng.h for a salt in a step
 // ------------------------------------------
 uint64_t hone_op_random_stream(int32_t salt, int32_t step);
+
+// ---- Fusion
+// --------------------------------------------------------------------------------------------
+// The rule of an epilogue: `other` is an act and *own, in the result's attributes, is none yet.
+bool hone_op_fuse_act(struct hone_fusion *fusion, struct hone_act_attrs *own);
 
 // ---- Launches
 // ------------------------------------------------------------------------------------------------

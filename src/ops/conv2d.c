@@ -166,13 +166,14 @@ static void conv2d_grad(struct hone_graph *graph, const struct hone_node *node,
         din[2] = HONE_EMIT(graph, &hone_op_reduce_to, NULL, &bias, dy);
 }
 
-static bool conv2d_absorb(const struct hone_node *node, const struct hone_node *consumer,
-                          void *attrs) {
-    const struct hone_conv2d_attrs *own = node->attrs;
-    if (consumer->op != &hone_op_act || own->act.kind != HONE_ACT_NONE) return false;
-    ((struct hone_conv2d_attrs *)attrs)->act = *(const struct hone_act_attrs *)consumer->attrs;
-    return true;
+static bool conv2d_takes_act(struct hone_fusion *fusion) {
+    struct hone_conv2d_attrs *attrs = (struct hone_conv2d_attrs *)fusion->attrs;
+    return hone_op_fuse_act(fusion, &attrs->act);
 }
+
+static const struct hone_absorb conv2d_absorbs[] = {
+    {HONE_PASS_CONV_EPILOGUE, HONE_ABSORB_CONSUMER, conv2d_takes_act},
+};
 
 // ---- Reference ------------------------------------------------------------------------------
 
@@ -380,7 +381,8 @@ const struct hone_op hone_op_conv2d = {
     .grad = conv2d_grad,
     .ref = conv2d_ref,
     .cost = conv2d_cost,
-    .absorb = conv2d_absorb,
+    .absorbs = conv2d_absorbs,
+    .absorb_count = COUNT(conv2d_absorbs),
     .slices = hone_op_slices_first,
     .rows = conv2d_rows,
     .row_count = COUNT(conv2d_rows),

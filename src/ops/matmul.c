@@ -91,13 +91,14 @@ static void matmul_grad(struct hone_graph *graph, const struct hone_node *node,
     }
 }
 
-static bool matmul_absorb(const struct hone_node *node, const struct hone_node *consumer,
-                          void *attrs) {
-    const struct hone_matmul_attrs *own = node->attrs;
-    if (consumer->op != &hone_op_act || own->act.kind != HONE_ACT_NONE) return false;
-    ((struct hone_matmul_attrs *)attrs)->act = *(const struct hone_act_attrs *)consumer->attrs;
-    return true;
+static bool matmul_takes_act(struct hone_fusion *fusion) {
+    struct hone_matmul_attrs *attrs = (struct hone_matmul_attrs *)fusion->attrs;
+    return hone_op_fuse_act(fusion, &attrs->act);
 }
+
+static const struct hone_absorb matmul_absorbs[] = {
+    {HONE_PASS_CONV_EPILOGUE, HONE_ABSORB_CONSUMER, matmul_takes_act},
+};
 
 static void matmul_ref(const struct hone_ref_args *args) {
     const struct hone_matmul_attrs *attrs = args->attrs;
@@ -241,7 +242,8 @@ const struct hone_op hone_op_matmul = {
     .grad = matmul_grad,
     .ref = matmul_ref,
     .cost = matmul_cost,
-    .absorb = matmul_absorb,
+    .absorbs = matmul_absorbs,
+    .absorb_count = 1,
     .rows = matmul_rows,
     .row_count = sizeof matmul_rows / sizeof *matmul_rows,
 };
