@@ -4,7 +4,8 @@
 // Three layouts are read:
 //   DATA/<class>/*                     split by hone: seeded, every class in every part
 //   DATA/{train,val,test}/<class>/*    split by folders ("valid" and "validation" are val, too)
-//   list files                         lines of path<TAB>class; '#' begins a comment line
+//   list files                         lines of path<TAB>class, or path<TAB>class<TAB>group; '#'
+//                                      begins a comment line
 // Class folders are searched to any depth. Names that begin with a dot are passed over; so are
 // files whose extension is not of a picture, which are counted. Classes are numbered in the order
 // of their names' bytes. Opening a data set reads no picture.
@@ -30,7 +31,12 @@ struct hone_data_params {
     const char *folder;
     // Where any is given, the parts are these lists and nothing else.
     const char *train_list, *val_list, *test_list;
-    const char *split;  // shares of train/val/test for the first layout; NULL: "60/20/20"
+    const char *list; // or one list of all pictures, which hone splits
+    // Photographs of one part belong on one side of a split. A POSIX extended pattern on the names:
+    // what it matches in its first parentheses (or in all) is the group. Groups that folders or
+    // lists put on two sides are warned of. NULL: as lists say, else none.
+    const char *group;
+    const char *split;  // shares of train/val/test where hone splits; NULL: "60/20/20"
     int64_t split_seed; // another seed, another split
     bool strict;        // a broken picture ends the work instead of being named and left out
     // Not an option: fewer than two classes, and empty ones, are fine. For evaluation.
@@ -44,9 +50,10 @@ enum { HONE_PART_COUNT = 3 };
 const char *hone_part_name(enum hone_part part);
 
 struct hone_data_item {
-    const char *path; // opens from the working folder
-    const char *name; // relative to the data folder, where there is one; as the list has it
-    int32_t label;    // class
+    const char *path;  // opens from the working folder
+    const char *name;  // relative to the data folder, where there is one; as the list has it
+    const char *group; // of photographs of one part; NULL: none
+    int32_t label;     // class
     enum hone_part part;
 };
 

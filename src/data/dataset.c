@@ -23,6 +23,13 @@ static const hone_option hone_data_rows[] = {
                 .help = "pictures that choose the best epoch"),
     HONE_OPTION(struct hone_data_params, test_list, STRING, "test-list", .metavar = "FILE",
                 .help = "pictures for the final figures"),
+    HONE_OPTION(struct hone_data_params, list, STRING, "list", .metavar = "FILE",
+                .help = "all pictures, for hone to split: lines of path<TAB>class, or "
+                        "path<TAB>class<TAB>group"),
+    HONE_OPTION(struct hone_data_params, group, STRING, "group", .metavar = "REGEX",
+                .help =
+                    "pictures whose names agree in what this matches (in its first parentheses) "
+                    "show one part, and stay on one side of the split"),
     HONE_OPTION(struct hone_data_params, split, STRING, "split", .initial = HONE_DATA_SPLIT,
                 .metavar = "TRAIN/VAL/TEST",
                 .help = "shares of the parts where neither folders nor lists give them"),
@@ -73,6 +80,12 @@ hone_status hone_dataset_add(struct hone_dataset *dataset, const char *folder, c
     if (!entry->item.path || !entry->item.name || !entry->class_name) return HONE_OUT_OF_MEMORY;
     dataset->count++;
     return HONE_OK;
+}
+
+hone_status hone_dataset_set_group(struct hone_dataset *dataset, const char *group) {
+    struct hone_data_entry *entry = &dataset->entries[dataset->count - 1];
+    entry->item.group = hone_arena_strdup(&dataset->arena, group);
+    return entry->item.group ? HONE_OK : HONE_OUT_OF_MEMORY;
 }
 
 static int hone_class_order(const void *a, const void *b) {
@@ -218,33 +231,64 @@ static void hone_dataset_warn(const struct hone_dataset *dataset, const char *wh
                  dataset->outside, dataset->outside == 1 ? "" : "s");
 }
 
-static hone_status hone_dataset_fill(struct hone_dataset *dataset,
-                                     const struct hone_data_params *params) {
+// Reads what there is, into parts where that is said. *where: what messages name; *split: the parts
+// are hone's to make; *listed: lists name the pictures.
+static hone_status hone_dataset_find(struct hone_dataset *dataset,
+                                     const struct hone_data_params *params, const char **where,
+                                     bool *listed, bool *split) {
     const char *lists[HONE_PART_COUNT] = {params->train_list, params->val_list, params->test_list};
-    const char *where = params->folder;
-    bool listed = false, split = false;
+    *where = params->folder;
+    *listed = *split = params->list != NULL;
+    if (params->list) {
+        *where = params->list;
+        HONE_TRY(hone_dataset_read_list(dataset, params->list, params->folder, HONE_PART_TRAIN));
+    }
+    for (int part = 0; part < HONE_PART_COUNT; part++) {
+        if (!lists[part]) continue;
+        if (params->list)
+            return hone_fail(HONE_INVALID,
+                             "--list names all pictures, for hone to split; give it alone, or the "
+                             "lists of the parts");
+        if (!*listed) *where = lists[part];
+        *listed = true;
+        HONE_TRY(hone_dataset_read_list(dataset, lists[part], params->folder, part));
+    }
+    if (!*listed && !params->folder)
+        return hone_fail(HONE_INVALID, "no data: give a folder of pictures, or list files");
+    return *listed ? HONE_OK : hone_dataset_scan(dataset, params->folder, split);
+}
+
+// Groups, and with them the split.
+static hone_status hone_dataset_deal(struct hone_dataset *dataset,
+                                     const struct hone_data_params *params, bool split) {
     double shares[HONE_PART_COUNT];
+    uint64_t seed = (uint64_t)params->split_seed;
+    bool grouped = params->group != NULL;
     HONE_TRY(hone_fail_context(
         hone_split_parse(params->split ? params->split : HONE_DATA_SPLIT, shares), "--split"));
+    if (params->group) HONE_TRY(hone_dataset_group(dataset, params->group));
+    for (size_t i = 0; i < dataset->count && !grouped; i++)
+        grouped = dataset->entries[i].item.group != NULL;
+    if (split && grouped) return hone_dataset_split_groups(dataset, shares, seed);
+    if (split) return hone_dataset_split(dataset, shares, seed);
+    return grouped ? hone_dataset_check_groups(dataset) : HONE_OK;
+}
+
+static hone_status hone_dataset_fill(struct hone_dataset *dataset,
+                                     const struct hone_data_params *params) {
+    const char *where;
+    bool listed, split;
     if (params->folder) {
         dataset->folder = hone_arena_strdup(&dataset->arena, params->folder);
         if (!dataset->folder) return HONE_OUT_OF_MEMORY;
     }
-    for (int part = 0; part < HONE_PART_COUNT; part++) {
-        if (!lists[part]) continue;
-        if (!listed) where = lists[part];
-        listed = true;
-        HONE_TRY(hone_dataset_read_list(dataset, lists[part], params->folder, part));
-    }
-    if (!listed && !params->folder)
-        return hone_fail(HONE_INVALID, "no data: give a folder of pictures, or list files");
-    if (!listed) HONE_TRY(hone_dataset_scan(dataset, params->folder, &split));
+    HONE_TRY(hone_dataset_find(dataset, params, &where, &listed, &split));
     hone_dataset_label(dataset);
     hone_dataset_warn(dataset, where);
     // Lists without one to train on serve evaluation.
-    bool trains = !params->any_classes && (!listed || params->train_list);
+    bool trains = !params->any_classes && (!listed || params->train_list || params->list);
     if (trains) HONE_TRY(hone_dataset_check_classes(dataset, where, listed));
-    if (split) HONE_TRY(hone_dataset_split(dataset, shares, (uint64_t)params->split_seed));
+    HONE_TRY(hone_dataset_deal(dataset, params, split));
     if (listed) HONE_TRY(hone_dataset_check_twice(dataset));
     return hone_dataset_order(dataset);
 }
@@ -298,11 +342,12 @@ size_t hone_dataset_skipped(const hone_dataset *dataset) {
 // Without a data folder a list must lead to its pictures from wherever it lies.
 static hone_status hone_dataset_line(const struct hone_dataset *dataset,
                                      const struct hone_data_entry *entry, struct hone_text *text) {
-    if (dataset->folder)
-        return hone_text_printf(text, "%s\t%s\n", entry->item.name, entry->class_name);
-    char *path = hone_path_real(entry->item.path);
-    if (!path) return HONE_OUT_OF_MEMORY;
-    hone_status status = hone_text_printf(text, "%s\t%s\n", path, entry->class_name);
+    const char *group = entry->item.group;
+    bool own = !group || strcmp(group, entry->item.name) == 0; // a group of one
+    char *path = dataset->folder ? NULL : hone_path_real(entry->item.path);
+    if (!dataset->folder && !path) return HONE_OUT_OF_MEMORY;
+    hone_status status = hone_text_printf(text, "%s\t%s%s%s\n", path ? path : entry->item.name,
+                                          entry->class_name, own ? "" : "\t", own ? "" : group);
     hone_free(path);
     return status;
 }

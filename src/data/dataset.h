@@ -33,6 +33,8 @@ struct hone_dataset {
 hone_status hone_dataset_add(struct hone_dataset *dataset, const char *folder, const char *name,
                              const char *class_name, enum hone_part part, const char *list,
                              uint32_t line);
+// Sets the group of the picture added last.
+hone_status hone_dataset_set_group(struct hone_dataset *dataset, const char *group);
 // Notes a class, whether it has pictures or not.
 hone_status hone_dataset_add_class(struct hone_dataset *dataset, const char *name);
 
@@ -57,5 +59,18 @@ void hone_split_counts(size_t count, const double shares[HONE_PART_COUNT],
 // name and the number of its pictures, and on no other class. Labels are set; entries are in order.
 hone_status hone_dataset_split(struct hone_dataset *dataset, const double shares[HONE_PART_COUNT],
                                uint64_t seed);
+// The stream of random numbers of a class.
+uint64_t hone_split_stream(const char *class_name);
+
+// group.c: which photographs show the same part. A pattern (POSIX extended) on the names gives each
+// picture its group; HONE_INVALID when it is none, or matches nothing.
+hone_status hone_dataset_group(struct hone_dataset *dataset, const char *pattern);
+// Deals whole groups, class by class (a group counts as of its first picture's class), so that each
+// part comes near to its share of the pictures; from three groups on, each part with a share gets
+// one at least. Depends on the seed, the names of classes and groups, and on nothing else.
+hone_status hone_dataset_split_groups(struct hone_dataset *dataset,
+                                      const double shares[HONE_PART_COUNT], uint64_t seed);
+// Warns of groups that stand on more than one side.
+hone_status hone_dataset_check_groups(struct hone_dataset *dataset);
 
 #endif

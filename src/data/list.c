@@ -1,5 +1,5 @@
-// list.c: list files: a line a picture, path<TAB>class. Blank lines and lines that begin with '#'
-// say nothing; line ends of any system and a byte-order mark are taken.
+// list.c: list files: a line a picture, path<TAB>class[<TAB>group]. Blank lines and lines that
+// begin with '#' say nothing; line ends of any system and a byte-order mark are taken.
 #include "data/dataset.h"
 
 #include <string.h>
@@ -65,14 +65,20 @@ hone_status hone_dataset_parse_list(struct hone_dataset *dataset, char *text, si
         hone_list_trim(text, &length);
         if (!length || *text == '#') continue;
         char *tab = strchr(text, '\t');
-        if (!tab || tab == text || strchr(tab + 1, '\t'))
-            return hone_fail(HONE_INVALID, "%s:%u: a line must be path<TAB>class, not '%.100s'",
-                             name, (unsigned)number, text);
+        char *second = tab ? strchr(tab + 1, '\t') : NULL;
+        if (!tab || tab == text || second == tab + 1 || (second && strchr(second + 1, '\t')))
+            return hone_fail(
+                HONE_INVALID,
+                "%s:%u: a line must be path<TAB>class or path<TAB>class<TAB>group, not "
+                "'%.100s'",
+                name, (unsigned)number, text);
         *tab = '\0';
+        if (second) *second = '\0';
         HONE_TRY(hone_dataset_add_class(dataset, tab + 1));
         HONE_TRY(
             hone_fail_context(hone_dataset_add(dataset, folder, text, tab + 1, part, list, number),
                               "%s:%u", name, (unsigned)number));
+        if (second) HONE_TRY(hone_dataset_set_group(dataset, second + 1));
     }
     return HONE_OK;
 }

@@ -46,8 +46,8 @@ void hone_split_counts(size_t count, const double shares[HONE_PART_COUNT],
     out[HONE_PART_TRAIN] = count - out[HONE_PART_VAL] - out[HONE_PART_TEST];
 }
 
-// FNV-1a: a stream of random numbers for each class name.
-static uint64_t hone_split_stream(const char *name) {
+// FNV-1a
+uint64_t hone_split_stream(const char *name) {
     uint64_t hash = 0xCBF29CE484222325u;
     for (; *name; name++) hash = (hash ^ (unsigned char)*name) * 0x100000001B3u;
     return hash;

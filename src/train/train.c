@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/options.h"
 #include "base/thread.h"
+#include "data/alike.h"
 #include "train/schedule.h"
 
 static const double PROGRESS_SECONDS = 0.1;
@@ -94,6 +95,9 @@ static hone_status read_pictures(struct hone_trainer *t) {
                                     &t->pictures[part]));
         t->decoded += hone_dataset_count(t->data, (enum hone_part)part);
     }
+    struct hone_alike alike;
+    HONE_TRY(hone_pictures_compare(t->data, t->pictures, &alike));
+    hone_alike_warn(&alike);
     const struct hone_pictures *train = &t->pictures[HONE_PART_TRAIN];
     int64_t *counts = hone_calloc((size_t)t->classes, sizeof *counts, "counts");
     t->class_weights = hone_calloc((size_t)t->classes, sizeof *t->class_weights, "class weights");

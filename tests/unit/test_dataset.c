@@ -10,7 +10,6 @@
 #include "base/file.h"
 #include "data/dataset.h"
 
-
 static const char *in_dir(const char *name) {
     static char path[8][512];
     static int turn;
@@ -280,8 +279,9 @@ static void test_list_refusals(void **state) {
         hone_status status;
     } cases[] = {
         {"images/p000.png\ta\nimages/p001.png b\n",
-         "l.txt:2: a line must be path<TAB>class, not 'images/p001.png b'", HONE_INVALID},
-        {"images/p000.png\ta\tb\n", "l.txt:1: a line must be path<TAB>class", HONE_INVALID},
+         "l.txt:2: a line must be path<TAB>class or path<TAB>class<TAB>group, not 'images/p001.png b'",
+         HONE_INVALID},
+        {"images/p000.png\ta\tb\tc\n", "l.txt:1: a line must be path<TAB>class", HONE_INVALID},
         {"\ta\n", "l.txt:1: a line must be", HONE_INVALID},
         {"images/p000.png\t\n", "l.txt:1: a line must be", HONE_INVALID},
         {"", "l.txt: the list names no pictures", HONE_INVALID},
@@ -309,6 +309,103 @@ static void test_list_refusals(void **state) {
     refuse((struct hone_data_params){.train_list = in_dir("l.txt"), .val_list = in_dir("v.txt")},
            HONE_INVALID,
            "class 'c' has 1 pictures, but none for training: add some to the training list");
+}
+
+// Photographs of `count` parts, `views` of each, as FOLDER/t<part>_<view>.png.
+static void put_parts(const char *folder, int count, int views) {
+    char name[64];
+    for (int i = 0; i < count * views; i++) {
+        snprintf(name, sizeof name, "%s/t%02d_%d.png", folder, i / views, i % views);
+        put(name, "x");
+    }
+}
+
+// The part of the split on which all pictures of a group stand.
+static int part_of(const hone_dataset *dataset, const char *group) {
+    int part = -1;
+    for (size_t i = 0; i < hone_dataset_count(dataset, HONE_PART_ALL); i++) {
+        const struct hone_data_item *item = hone_dataset_item(dataset, HONE_PART_ALL, i);
+        if (strcmp(item->group, group) != 0) continue;
+        if (part >= 0) assert_int_equal(item->part, part);
+        part = (int)item->part;
+    }
+    return part;
+}
+
+static void test_groups(void **state) {
+    (void)state;
+    put_parts("d/a", 40, 5);
+    put_parts("d/b", 3, 6);
+    struct hone_data_params params = {.folder = in_dir("d"), .group = "(./t[0-9]+)_"};
+    hone_dataset *dataset, *again;
+    assert_ok(hone_dataset_open(&params, &dataset));
+    size_t in_b[3] = {0};
+    for (size_t i = 0; i < hone_dataset_count(dataset, HONE_PART_ALL); i++) {
+        const struct hone_data_item *item = hone_dataset_item(dataset, HONE_PART_ALL, i);
+        assert_int_equal(part_of(dataset, item->group), item->part);
+        in_b[item->part] += item->label == 1;
+    }
+    for (int part = 0; part < 3; part++) assert_int_equal(in_b[part], 6);
+    assert_int_equal(hone_dataset_count(dataset, HONE_PART_TRAIN), 120 + 6);
+    assert_int_equal(hone_dataset_count(dataset, HONE_PART_VAL), 40 + 6);
+    assert_string_equal(test_warnings, "");
+
+    // Lists keep the groups, and one list alone is split as the folder was.
+    assert_ok(hone_dataset_write_lists(dataset, in_dir("splits")));
+    struct hone_data_params lists = {.folder = in_dir("d"),
+                                     .train_list = in_dir("splits/train.txt"),
+                                     .val_list = in_dir("splits/val.txt"),
+                                     .test_list = in_dir("splits/test.txt")};
+    assert_ok(hone_dataset_open(&lists, &again));
+    same_parts(dataset, again, true);
+    assert_string_equal(hone_dataset_item(again, HONE_PART_TRAIN, 0)->group,
+                        hone_dataset_item(dataset, HONE_PART_TRAIN, 0)->group);
+    hone_dataset_close(&again);
+    params.split_seed = 5;
+    assert_ok(hone_dataset_open(&params, &again));
+    same_parts(dataset, again, false);
+    hone_dataset_close(&again);
+    hone_dataset_close(&dataset);
+
+    params.group = "^z";
+    refuse(params, HONE_INVALID, "--group: '^z' matches no name, such as ");
+    params.group = "(";
+    refuse(params, HONE_INVALID, "--group: '(' is no pattern: ");
+    params.group = "a/t0[0-9]";
+    assert_ok(hone_dataset_open(&params, &dataset));
+    assert_non_null(strstr(test_warnings, "--group: 168 of 218 names do not match"));
+    hone_dataset_close(&dataset);
+}
+
+static void test_group_lists(void **state) {
+    (void)state;
+    put_many("images", 12);
+    char text[1024] = "";
+    for (int i = 0; i < 12; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "images/p%03d.png\t%c\tg%d\n", i,
+                 i < 6 ? 'a' : 'b', i / 2);
+    put("all.txt", text);
+    struct hone_data_params params = {.list = in_dir("all.txt")};
+    hone_dataset *dataset;
+    assert_ok(hone_dataset_open(&params, &dataset));
+    char group[8];
+    for (int i = 0; i < 6; i++) {
+        snprintf(group, sizeof group, "g%d", i);
+        assert_true(part_of(dataset, group) >= 0);
+    }
+    for (int part = 0; part < 3; part++)
+        assert_int_equal(hone_dataset_count(dataset, (enum hone_part)part), 4);
+    hone_dataset_close(&dataset);
+    put("t.txt", "images/p000.png\ta\tg0\nimages/p006.png\tb\tg3\n");
+    put("v.txt", "images/p001.png\ta\tg0\n");
+    params = (struct hone_data_params){.train_list = in_dir("t.txt"), .val_list = in_dir("v.txt")};
+    assert_ok(hone_dataset_open(&params, &dataset));
+    assert_non_null(
+        strstr(test_warnings, "1 group of photographs (2 pictures) on more than one side"));
+    assert_non_null(strstr(test_warnings, "images/p000.png (train) and images/p001.png (val)"));
+    hone_dataset_close(&dataset);
+    params.list = in_dir("all.txt");
+    refuse(params, HONE_INVALID, "--list names all pictures");
 }
 
 static void test_written_lists_read_back(void **state) {
@@ -395,6 +492,8 @@ int main(void) {
         FIXTURE_TEST(test_folder_refusals),
         FIXTURE_TEST(test_lists),
         FIXTURE_TEST(test_list_refusals),
+        FIXTURE_TEST(test_groups),
+        FIXTURE_TEST(test_group_lists),
         FIXTURE_TEST(test_written_lists_read_back),
         FIXTURE_TEST(test_allocation_failures),
         FIXTURE_TEST(test_shared_lists),
