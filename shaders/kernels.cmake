@@ -109,3 +109,8 @@ hone_kernel(loss_rows softmax/loss_rows.comp BINDINGS 4 PUSH 12 SPEC 2)
 hone_kernel(loss_sum softmax/loss_sum.comp BINDINGS 2 PUSH 4 SPEC 2)
 hone_kernel(loss_weights softmax/loss_weights.comp BINDINGS 3 PUSH 8 SPEC 2)
 hone_kernel(loss_bwd softmax/loss_bwd.comp BINDINGS 6 PUSH 12 SPEC 2)
+
+# Yardsticks of a device: exec/yardstick.c
+hone_kernel(bench_copy bench/copy.comp BINDINGS 2 PUSH 4 SPEC 1)
+hone_kernel(bench_fma bench/fma.comp BINDINGS 1 PUSH 12 SPEC 1)
+hone_kernel(bench_empty bench/empty.comp BINDINGS 1 PUSH 0 SPEC 1)

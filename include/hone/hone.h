@@ -41,6 +41,7 @@
 #define HONE_HONE_H
 
 #include <hone/base.h>
+#include <hone/bench.h>
 #include <hone/data.h>
 #include <hone/eval.h>
 #include <hone/infer.h>

@@ -24,5 +24,7 @@ uint64_t hone_memory_bytes(void);
 
 // Seconds since an arbitrary point; never goes back.
 double hone_seconds(void);
+// Seconds that the calling thread has spent on a core.
+double hone_thread_seconds(void);
 
 #endif

@@ -83,7 +83,7 @@ static hone_status compile_for_gpu(struct hone_program *program,
     struct hone_launch *launches =
         hone_calloc(program->graph->node_count, sizeof *launches, "kernel launches");
     if (!launches) return HONE_OUT_OF_MEMORY;
-    hone_status status = hone_program_select(program, params->skip_rows, launches);
+    hone_status status = hone_program_select(program, params, launches);
     if (status == HONE_OK) status = compile_plan(program, launches, params);
     if (status == HONE_OK) status = hone_program_gpu_build(program, launches);
     hone_free(launches);
@@ -119,10 +119,14 @@ hone_status hone_program_compile(struct hone_store *store, const struct hone_gra
         hone_graph_run_passes(graph, HONE_PASS_ALL & ~params->passes_off, &program->graph);
     size_t nodes = program->graph ? program->graph->node_count : 0;
     if (status == HONE_OK) {
-        program->rows = hone_calloc(nodes, sizeof *program->rows, "kernel choice");
+        program->choices = hone_calloc(nodes, sizeof *program->choices, "kernel choice");
+        if (params->explain)
+            program->reasons = hone_calloc(nodes, sizeof *program->reasons, "kernel choice");
         program->dispatches = hone_calloc(nodes, sizeof *program->dispatches, "kernel choice");
         program->costs = hone_calloc(nodes, sizeof *program->costs, "kernel choice");
-        if (!program->rows || !program->dispatches || !program->costs) status = HONE_OUT_OF_MEMORY;
+        if (!program->choices || !program->dispatches || !program->costs ||
+            (params->explain && !program->reasons))
+            status = HONE_OUT_OF_MEMORY;
     }
     if (status == HONE_OK) status = compile_states(program);
     if (status == HONE_OK) status = compile_inputs(program);
@@ -143,7 +147,9 @@ void hone_program_destroy(struct hone_program **program) {
     if (p->graph) hone_program_ref_deinit(p);
     hone_plan_deinit(&p->plan);
     hone_graph_destroy(&p->graph);
-    hone_free(p->rows);
+    hone_free(p->choices);
+    hone_free(p->reasons);
+    hone_arena_deinit(&p->texts);
     hone_free(p->dispatches);
     hone_free(p->costs);
     hone_free(p->inputs);

@@ -39,6 +39,7 @@ hone_status hone_device_open(const struct hone_device_params *params, struct hon
         hone_free(device);
         return status;
     }
+    hone_tuning_device(&device->caps, device->key);
     *out = device;
     return HONE_OK;
 }
@@ -46,6 +47,7 @@ hone_status hone_device_open(const struct hone_device_params *params, struct hon
 void hone_device_close(struct hone_device **device) {
     if (!*device) return;
     hone_gpu_close(&(*device)->gpu);
+    hone_tuning_destroy(&(*device)->tuning);
     hone_free(*device);
     *device = NULL;
 }
@@ -56,4 +58,8 @@ const struct hone_caps *hone_device_caps(const struct hone_device *device) {
 
 struct hone_gpu *hone_device_gpu(struct hone_device *device) {
     return device->gpu;
+}
+
+size_t hone_device_compiled(const struct hone_device *device) {
+    return device->gpu ? hone_gpu_cache_stats(device->gpu).compiled : 0;
 }

@@ -6,6 +6,8 @@
 #include "base/caps.h"
 #include "base/error.h"
 
+#include <stddef.h>
+
 struct hone_device;
 struct hone_gpu;
 
@@ -21,6 +23,8 @@ hone_status hone_device_open(const struct hone_device_params *params, struct hon
 void hone_device_close(struct hone_device **device);
 
 const struct hone_caps *hone_device_caps(const struct hone_device *device);
+// Pipelines that were compiled since it was opened; those of the cache on disk count too.
+size_t hone_device_compiled(const struct hone_device *device);
 // NULL for the ref device.
 struct hone_gpu *hone_device_gpu(struct hone_device *device);
 

@@ -2,6 +2,7 @@
 #ifndef HONE_EXEC_INTERNAL_H
 #define HONE_EXEC_INTERNAL_H
 
+#include "exec/choice.h"
 #include "exec/program.h"
 #include "gpu/gpu.h"
 #include "ir/memplan.h"
@@ -10,6 +11,8 @@
 struct hone_device {
     struct hone_gpu *gpu; // NULL: the ref device
     struct hone_caps caps;
+    char key[HONE_TUNING_DEVICE]; // in tuning records
+    struct hone_tuning *tuning;   // NULL: none
 };
 
 // One state: a device buffer, or doubles on the ref device.
@@ -45,6 +48,7 @@ struct hone_program_gpu {
     struct hone_gpu_recording *recording[HONE_PROGRAM_SLOTS];
     uint64_t ticket[HONE_PROGRAM_SLOTS]; // last submit that read the slot; 0: none
     int slot;                            // the one that the next run uses
+    bool ran;                            // at least once
 };
 
 struct hone_program_input {
@@ -58,9 +62,11 @@ struct hone_program {
     struct hone_caps caps;    // of the device, perhaps with less to bind (tests)
     struct hone_graph *graph; // after the passes
     struct hone_plan plan;
-    const struct hone_op_row **rows; // per node; NULL for views, packs and on ref
-    int *dispatches;                 // per node
-    struct hone_cost *costs;         // per node
+    struct hone_choice *choices; // per node; no row for views, packs and on ref
+    const char **reasons;        // per node, in `texts`; NULL unless asked for
+    struct hone_arena texts;
+    int *dispatches;         // per node
+    struct hone_cost *costs; // per node
     struct hone_program_input *inputs;
     size_t input_count;
     uint64_t upload_bytes, state_bytes;
@@ -71,10 +77,11 @@ struct hone_program {
 
 // select.c: chooses a row for each node and lets it fill a launch. launches[n] stays empty for
 // views and packs.
-hone_status hone_program_select(struct hone_program *program, const char *const *skip_rows,
+hone_status hone_program_select(struct hone_program *program,
+                                const struct hone_compile_params *params,
                                 struct hone_launch *launches);
-// launch.c: fills `launch` for a node whose row is chosen, cut so that no binding is longer than the
-// device allows. HONE_UNSUPPORTED names the tensor that can't be cut.
+// launch.c: fills `launch` for a node whose row is chosen, cut so that no binding is longer than
+// the device allows. HONE_UNSUPPORTED names the tensor that can't be cut.
 hone_status hone_launch_make(const struct hone_op *op, const struct hone_op_row *row,
                              const struct hone_row_args *args, struct hone_launch *launch);
 // The launch obeys the kernel table and the device's limits.

@@ -61,6 +61,7 @@ hone_status hone_program_run(struct hone_program *program) {
     HONE_TRY(
         hone_gpu_submit(program->store->device->gpu, g->recording[g->slot], &g->ticket[g->slot]));
     g->slot = (g->slot + 1) % HONE_PROGRAM_SLOTS;
+    g->ran = true;
     return HONE_OK;
 }
 
@@ -96,6 +97,18 @@ struct hone_program_memory hone_program_memory(const struct hone_program *progra
     };
 }
 
+struct hone_program_commands hone_program_commands(const struct hone_program *program) {
+    if (program->values) return (struct hone_program_commands){0};
+    struct hone_gpu_recording_stats stats = hone_gpu_recording_stats(program->gpu.recording[0]);
+    return (struct hone_program_commands){.dispatches = stats.dispatches,
+                                          .copies = stats.copies + stats.fills,
+                                          .barriers = stats.barriers};
+}
+
+const struct hone_graph *hone_program_graph(const struct hone_program *program) {
+    return program->graph;
+}
+
 int hone_program_node_count(const struct hone_program *program) {
     return (int)program->graph->node_count;
 }
@@ -107,15 +120,18 @@ hone_status hone_program_node(struct hone_program *program, int index,
     if (index < 0 || index >= count)
         return hone_fail(HONE_INVALID, "the program has %d nodes, no node %d", count, index);
     const struct hone_node *node = &program->graph->nodes[index];
+    const struct hone_choice *choice = &program->choices[index];
     *out = (struct hone_program_node){
         .name = node->name,
         .op = node->op->name,
-        .row = program->rows[index] ? program->rows[index]->name : "",
+        .row = choice->row ? choice->row->name : "",
+        .tile = choice->tile_name,
+        .reason = program->reasons && program->reasons[index] ? program->reasons[index] : "",
         .flops = program->costs[index].flops,
         .bytes = program->costs[index].bytes,
         .dispatches = program->dispatches[index],
     };
-    if (!program->profile) return HONE_OK;
+    if (!program->profile || !program->gpu.ran) return HONE_OK;
     double *ms = hone_calloc((size_t)count, sizeof *ms, "timings");
     if (!ms) return HONE_OUT_OF_MEMORY;
     int last = (program->gpu.slot + HONE_PROGRAM_SLOTS - 1) % HONE_PROGRAM_SLOTS;

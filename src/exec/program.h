@@ -14,13 +14,17 @@
 #include "ir/graph.h"
 
 struct hone_program;
+struct hone_tuning; // exec/tuning.h
 
 struct hone_compile_params {
     unsigned passes_off;          // enum hone_pass bits not to run
     const char *const *skip_rows; // kernel rows "op/row" not to use; NULL-terminated, may be NULL
     bool profile;                 // timestamps around each node
-    bool no_sharing;              // every value keeps its own memory (checker and tests)
-    uint64_t binding_bytes;       // bind no more than this at once; 0: what the device allows
+    bool explain;                 // keep why each node runs on its row
+    // Records that choose rows; NULL: the device's own.
+    const struct hone_tuning *tuning;
+    bool no_sharing;        // every value keeps its own memory (checker and tests)
+    uint64_t binding_bytes; // bind no more than this at once; 0: what the device allows
 };
 
 // Compiles `graph` (borrowed for this call only) against the states of `store`, which are created
@@ -53,11 +57,21 @@ struct hone_program_memory {
 };
 struct hone_program_memory hone_program_memory(const struct hone_program *program);
 
+// What one run records: zeros on the ref device.
+struct hone_program_commands {
+    uint32_t dispatches, copies, barriers;
+};
+struct hone_program_commands hone_program_commands(const struct hone_program *program);
+// The graph after the passes; lives as long as the program.
+const struct hone_graph *hone_program_graph(const struct hone_program *program);
+
 // One line per node in order: what ran, on which kernel row, and, with params.profile, how long in
 // the last run (milliseconds; 0 without). For `hone bench` and messages. The pointers live as long
 // as the program.
 struct hone_program_node {
     const char *name, *op, *row;
+    const char *tile;   // "" where the row chose itself
+    const char *reason; // with params.explain: why this row; else ""
     double flops, bytes, ms;
     int dispatches;
 };

@@ -47,31 +47,50 @@ hone_status hone_launch_check(const struct hone_launch *launch, const struct hon
     return HONE_OK;
 }
 
-static hone_status select_node(struct hone_program *program, size_t n, const char *const *skip_rows,
+// Keeps the sentence that says why the node runs on this row.
+static hone_status keep_reason(struct hone_program *program, size_t n,
+                               const struct hone_row_args *args, const char *const *skips) {
+    struct hone_text text = {0};
+    hone_status status =
+        hone_choice_explain(program->graph->nodes[n].op, args, skips, &program->choices[n], &text);
+    if (status == HONE_OK) {
+        program->reasons[n] = hone_arena_strdup(&program->texts, text.data);
+        if (!program->reasons[n]) status = HONE_OUT_OF_MEMORY;
+    }
+    hone_text_deinit(&text);
+    return status;
+}
+
+static hone_status select_node(struct hone_program *program, size_t n,
+                               const struct hone_compile_params *params,
                                struct hone_launch *launch) {
     const struct hone_node *node = &program->graph->nodes[n];
-    const struct hone_caps *caps = &program->caps;
+    const struct hone_device *device = program->store->device;
+    struct hone_choice *choice = &program->choices[n];
     struct hone_node_descs descs;
     HONE_TRY(hone_node_descs_init(&descs, program->graph, node));
     if (node->op->cost) program->costs[n] = node->op->cost(&descs.args);
     hone_status status = HONE_OK;
-    if (!(node->op->flags & (HONE_OP_VIEW | HONE_OP_PACK)) && program->store->device->gpu) {
-        struct hone_row_args args = {.node = &descs.args, .caps = caps};
+    if (!(node->op->flags & (HONE_OP_VIEW | HONE_OP_PACK)) && device->gpu) {
+        struct hone_row_args args = {.node = &descs.args, .caps = &program->caps};
         const char *skips[SELECT_SKIPS + 1];
-        select_skips(node->op, skip_rows, skips);
-        const struct hone_op_row *row = hone_row_select(node->op, &args, skips);
-        if (!row) status = hone_fail(HONE_UNSUPPORTED, "no kernel of this device fits");
-        if (status == HONE_OK) status = hone_launch_make(node->op, row, &args, launch);
-        program->rows[n] = row;
+        select_skips(node->op, params->skip_rows, skips);
+        hone_choose(node->op, &args, skips, params->tuning ? params->tuning : device->tuning,
+                    device->key, choice);
+        args.tile = choice->tile;
+        if (!choice->row) status = hone_fail(HONE_UNSUPPORTED, "no kernel of this device fits");
+        if (status == HONE_OK) status = hone_launch_make(node->op, choice->row, &args, launch);
+        if (status == HONE_OK && program->reasons) status = keep_reason(program, n, &args, skips);
         program->dispatches[n] = launch->dispatch_count;
     }
     hone_node_descs_deinit(&descs);
     return hone_fail_context(status, "node '%s' (%s)", node->name, node->op->name);
 }
 
-hone_status hone_program_select(struct hone_program *program, const char *const *skip_rows,
+hone_status hone_program_select(struct hone_program *program,
+                                const struct hone_compile_params *params,
                                 struct hone_launch *launches) {
     for (size_t n = 0; n < program->graph->node_count; n++)
-        HONE_TRY(select_node(program, n, skip_rows, &launches[n]));
+        HONE_TRY(select_node(program, n, params, &launches[n]));
     return HONE_OK;
 }

@@ -24,6 +24,10 @@ unsigned hone_pass_find(const char *name) {
     return 0;
 }
 
+const char *hone_pass_name(size_t index) {
+    return index < sizeof pass_names / sizeof *pass_names ? pass_names[index].name : NULL;
+}
+
 // Re-emits one node with its inputs mapped and, perhaps, other attributes.
 static void append_node(struct hone_graph *target, const struct hone_node *node, const void *attrs,
                         hone_value *map, hone_value *outputs) {

@@ -21,6 +21,8 @@ enum hone_pass {
 // The bits of a pass by its name: that of the enum in lower case, "fuse" for all of fusion; 0 for
 // an unknown name. For switching passes off by name.
 unsigned hone_pass_find(const char *name);
+// The names, in order; NULL past the last.
+const char *hone_pass_name(size_t index);
 
 // Runs the passes of the mask. *out is a new graph that the caller owns; `graph` is untouched.
 hone_status hone_graph_run_passes(const struct hone_graph *graph, unsigned passes,

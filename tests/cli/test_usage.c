@@ -16,8 +16,10 @@ static int tear_down(void **state) {
 
 static void test_help(void **state) {
     (void)state;
-    static const char *const commands[] = {"train", "eval", "predict", "inspect", "devices"};
-    static const char *const shown[] = {"--freeze", "--list", "--csv", "--verbose", "--json"};
+    static const char *const commands[] = {"train",   "eval",    "predict",
+                                           "inspect", "devices", "bench"};
+    static const char *const shown[] = {"--freeze",  "--list", "--csv",
+                                        "--verbose", "--json", "--explain"};
     command_hone(NULL, &r, "--help");
     command_expect_success(&r);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)

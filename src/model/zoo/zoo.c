@@ -1,0 +1,165 @@
+// zoo.c: the list of nets, and the pieces that families are made of. A piece adds its parameters to
+// the model under PyTorch's names and its node to the graph.
+#include "model/zoo/zoo.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/rng.h"
+
+// Figures: torchvision.models, the table of weights of each net.
+static const struct hone_zoo_net zoo_nets[] = {
+    {"resnet18", 11689512, 1.814, hone_zoo_resnet, 18},
+    {"resnet34", 21797672, 3.664, hone_zoo_resnet, 34},
+    {"resnet50", 25557032, 4.089, hone_zoo_resnet, 50},
+    {"resnet101", 44549160, 7.801, hone_zoo_resnet, 101},
+    {"mobilenet_v2", 3504872, 0.301, hone_zoo_mobilenet_v2, 0},
+    {"efficientnet_b0", 5288548, 0.386, hone_zoo_efficientnet_b0, 0},
+};
+enum { ZOO_NETS = sizeof zoo_nets / sizeof *zoo_nets };
+
+const struct hone_zoo_net *hone_zoo_net(int index) {
+    return index >= 0 && index < ZOO_NETS ? &zoo_nets[index] : NULL;
+}
+
+const char *hone_zoo_name(char name[HONE_ZOO_NAME], const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    vsnprintf(name, HONE_ZOO_NAME, format, args);
+    va_end(args);
+    return name;
+}
+
+int32_t hone_zoo_channels(const struct hone_zoo *zoo, hone_value x) {
+    const struct hone_desc *desc = hone_graph_desc(zoo->model->graph, x);
+    return zoo->model->graph->status == HONE_OK && desc->rank ? desc->dim[desc->rank - 1] : 1;
+}
+
+// Uniform numbers of this deviation about `middle`; every parameter has a stream of its own.
+static void zoo_draw(const struct hone_zoo *zoo, float *data, int64_t count, float middle,
+                     double deviation) {
+    uint64_t stream = 0x7a6f6f00 + zoo->model->param_count;
+    double width = 2 * sqrt(3.0) * deviation;
+    for (int64_t i = 0; i < count; i++) data[i] = middle;
+    for (int64_t i = 0; i < count && deviation > 0; i += 4) {
+        uint32_t words[4];
+        hone_rng_block(zoo->seed, stream, (uint64_t)i / 4, words);
+        for (int64_t k = i; k < count && k < i + 4; k++)
+            data[k] += (float)(((double)words[k - i] / 4294967296.0 - 0.5) * width);
+    }
+}
+
+static hone_value zoo_param(struct hone_zoo *zoo, const char *module, const char *suffix,
+                            enum hone_param_kind kind, struct hone_desc desc, float middle,
+                            double deviation) {
+    struct hone_model *model = zoo->model;
+    char name[HONE_ZOO_NAME];
+    int index;
+    if (model->graph->status != HONE_OK) return HONE_NO_VALUE;
+    int64_t count = hone_desc_elements(&desc);
+    float *data = hone_arena_alloc(&model->arena, (size_t)count, sizeof *data);
+    hone_status status = data ? HONE_OK : HONE_OUT_OF_MEMORY;
+    if (data) zoo_draw(zoo, data, count, middle, deviation);
+    hone_zoo_name(name, "%s.%s", module, suffix);
+    enum hone_param_layout layout = desc.rank == 4 ? HONE_LAYOUT_FILTER : HONE_LAYOUT_SAME;
+    if (status == HONE_OK)
+        status = hone_model_add_param(model, name, kind, layout, desc, data, &index);
+    if (status == HONE_OK) return model->params[index].value;
+    hone_graph_fail(model->graph, status);
+    return HONE_NO_VALUE;
+}
+
+hone_value hone_zoo_conv(struct hone_zoo *zoo, const char *module, hone_value x,
+                         const struct hone_zoo_conv *conv) {
+    int32_t stride = conv->stride ? conv->stride : 1, groups = conv->groups ? conv->groups : 1;
+    int32_t k = conv->out, r = conv->kernel, pad = (r - 1) / 2;
+    double fan_out = (double)k / groups * r * r;
+    struct hone_desc filter =
+        hone_desc_make(HONE_F32, 4, k, r, r, hone_zoo_channels(zoo, x) / groups);
+    hone_value in[3] = {
+        x, zoo_param(zoo, module, "weight", HONE_PARAM_WEIGHT, filter, 0, sqrt(2 / fan_out))};
+    if (conv->bias)
+        in[2] = zoo_param(zoo, module, "bias", HONE_PARAM_BIAS,
+                          hone_desc_make(HONE_F32, 1, k, 0, 0, 0), 0, 0);
+    struct hone_conv2d_attrs attrs = {.stride = {stride, stride},
+                                      .pad = {pad, pad, pad, pad},
+                                      .dilation = {1, 1},
+                                      .groups = groups};
+    return hone_graph_emit(zoo->model->graph, &hone_op_conv2d, module, &attrs, in,
+                           conv->bias ? 3 : 2);
+}
+
+hone_value hone_zoo_norm(struct hone_zoo *zoo, const char *module, hone_value x) {
+    struct hone_desc channels = hone_desc_make(HONE_F32, 1, hone_zoo_channels(zoo, x), 0, 0, 0);
+    hone_value in[] = {
+        x,
+        zoo_param(zoo, module, "weight", HONE_PARAM_NORM_SCALE, channels, 1, 0),
+        zoo_param(zoo, module, "bias", HONE_PARAM_NORM_SHIFT, channels, 0, 0),
+        zoo_param(zoo, module, "running_mean", HONE_PARAM_NORM_MEAN, channels, 0, 0),
+        zoo_param(zoo, module, "running_var", HONE_PARAM_NORM_VAR, channels, 1, 0),
+    };
+    struct hone_batch_norm_attrs attrs = {.eps = 1e-5f};
+    return hone_graph_emit(zoo->model->graph, &hone_op_batch_norm, module, &attrs, in, 5);
+}
+
+hone_value hone_zoo_act(struct hone_zoo *zoo, hone_value x, struct hone_act_attrs act) {
+    return HONE_EMIT(zoo->model->graph, &hone_op_act, NULL, &act, x);
+}
+
+hone_value hone_zoo_classifier(struct hone_zoo *zoo, const char *module, hone_value x,
+                               int32_t classes) {
+    struct hone_graph *graph = zoo->model->graph;
+    int32_t features = hone_zoo_channels(zoo, x);
+    double deviation = sqrt(1.0 / 3 / features);
+    struct hone_shape_attrs flat = {.rank = 2, .dim = {0, features}};
+    x = HONE_EMIT(graph, &hone_op_global_avg_pool, "avgpool", NULL, x);
+    x = HONE_EMIT(graph, &hone_op_reshape, "flatten", &flat, x);
+    hone_value w = zoo_param(zoo, module, "weight", HONE_PARAM_WEIGHT,
+                             hone_desc_make(HONE_F32, 2, classes, features, 0, 0), 0, deviation);
+    hone_value b = zoo_param(zoo, module, "bias", HONE_PARAM_BIAS,
+                             hone_desc_make(HONE_F32, 1, classes, 0, 0, 0), 0, deviation);
+    struct hone_matmul_attrs attrs = {.trans_b = 1};
+    return HONE_EMIT(graph, &hone_op_matmul, module, &attrs, x, w, b);
+}
+
+static hone_status zoo_find(const char *name, const struct hone_zoo_net **out) {
+    char names[256] = "";
+    for (int i = 0; i < ZOO_NETS; i++) {
+        if (strcmp(zoo_nets[i].name, name) == 0) {
+            *out = &zoo_nets[i];
+            return HONE_OK;
+        }
+        size_t used = strlen(names);
+        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", zoo_nets[i].name);
+    }
+    return hone_fail(HONE_NOT_FOUND, "no net is named '%s'; there are %s", name, names);
+}
+
+hone_status hone_zoo_model(const char *name, int32_t size, uint64_t seed, struct hone_model **out) {
+    const struct hone_zoo_net *net;
+    struct hone_model *model;
+    *out = NULL;
+    HONE_TRY(zoo_find(name, &net));
+    HONE_TRY(hone_model_create(&model));
+    struct hone_zoo zoo = {.model = model, .seed = seed};
+    model->image =
+        hone_graph_input(model->graph, "image", hone_desc_make(HONE_F32, 4, 1, size, size, 3));
+    hone_status status = hone_preprocess_parse("imagenet", &model->preprocess);
+    model->preprocess.height = model->preprocess.width = size;
+    model->preprocess_stated = true;
+    model->output_kind = HONE_MODEL_LOGITS;
+    model->source = net->name;
+    if (status == HONE_OK) status = hone_model_set_classes(model, NULL, 1000);
+    hone_value output = HONE_NO_VALUE;
+    if (status == HONE_OK) output = net->build(&zoo, model->image, net->variant);
+    if (status == HONE_OK) status = hone_graph_status(model->graph);
+    if (status == HONE_OK) status = hone_model_finish(model, output);
+    if (status != HONE_OK) {
+        hone_model_destroy(&model);
+        return hone_fail_context(status, "%s at %d x %d", name, (int)size, (int)size);
+    }
+    *out = model;
+    return HONE_OK;
+}
