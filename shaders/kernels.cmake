@@ -43,9 +43,11 @@ hone_kernel(conv_cpu_dgrad_any conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFI
   NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
 hone_kernel(conv_cpu_wgrad_any conv/cpu_wgrad.comp BINDINGS 3 PUSH 80 SPEC 6 DEFINES ANY=1
   NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
-hone_kernel(conv_depthwise_fprop conv/depthwise.comp BINDINGS 4 PUSH 80 SPEC 12)
-hone_kernel(conv_depthwise_dgrad conv/depthwise.comp BINDINGS 4 PUSH 80 SPEC 12 DEFINES DGRAD=1)
-hone_kernel(conv_depthwise_wgrad conv/depthwise_wgrad.comp BINDINGS 3 PUSH 80 SPEC 8)
+foreach(width 1 2 4)
+  hone_kernel(conv_depthwise_fprop_w${width} conv/depthwise.comp BINDINGS 4 PUSH 80 SPEC 12 DEFINES WIDTH=${width})
+  hone_kernel(conv_depthwise_dgrad_w${width} conv/depthwise.comp BINDINGS 4 PUSH 80 SPEC 12 DEFINES WIDTH=${width} DGRAD=1)
+  hone_kernel(conv_depthwise_wgrad_w${width} conv/depthwise_wgrad.comp BINDINGS 3 PUSH 80 SPEC 8 DEFINES WIDTH=${width})
+endforeach()
 
 # Activations
 hone_kernel(act_f32 act/act.comp BINDINGS 2 PUSH 12 SPEC 2 DEFINES T=float)

@@ -1,16 +1,17 @@
 // conv_depthwise_fprop, conv_depthwise_dgrad (-DDGRAD): depthwise convolution and its input gradient, G = C = K
-// An invocation owns four channels and a strip of dst, TQ columns wide and up to slice_len rows high. It walks down the
-// rows of src, loads each once, and adds it to every row of dst that is still open; the oldest is then complete and
-// stored, and the others move up. Filter and stride are constants; the loop body is short on purpose: a block of 4x4
-// pixels written out took Mesa 25 up to 13 seconds to compile.
+// An invocation owns WIDTH channels (-DWIDTH=1, 2, 4) and a strip of dst, TQ columns wide, up to slice_len rows high.
+// It walks down the rows of src, loads each once, and adds it to every row of dst that is still open; the oldest is
+// then complete and stored, and the others move up. Filter and stride are constants; the loop body is short on purpose:
+// a block of 4x4 pixels written out took Mesa 25 up to 13 seconds to compile.
 // fprop: src x (N,H,W,C)    w (C,R,S,1)   b (C) or any buffer   dst y (N,P,Q,C) = act(conv(x, w) + b)
 // dgrad: src dy (N,P,Q,C)   w (C,R,S,1)   b any buffer          dst dx (N,H,W,C)
-// grid linear over N * ceil(dst rows/slice_len) * ceil(dst columns/TQ) * C/4
-// spec WG TQ R S SH SW DH DW PH PW ACT BIAS   push conv.glsl   needs C % 4 == 0; dgrad: TQ % SW == 0
+// grid linear over N * ceil(dst rows/slice_len) * ceil(dst columns/TQ) * C/WIDTH
+// spec WG TQ R S SH SW DH DW PH PW ACT BIAS   push conv.glsl   needs C % WIDTH == 0; dgrad: TQ % SW == 0
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "index.glsl"
 #include "conv.glsl"
+#include "channels.glsl"
 
 layout(constant_id = 1) const int TQ = 4;
 layout(constant_id = 2) const int R = 3;
@@ -24,10 +25,10 @@ layout(constant_id = 9) const int PW = 1;
 layout(constant_id = 10) const uint ACT = 0;
 layout(constant_id = 11) const uint BIAS = 0;
 
-layout(set = 0, binding = 0, std430) readonly buffer Src { vec4 src[]; };
-layout(set = 0, binding = 1, std430) readonly buffer W { vec4 w[]; };
-layout(set = 0, binding = 2, std430) readonly buffer B { vec4 b[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer Dst { vec4 dst[]; };
+layout(set = 0, binding = 0, std430) readonly buffer Src { LANES src[]; };
+layout(set = 0, binding = 1, std430) readonly buffer W { LANES w[]; };
+layout(set = 0, binding = 2, std430) readonly buffer B { LANES b[]; };
+layout(set = 0, binding = 3, std430) writeonly buffer Dst { LANES dst[]; };
 
 // A step reads IN rows of src from row step * IN + in0 on. Open row d of dst takes the u-th of them by tap
 // tap_h(u, d), if that is >= 0. Then OUT rows of dst are complete: rows step * OUT + out0 to that + OUT - 1.
@@ -54,8 +55,10 @@ int origin_w(int x0) { return x0 * SW - PW; }
 int place_w(int j, int s) { return j * SW + s * DW; }
 #endif
 
-vec4 activate(vec4 v) {
-    return ACT == 0 ? v : vec4(conv_act(v.x, ACT), conv_act(v.y, ACT), conv_act(v.z, ACT), conv_act(v.w, ACT));
+LANES activate(LANES v) {
+    if (ACT != 0)
+        [[unroll]] for (int e = 0; e < WIDTH; e++) LANE(v, e) = conv_act(LANE(v, e), ACT);
+    return v;
 }
 
 void main() {
@@ -64,20 +67,21 @@ void main() {
 #else
     ivec2 src_size = ivec2(g.h, g.w), dst_size = ivec2(g.p, g.q);
 #endif
-    int c4 = g.c / 4, blocks = (dst_size.y + TQ - 1) / TQ, bands = (dst_size.x + g.slice_len - 1) / g.slice_len;
+    int cw = g.c / WIDTH, blocks = (dst_size.y + TQ - 1) / TQ, bands = (dst_size.x + g.slice_len - 1) / g.slice_len;
     int index = int(linear_index());
-    if (index >= g.n * bands * blocks * c4) return;
-    int at = index / c4, c = index - at * c4, t = at / blocks, x0 = (at - t * blocks) * TQ;
+    if (index >= g.n * bands * blocks * cw) return;
+    int at = index / cw, c = index - at * cw, t = at / blocks, x0 = (at - t * blocks) * TQ;
     int n = t / bands, y0 = (t - n * bands) * g.slice_len, y1 = min(y0 + g.slice_len, dst_size.x);
 
-    vec4 flat_w[R * S], taps[R * S]; // in memory: four filters of R S taps each, one behind the other
+    LANES flat_w[R * S], taps[R * S]; // in memory: WIDTH filters of R S taps each, one behind the other
     [[unroll]] for (int k = 0; k < R * S; k++) flat_w[k] = w[c * (R * S) + k];
     [[unroll]] for (int k = 0; k < R * S; k++)
-        [[unroll]] for (int e = 0; e < 4; e++) taps[k][e] = flat_w[(e * R * S + k) / 4][(e * R * S + k) % 4];
-    vec4 bias = vec4(0.0);
+        [[unroll]] for (int e = 0; e < WIDTH; e++)
+            LANE(taps[k], e) = LANE(flat_w[(e * R * S + k) / WIDTH], (e * R * S + k) % WIDTH);
+    LANES bias = LANES(0.0);
     if (BIAS != 0) bias = b[c];
 
-    vec4 acc[OPEN * TQ];
+    LANES acc[OPEN * TQ];
     [[unroll]] for (int i = 0; i < OPEN * TQ; i++) acc[i] = bias;
 #ifdef DGRAD
     int first = (y0 + PH - (R - 1) * DH + 64 * SH) / SH - 64, last = (y1 - 1 + PH) / SH;
@@ -93,11 +97,11 @@ void main() {
 #endif
             bool row_inside = h >= 0 && h < src_size.x;
             int row_at = (n * src_size.x + min(max(h, 0), src_size.x - 1)) * src_size.y;
-            vec4 row[WW];
+            LANES row[WW];
             [[unroll]] for (int k = 0; k < WW; k++) {
                 int v = origin_w(x0) + k;
-                vec4 value = src[(row_at + min(max(v, 0), src_size.y - 1)) * c4 + c];
-                row[k] = row_inside && v >= 0 && v < src_size.y ? value : vec4(0.0);
+                LANES value = src[(row_at + min(max(v, 0), src_size.y - 1)) * cw + c];
+                row[k] = row_inside && v >= 0 && v < src_size.y ? value : LANES(0.0);
             }
             [[unroll]] for (int d = 0; d < OPEN; d++)
                 if (tap_h(u, d) >= 0)
@@ -116,7 +120,7 @@ void main() {
             int row_at = (n * dst_size.x + y) * dst_size.y + x0;
             [[unroll]] for (int j = 0; j < TQ; j++)
                 if (y >= y0 && y < y1 && x0 + j < dst_size.y)
-                    dst[(row_at + j) * c4 + c] = activate(acc[(FIRST_DONE + o) * TQ + j]);
+                    dst[(row_at + j) * cw + c] = activate(acc[(FIRST_DONE + o) * TQ + j]);
         }
 #ifdef DGRAD
         [[unroll]] for (int i = 0; i < OPEN * TQ; i++)

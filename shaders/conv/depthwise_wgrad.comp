@@ -1,14 +1,15 @@
 // conv_depthwise_wgrad: part of dw of a depthwise convolution, G = C = K
-// An invocation owns four channels, all taps of their filters, and a slice of the output rows, which it walks down in
-// strips of TQ columns: a step loads SH rows of x and one of dy, and pairs them with the rows of dy before it that
-// share a tap.
+// An invocation owns WIDTH channels (-DWIDTH=1, 2, 4), all taps of their filters, and a slice of the output rows, which
+// it walks down in strips of TQ columns: a step loads SH rows of x and one of dy, and pairs them with the rows of dy
+// before it that share a tap.
 // dy (N,P,Q,C) f32   x (N,H,W,C) f32   part (slices, C,R,S,1) f32: slice first_slice + i is the sum of picture
 //   i / bands over band i % bands of slice_len rows; conv_wgrad_sum adds the slices in order
-// grid linear over N * ceil(P/slice_len) * C/4   spec WG TQ R S SH SW DH DW   push conv.glsl   needs C % 4 == 0
+// grid linear over N * ceil(P/slice_len) * C/WIDTH   spec WG TQ R S SH SW DH DW   push conv.glsl   needs C % WIDTH == 0
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "index.glsl"
 #include "conv.glsl"
+#include "channels.glsl"
 
 layout(constant_id = 1) const int TQ = 4;
 layout(constant_id = 2) const int R = 3;
@@ -18,9 +19,9 @@ layout(constant_id = 5) const int SW = 1;
 layout(constant_id = 6) const int DH = 1;
 layout(constant_id = 7) const int DW = 1;
 
-layout(set = 0, binding = 0, std430) readonly buffer DY { vec4 dy[]; };
-layout(set = 0, binding = 1, std430) readonly buffer X { vec4 x[]; };
-layout(set = 0, binding = 2, std430) writeonly buffer Part { vec4 part[]; };
+layout(set = 0, binding = 0, std430) readonly buffer DY { LANES dy[]; };
+layout(set = 0, binding = 1, std430) readonly buffer X { LANES x[]; };
+layout(set = 0, binding = 2, std430) writeonly buffer Part { LANES part[]; };
 
 const int OPEN = (R - 1) * DH / SH + 1; // rows of dy in registers; the d-th is row step - d
 const int WW = (TQ - 1) * SW + (S - 1) * DW + 1;
@@ -29,31 +30,31 @@ const int WW = (TQ - 1) * SW + (S - 1) * DW + 1;
 int tap_h(int u, int d) { return (d * SH + u) % DH == 0 && (d * SH + u) / DH < R ? (d * SH + u) / DH : -1; }
 
 void main() {
-    int bands = (g.p + g.slice_len - 1) / g.slice_len, index = int(linear_index()), c4 = g.c / 4;
-    int slice = index / c4, c = index - slice * c4, n = slice / bands;
+    int bands = (g.p + g.slice_len - 1) / g.slice_len, index = int(linear_index()), cw = g.c / WIDTH;
+    int slice = index / cw, c = index - slice * cw, n = slice / bands;
     if (n >= g.n) return;
     int p0 = (slice - n * bands) * g.slice_len, p1 = min(p0 + g.slice_len, g.p);
-    vec4 acc[R * S];
-    [[unroll]] for (int i = 0; i < R * S; i++) acc[i] = vec4(0.0);
+    LANES acc[R * S];
+    [[unroll]] for (int i = 0; i < R * S; i++) acc[i] = LANES(0.0);
 
     for (int q0 = 0; q0 < g.q; q0 += TQ) {
-        vec4 d[OPEN * TQ];
-        [[unroll]] for (int i = 0; i < OPEN * TQ; i++) d[i] = vec4(0.0);
+        LANES d[OPEN * TQ];
+        [[unroll]] for (int i = 0; i < OPEN * TQ; i++) d[i] = LANES(0.0);
         for (int step = p0; step < p1 + OPEN - 1; step++) {
             [[unroll]] for (int i = OPEN * TQ - 1; i >= TQ; i--) d[i] = d[i - TQ];
             [[unroll]] for (int j = 0; j < TQ; j++) {
-                vec4 value = dy[((n * g.p + min(step, g.p - 1)) * g.q + min(q0 + j, g.q - 1)) * c4 + c];
-                d[j] = step < p1 && q0 + j < g.q ? value : vec4(0.0);
+                LANES value = dy[((n * g.p + min(step, g.p - 1)) * g.q + min(q0 + j, g.q - 1)) * cw + c];
+                d[j] = step < p1 && q0 + j < g.q ? value : LANES(0.0);
             }
             [[unroll]] for (int u = 0; u < SH; u++) {
                 int h = step * SH - g.pad_h + u;
                 bool row_inside = h >= 0 && h < g.h;
                 int row_at = (n * g.h + min(max(h, 0), g.h - 1)) * g.w;
-                vec4 row[WW];
+                LANES row[WW];
                 [[unroll]] for (int k = 0; k < WW; k++) {
                     int v = q0 * SW - g.pad_w + k;
-                    vec4 value = x[(row_at + min(max(v, 0), g.w - 1)) * c4 + c];
-                    row[k] = row_inside && v >= 0 && v < g.w ? value : vec4(0.0);
+                    LANES value = x[(row_at + min(max(v, 0), g.w - 1)) * cw + c];
+                    row[k] = row_inside && v >= 0 && v < g.w ? value : LANES(0.0);
                 }
                 [[unroll]] for (int i = 0; i < OPEN; i++)
                     if (tap_h(u, i) >= 0)
@@ -65,10 +66,11 @@ void main() {
             }
         }
     }
-    // four filters of R S taps each, one behind the other
+    // WIDTH filters of R S taps each, one behind the other
     [[unroll]] for (int k = 0; k < R * S; k++) {
-        vec4 v;
-        [[unroll]] for (int e = 0; e < 4; e++) v[e] = acc[(k * 4 + e) % (R * S)][(k * 4 + e) / (R * S)];
-        part[((g.first_slice + slice) * c4 + c) * R * S + k] = v;
+        LANES v;
+        [[unroll]] for (int e = 0; e < WIDTH; e++)
+            LANE(v, e) = LANE(acc[(k * WIDTH + e) % (R * S)], (k * WIDTH + e) / (R * S));
+        part[((g.first_slice + slice) * cw + c) * R * S + k] = v;
     }
 }

@@ -1,5 +1,7 @@
-// conv_depthwise.c: depthwise convolution with four channels and a strip of columns an invocation:
+// conv_depthwise.c: depthwise convolution with a few channels and a strip of columns an invocation:
 // a window of x slides down the picture in registers.
+#include <stdio.h>
+
 #include "ops/conv_parts.h"
 
 // Columns a strip: fewer where a window of x would be wide.
@@ -8,11 +10,38 @@ static int64_t strip_columns(const struct hone_conv_push *g, bool dgrad) {
     return g->stride_w == 1 ? 4 : 2;
 }
 
+// Values of each channel that an invocation holds: open rows of a strip, a row of the window, taps.
+static int64_t window_values(const struct hone_conv_push *g, int64_t strip, bool dgrad) {
+    int64_t reach_h = (g->r - 1) * g->dilation_h, reach_w = (g->s - 1) * g->dilation_w;
+    int64_t open = dgrad ? hone_max64(reach_h + 1, g->stride_h) : reach_h / g->stride_h + 1;
+    int64_t window =
+        dgrad ? (strip + reach_w) / g->stride_w + 1 : (strip - 1) * g->stride_w + reach_w + 1;
+    return open * strip + window + g->r * g->s;
+}
+
+// Channels an invocation: as many as divide C and keep the values of a GPU's lane to 64. With four,
+// a 3x3 takes some 110 registers and a 5x5 over 200, which halves the lanes in flight on NVIDIA and
+// AMD and spills on Intel (128 registers). A CPU driver loads four as cheaply as one.
+static uint32_t channel_width(const struct hone_conv_job *job, int64_t strip, bool dgrad) {
+    const struct hone_conv_push *g = &job->push;
+    int64_t most = job->caps->kind == HONE_DEVICE_CPU ? INT64_MAX : 64;
+    for (uint32_t width = 4; width > 1; width /= 2)
+        if (g->c % (int32_t)width == 0 && window_values(g, strip, dgrad) <= most / width)
+            return width;
+    return 1;
+}
+
+// "conv_depthwise_fprop_w2"
+static const char *kernel_name(const char *base, uint32_t width, char name[HONE_CONV_KERNEL_NAME]) {
+    snprintf(name, HONE_CONV_KERNEL_NAME, "conv_depthwise_%s_w%u", base, width);
+    return name;
+}
+
 // Filters and strides whose unrolled loop bodies stay small.
 bool hone_conv_fits_depthwise(const struct hone_conv_push *push, const struct hone_caps *caps) {
     (void)caps;
-    return push->groups == push->c && push->k == push->c && push->c % 4 == 0 && push->r <= 7 &&
-           push->s <= 7 && push->stride_h <= 2 && push->stride_w <= 2;
+    return push->groups == push->c && push->k == push->c && push->r <= 7 && push->s <= 7 &&
+           push->stride_h <= 2 && push->stride_w <= 2;
 }
 
 // A subgroup on CPU drivers, where a larger group runs its subgroups one after the other.
@@ -30,7 +59,8 @@ static hone_status depthwise(const struct hone_conv_job *job, bool dgrad,
     int64_t rows = dgrad ? g->h : g->p, columns = dgrad ? g->w : g->q;
     // A CPU walks whole columns, so that weights are read once; a GPU wants many invocations.
     int64_t band = job->caps->kind == HONE_DEVICE_CPU ? rows : 8, strip = strip_columns(g, dgrad);
-    uint32_t group = depthwise_group(job->caps);
+    uint32_t group = depthwise_group(job->caps), width = channel_width(job, strip, dgrad);
+    char name[HONE_CONV_KERNEL_NAME];
     // clang-format off
     const uint32_t spec[] = {
         group, (uint32_t)strip, (uint32_t)g->r, (uint32_t)g->s, (uint32_t)g->stride_h,
@@ -42,11 +72,11 @@ static hone_status depthwise(const struct hone_conv_job *job, bool dgrad,
         push.n = (int32_t)hone_min64(images, g->n - n);
         push.slice_len = (int32_t)band;
         struct hone_dispatch *d =
-            hone_launch_add(launch, dgrad ? "conv_depthwise_dgrad" : "conv_depthwise_fprop");
+            hone_launch_add(launch, kernel_name(dgrad ? "dgrad" : "fprop", width, name));
         if (!d) return HONE_INTERNAL;
         hone_conv_spec_all(d, spec, sizeof spec / sizeof *spec);
-        int64_t threads =
-            push.n * hone_ceil_div(rows, band) * hone_ceil_div(columns, strip) * (g->c / 4);
+        int64_t threads = push.n * hone_ceil_div(rows, band) * hone_ceil_div(columns, strip) *
+                          (g->c / (int32_t)width);
         hone_dispatch_linear(d, (uint64_t)threads, group);
         hone_dispatch_push(d, &push, sizeof push);
         hone_conv_bind(d, hone_conv_window(job->a, n * a_image, push.n * a_image));
@@ -65,28 +95,34 @@ hone_status hone_conv_dgrad_depthwise(const struct hone_conv_job *job, struct ho
     return depthwise(job, true, launch);
 }
 
+struct wgrad_shape {
+    uint32_t group, width;
+};
+
 static void depthwise_wgrad_fill(struct hone_dispatch *d, const struct hone_conv_push *g,
                                  int64_t slices, const void *tile) {
-    const uint32_t *group = tile;
+    const struct wgrad_shape *shape = tile;
     // clang-format off
     const uint32_t spec[] = {
-        *group, (uint32_t)strip_columns(g, false), (uint32_t)g->r, (uint32_t)g->s,
+        shape->group, (uint32_t)strip_columns(g, false), (uint32_t)g->r, (uint32_t)g->s,
         (uint32_t)g->stride_h, (uint32_t)g->stride_w, (uint32_t)g->dilation_h,
         (uint32_t)g->dilation_w};
     // clang-format on
     hone_conv_spec_all(d, spec, sizeof spec / sizeof *spec);
-    hone_dispatch_linear(d, (uint64_t)(slices * (g->c / 4)), *group);
+    hone_dispatch_linear(d, (uint64_t)(slices * (g->c / (int32_t)shape->width)), shape->group);
 }
 
 hone_status hone_conv_wgrad_depthwise(const struct hone_conv_job *job, struct hone_launch *launch) {
     const struct hone_conv_push *g = &job->push;
-    uint32_t group = depthwise_group(job->caps);
-    // 64 subgroups of a CPU driver, some 16,000 invocations of a GPU; loops within lavapipe's
-    // 65,535 rounds
-    int64_t threads = job->caps->kind == HONE_DEVICE_CPU ? 64 * (int64_t)group : 1 << 14;
-    int64_t strips = hone_ceil_div(g->q, strip_columns(g, false));
+    int64_t strip = strip_columns(g, false), strips = hone_ceil_div(g->q, strip);
+    const struct wgrad_shape shape = {depthwise_group(job->caps), channel_width(job, strip, false)};
+    // 64 subgroups of a CPU driver, some 16,000 invocations of four channels on a GPU; loops within
+    // lavapipe's 65,535 rounds
+    int64_t threads = job->caps->kind == HONE_DEVICE_CPU ? 64 * (int64_t)shape.group : 1 << 14;
     struct hone_conv_slicing cuts = {.unit = HONE_CONV_UNIT_ROW};
     int64_t longest = hone_max64(60000 / strips - g->r * g->dilation_h, 1);
-    HONE_TRY(hone_conv_cut(job, hone_ceil_div(threads, g->c / 4), 4, longest, &cuts));
-    return hone_conv_wgrad(job, "conv_depthwise_wgrad", cuts, depthwise_wgrad_fill, &group, launch);
+    HONE_TRY(hone_conv_cut(job, hone_ceil_div(threads, hone_ceil_div(g->c, 4)), 4, longest, &cuts));
+    char name[HONE_CONV_KERNEL_NAME];
+    return hone_conv_wgrad(job, kernel_name("wgrad", shape.width, name), cuts, depthwise_wgrad_fill,
+                           &shape, launch);
 }
