@@ -128,7 +128,7 @@ void main() {
 #endif
     int lane = int(gl_SubgroupInvocationID);
     int src_cg = src_c / g.groups, dst_cg = dst_c / g.groups, quads = src_cg / PACK;
-    int tiles = int(gl_NumWorkGroups.x) / g.groups;
+    int tiles = (dst_cg + int(L * NL) - 1) / int(L * NL);
     int group = int(gl_WorkGroupID.x) / tiles, cls = int(gl_WorkGroupID.z) % classes;
     int first = (int(gl_WorkGroupID.x) - group * tiles) * int(L * NL) + lane * int(NL);
     axis ay = axis_of(cls / g.stride_w, dst_h, src_h, g.r, g.stride_h, g.pad_h, g.dilation_h);

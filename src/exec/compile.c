@@ -85,7 +85,8 @@ static hone_status compile_for_gpu(struct hone_program *program,
     if (!launches) return HONE_OUT_OF_MEMORY;
     hone_status status = hone_program_select(program, params, launches);
     if (status == HONE_OK) status = compile_plan(program, launches, params);
-    if (status == HONE_OK) status = hone_program_gpu_build(program, launches);
+    if (status == HONE_OK) status = hone_program_gpu_build(program);
+    if (status == HONE_OK) status = hone_pace_begin(program, launches, params);
     hone_free(launches);
     return status;
 }

@@ -3,6 +3,7 @@
 #define HONE_EXEC_INTERNAL_H
 
 #include "exec/choice.h"
+#include "exec/cuts.h"
 #include "exec/program.h"
 #include "gpu/gpu.h"
 #include "ir/memplan.h"
@@ -51,6 +52,19 @@ struct hone_program_gpu {
     bool ran;                            // at least once
 };
 
+// How the program's runs are cut into submits.
+struct hone_pace {
+    struct hone_cut_limits limits;
+    // Every dispatch of a run; those of node n are first[n] to first[n + 1] - 1. Gone once settled.
+    struct hone_dispatch *dispatches;
+    size_t *first;
+    struct hone_cut_item *items; // per dispatch
+    size_t count;
+    struct hone_cuts cuts; // what is recorded
+    int runs;              // measured so far
+    bool settled;          // no more measuring
+};
+
 struct hone_program_input {
     hone_value value;
     uint64_t offset, bytes; // in the upload buffer
@@ -72,6 +86,7 @@ struct hone_program {
     uint64_t upload_bytes, state_bytes;
     bool profile;
     struct hone_program_gpu gpu;
+    struct hone_pace pace;
     double **values; // ref device: per value of the graph
 };
 
@@ -88,12 +103,20 @@ hone_status hone_launch_make(const struct hone_op *op, const struct hone_op_row 
 hone_status hone_launch_check(const struct hone_launch *launch, const struct hone_caps *caps);
 
 // record.c: buffers, then commands.
-hone_status hone_program_gpu_build(struct hone_program *program,
-                                   const struct hone_launch *launches);
+hone_status hone_program_gpu_build(struct hone_program *program);
+// Records a run for an input slot as pace.cuts says, in place of what was recorded before.
+hone_status hone_program_record(struct hone_program *program, int slot);
 void hone_program_gpu_deinit(struct hone_program *program);
 // The bytes of a value on the device: buffer and offset.
 hone_status hone_program_locate(struct hone_program *program, hone_value value,
                                 struct hone_gpu_range *range);
+
+// pace.c: plans and records the first run; before a run, learns from the one before; runs.
+hone_status hone_pace_begin(struct hone_program *program, const struct hone_launch *launches,
+                            const struct hone_compile_params *params);
+hone_status hone_pace_prepare(struct hone_program *program);
+hone_status hone_pace_run(struct hone_program *program);
+void hone_pace_deinit(struct hone_pace *pace);
 
 // ref.c: the same life for the ref device.
 hone_status hone_program_ref_build(struct hone_program *program);

@@ -49,6 +49,7 @@ hone_status hone_program_run(struct hone_program *program) {
     if (program->values) return hone_program_ref_run(program);
     struct hone_program_gpu *g = &program->gpu;
     HONE_TRY(wait_for_slot(program));
+    HONE_TRY(hone_pace_prepare(program));
     // Inputs that were not written for this run keep what they were: bring them along.
     for (size_t i = 0; i < program->input_count; i++) {
         struct hone_program_input *in = &program->inputs[i];
@@ -58,8 +59,7 @@ hone_status hone_program_run(struct hone_program *program) {
         memcpy(to + in->offset, from + in->offset, in->bytes);
         in->latest = g->slot;
     }
-    HONE_TRY(
-        hone_gpu_submit(program->store->device->gpu, g->recording[g->slot], &g->ticket[g->slot]));
+    HONE_TRY(hone_pace_run(program));
     g->slot = (g->slot + 1) % HONE_PROGRAM_SLOTS;
     g->ran = true;
     return HONE_OK;
@@ -107,6 +107,19 @@ struct hone_program_commands hone_program_commands(const struct hone_program *pr
 
 const struct hone_graph *hone_program_graph(const struct hone_program *program) {
     return program->graph;
+}
+
+struct hone_program_pace hone_program_pace(const struct hone_program *program) {
+    const struct hone_pace *pace = &program->pace;
+    struct hone_cut_worst worst = hone_cuts_worst(&pace->cuts, pace->items);
+    return (struct hone_program_pace){
+        .submits = pace->cuts.submit_count,
+        .dispatches = pace->cuts.piece_count,
+        .settled = pace->settled,
+        .run_ms = worst.total_ms,
+        .submit_ms = worst.submit_ms,
+        .dispatch_ms = worst.dispatch_ms,
+    };
 }
 
 int hone_program_node_count(const struct hone_program *program) {

@@ -23,7 +23,10 @@ struct hone_compile_params {
     bool explain;                 // keep why each node runs on its row
     // Records that choose rows; NULL: the device's own.
     const struct hone_tuning *tuning;
-    bool no_sharing;        // every value keeps its own memory (checker and tests)
+    bool no_sharing; // every value keeps its own memory (checker and tests)
+    // Longest submit and dispatch, in milliseconds; 0: 250 and 50, far below what operating systems
+    // take for a hang.
+    double submit_ms, dispatch_ms;
     uint64_t binding_bytes; // bind no more than this at once; 0: what the device allows
 };
 
@@ -41,7 +44,8 @@ void hone_program_destroy(struct hone_program **program);
 // last.
 hone_status hone_program_write(struct hone_program *program, const char *input, const void *data,
                                uint64_t bytes);
-// Starts a run; returns when it is submitted.
+// Starts a run; returns when it is submitted. The first one, or few where they are long, are timed
+// (pace.c) and return when they are done.
 hone_status hone_program_run(struct hone_program *program);
 // Waits for all runs.
 hone_status hone_program_wait(struct hone_program *program);
@@ -64,6 +68,13 @@ struct hone_program_commands {
 struct hone_program_commands hone_program_commands(const struct hone_program *program);
 // The graph after the passes; lives as long as the program.
 const struct hone_graph *hone_program_graph(const struct hone_program *program);
+// How a run is submitted, and what is known of its times.
+struct hone_program_pace {
+    size_t submits, dispatches;
+    bool settled; // the times are measured and the cuts final; before, they are estimates
+    double run_ms, submit_ms, dispatch_ms; // a run, its longest submit, its longest dispatch
+};
+struct hone_program_pace hone_program_pace(const struct hone_program *program);
 
 // One line per node in order: what ran, on which kernel row, and, with params.profile, how long in
 // the last run (milliseconds; 0 without). For `hone bench` and messages. The pointers live as long

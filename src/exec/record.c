@@ -1,5 +1,5 @@
 // record.c: turns a plan and launches into buffers and two recordings, one for each staging slot of
-// the inputs. Barriers are the recording's own business (gpu/).
+// the inputs, cut into submits as pace.c asks. Barriers are the recording's own business (gpu/).
 #include "exec/internal.h"
 
 #include <string.h>
@@ -50,8 +50,10 @@ static hone_status locate_operand(struct hone_program *program, size_t n,
     return HONE_OK;
 }
 
-static hone_status record_dispatch(struct hone_program *program, struct hone_gpu_recording *rec,
-                                   size_t n, const struct hone_dispatch *d) {
+// One piece of a dispatch of node n, with all that it binds.
+static hone_status record_piece(struct hone_program *program, struct hone_gpu_recording *rec,
+                                size_t n, const struct hone_dispatch *d, const uint32_t base[3],
+                                const uint32_t size[3]) {
     struct hone_gpu_range ranges[HONE_DISPATCH_OPERANDS];
     unsigned char push[HONE_DISPATCH_PUSH];
     int push_bytes = 0;
@@ -68,8 +70,29 @@ static hone_status record_dispatch(struct hone_program *program, struct hone_gpu
     struct hone_gpu_pipeline *pipeline;
     HONE_TRY(hone_gpu_pipeline_get(program->store->device->gpu, d->kernel, d->spec, d->spec_count,
                                    0, &pipeline));
-    return hone_gpu_record_dispatch(rec, pipeline, ranges, d->operand_count, push, push_bytes,
-                                    d->grid);
+    return hone_gpu_record_part(rec, pipeline, ranges, d->operand_count, push, push_bytes, base,
+                                size);
+}
+
+// The pieces of dispatch `item`, from *piece on.
+static hone_status record_item(struct hone_program *program, struct hone_gpu_recording *rec,
+                               size_t n, size_t item, size_t *piece) {
+    const struct hone_pace *pace = &program->pace;
+    const struct hone_dispatch *d = &pace->dispatches[item];
+    bool counts = hone_kernel_counts_groups(d->kernel), bound = false;
+    for (; *piece < pace->cuts.piece_count && pace->cuts.pieces[*piece].item == item; (*piece)++) {
+        const struct hone_cut_piece *p = &pace->cuts.pieces[*piece];
+        uint32_t base[3], size[3];
+        hone_cut_grid(d->grid, counts, p->part, p->parts, base, size);
+        if (p->submit) {
+            HONE_TRY(hone_gpu_record_cut(rec));
+            bound = false;
+        }
+        HONE_TRY(bound ? hone_gpu_record_more(rec, base, size)
+                       : record_piece(program, rec, n, d, base, size));
+        bound = true;
+    }
+    return HONE_OK;
 }
 
 static hone_status record_copies(struct hone_program *program, struct hone_gpu_recording *rec,
@@ -86,9 +109,12 @@ static hone_status record_copies(struct hone_program *program, struct hone_gpu_r
     return HONE_OK;
 }
 
-static hone_status record_program(struct hone_program *program, const struct hone_launch *launches,
-                                  int slot) {
-    struct hone_gpu_recording *rec = program->gpu.recording[slot];
+hone_status hone_program_record(struct hone_program *program, int slot) {
+    struct hone_gpu_recording **place = &program->gpu.recording[slot], *rec;
+    hone_gpu_recording_destroy(program->store->device->gpu, place);
+    HONE_TRY(hone_gpu_recording_create(program->store->device->gpu, place));
+    rec = *place;
+    size_t piece = 0;
     for (size_t i = 0; i < program->input_count; i++) {
         const struct hone_program_input *input = &program->inputs[i];
         struct hone_gpu_range to;
@@ -100,9 +126,9 @@ static hone_status record_program(struct hone_program *program, const struct hon
     for (size_t n = 0; n < program->graph->node_count; n++) {
         const struct hone_node *node = &program->graph->nodes[n];
         HONE_TRY(record_copies(program, rec, (uint32_t)n));
-        for (int i = 0; i < launches[n].dispatch_count; i++)
-            HONE_TRY(hone_fail_context(record_dispatch(program, rec, n, &launches[n].dispatches[i]),
-                                       "node '%s' (%s)", node->name, node->op->name));
+        for (size_t i = program->pace.first[n]; i < program->pace.first[n + 1]; i++)
+            HONE_TRY(hone_fail_context(record_item(program, rec, n, i, &piece), "node '%s' (%s)",
+                                       node->name, node->op->name));
         if (program->profile) HONE_TRY(hone_gpu_record_timestamp(rec, node->name));
     }
     HONE_TRY(record_copies(program, rec, UINT32_MAX));
@@ -125,8 +151,7 @@ static hone_status clear_exclusive(struct hone_program *program) {
     return HONE_OK;
 }
 
-hone_status hone_program_gpu_build(struct hone_program *program,
-                                   const struct hone_launch *launches) {
+hone_status hone_program_gpu_build(struct hone_program *program) {
     struct hone_gpu *gpu = program->store->device->gpu;
     struct hone_program_gpu *g = &program->gpu;
     g->chunks = hone_calloc(program->plan.chunk_count, sizeof *g->chunks, "buffers");
@@ -139,8 +164,6 @@ hone_status hone_program_gpu_build(struct hone_program *program,
         uint64_t bytes = program->upload_bytes ? program->upload_bytes : 4;
         HONE_TRY(hone_gpu_buffer_create(gpu, bytes, HONE_GPU_UPLOAD, "inputs", &g->upload[slot]));
         memset(hone_gpu_buffer_map(g->upload[slot]), 0, bytes);
-        HONE_TRY(hone_gpu_recording_create(gpu, &g->recording[slot]));
-        HONE_TRY(record_program(program, launches, slot));
     }
     return HONE_OK;
 }
@@ -155,4 +178,5 @@ void hone_program_gpu_deinit(struct hone_program *program) {
     for (size_t i = 0; program->gpu.chunks && i < program->plan.chunk_count; i++)
         hone_gpu_buffer_destroy(gpu, &program->gpu.chunks[i]);
     hone_free(program->gpu.chunks);
+    hone_pace_deinit(&program->pace);
 }

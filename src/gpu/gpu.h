@@ -177,6 +177,18 @@ hone_status hone_gpu_record_dispatch(struct hone_gpu_recording *rec,
                                      struct hone_gpu_pipeline *pipeline,
                                      const struct hone_gpu_range *ranges, int count,
                                      const void *push, int push_bytes, const uint32_t grid[3]);
+// The part of a grid that begins at workgroup `base` and has `grid` of them. To split a dispatch:
+// this for its first part, then hone_gpu_record_more() for each further one; the parts run as one
+// dispatch does, without barriers between them. A kernel sees gl_NumWorkGroups of its part.
+hone_status hone_gpu_record_part(struct hone_gpu_recording *rec, struct hone_gpu_pipeline *pipeline,
+                                 const struct hone_gpu_range *ranges, int count, const void *push,
+                                 int push_bytes, const uint32_t base[3], const uint32_t grid[3]);
+// Another part of the dispatch that was recorded just before, in the same submit.
+hone_status hone_gpu_record_more(struct hone_gpu_recording *rec, const uint32_t base[3],
+                                 const uint32_t grid[3]);
+// What follows goes into another submit, for devices that reset when one takes too long. Does
+// nothing where nothing was recorded since the last cut.
+hone_status hone_gpu_record_cut(struct hone_gpu_recording *rec);
 // Source and destination must not overlap.
 hone_status hone_gpu_record_copy(struct hone_gpu_recording *rec, struct hone_gpu_buffer *src,
                                  uint64_t src_offset, struct hone_gpu_buffer *dst,
@@ -192,14 +204,20 @@ hone_status hone_gpu_recording_end(struct hone_gpu_recording *rec);
 
 struct hone_gpu_recording_stats {
     uint32_t dispatches, copies, fills, barriers; // barriers: those between commands
+    uint32_t submits;                             // cuts and one
 };
 struct hone_gpu_recording_stats hone_gpu_recording_stats(const struct hone_gpu_recording *rec);
 
 // ---- Submits ----
 
-// One queue submit. The ticket is for wait and done. A recording may be submitted again while an
-// earlier run is pending (it is recorded for simultaneous use); runs execute one after another.
+// One queue submit for each part between cuts. The ticket is for wait and done. A recording may be
+// submitted again while an earlier run is pending (it is recorded for simultaneous use); runs
+// execute one after another.
 hone_status hone_gpu_submit(struct hone_gpu *gpu, struct hone_gpu_recording *rec, uint64_t *ticket);
+// The same, but waits for each submit before the next one: ms[i] is the time of the i-th, of
+// hone_gpu_recording_stats().submits, with the host's share of some 0.1 ms.
+hone_status hone_gpu_submit_timed(struct hone_gpu *gpu, struct hone_gpu_recording *rec, double *ms,
+                                  uint64_t *ticket);
 // Blocks until that submit and all before it are done. UINT64_MAX: for ever. When time runs out:
 // HONE_CANCELLED, and nothing has changed. Any thread.
 hone_status hone_gpu_wait(struct hone_gpu *gpu, uint64_t ticket, uint64_t timeout_ns);

@@ -166,8 +166,11 @@ struct hone_gpu {
 struct hone_gpu_recording {
     struct hone_gpu *gpu;
     VkCommandPool commands_pool;
-    VkCommandBuffer commands;
-    VkDescriptorPool *pools; // the last one is being filled
+    VkCommandBuffer commands; // being recorded: parts[part_count - 1]
+    VkCommandBuffer *parts;   // a submit each
+    size_t part_count, part_capacity;
+    bool part_used, dispatched; // commands since the last cut; the last of them a dispatch
+    VkDescriptorPool *pools;    // the last one is being filled
     size_t pool_count, pool_capacity;
     VkQueryPool *queries; // 64 timestamps each
     size_t query_pool_count, query_pool_capacity;

@@ -98,7 +98,8 @@ static hone_status create_pipeline(struct hone_gpu *gpu, struct hone_gpu_pipelin
     };
     VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-        .flags = hone_gpu_capture_flags(gpu),
+        // So that a long dispatch can be recorded as several, each a part of the grid.
+        .flags = hone_gpu_capture_flags(gpu) | VK_PIPELINE_CREATE_DISPATCH_BASE_BIT,
         .stage = {.sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
                   .stage = VK_SHADER_STAGE_COMPUTE_BIT,
                   .module = module,

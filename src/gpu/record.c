@@ -4,17 +4,18 @@
 #include "gpu/internal.h"
 
 #include "base/alloc.h"
+#include "base/thread.h"
 
 #include <string.h>
 
 enum { MAX_RANGES = 64, POOL_SETS = 128, POOL_BUFFERS = POOL_SETS * 6 };
 
-static hone_status recording_init(struct hone_gpu_recording *rec) {
+// Opens the next command buffer. It runs after everything submitted earlier.
+static hone_status part_begin(struct hone_gpu_recording *rec) {
     struct hone_gpu *gpu = rec->gpu;
-    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
-                                    .queueFamilyIndex = gpu->plan.family};
-    HONE_VK_TRY(gpu, "vkCreateCommandPool",
-                gpu->vk.vkCreateCommandPool(gpu->device, &pool, NULL, &rec->commands_pool));
+    if (!hone_grow(&rec->parts, &rec->part_capacity, rec->part_count + 1, sizeof *rec->parts,
+                   "command buffers"))
+        return HONE_OUT_OF_MEMORY;
     VkCommandBufferAllocateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_ALLOCATE_INFO,
         .commandPool = rec->commands_pool,
@@ -26,8 +27,20 @@ static hone_status recording_init(struct hone_gpu_recording *rec) {
     VkCommandBufferBeginInfo begin = {.sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
                                       .flags = VK_COMMAND_BUFFER_USAGE_SIMULTANEOUS_USE_BIT};
     HONE_VK_TRY(gpu, "vkBeginCommandBuffer", gpu->vk.vkBeginCommandBuffer(rec->commands, &begin));
-    hone_gpu_full_barrier(gpu, rec->commands); // after everything submitted earlier
+    rec->parts[rec->part_count++] = rec->commands;
+    hone_gpu_full_barrier(gpu, rec->commands);
+    hone_gpu_hazards_clear(&rec->hazards);
+    rec->part_used = rec->dispatched = false;
     return HONE_OK;
+}
+
+static hone_status recording_init(struct hone_gpu_recording *rec) {
+    struct hone_gpu *gpu = rec->gpu;
+    VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
+                                    .queueFamilyIndex = gpu->plan.family};
+    HONE_VK_TRY(gpu, "vkCreateCommandPool",
+                gpu->vk.vkCreateCommandPool(gpu->device, &pool, NULL, &rec->commands_pool));
+    return part_begin(rec);
 }
 
 hone_status hone_gpu_recording_create(struct hone_gpu *gpu, struct hone_gpu_recording **out) {
@@ -57,6 +70,7 @@ void hone_gpu_recording_destroy(struct hone_gpu *gpu, struct hone_gpu_recording 
     for (size_t i = 0; i < rec->query_pool_count; i++)
         gpu->vk.vkDestroyQueryPool(gpu->device, rec->queries[i], NULL);
     if (rec->commands_pool) gpu->vk.vkDestroyCommandPool(gpu->device, rec->commands_pool, NULL);
+    hone_free(rec->parts);
     hone_free(rec->pools);
     hone_free(rec->queries);
     hone_free(rec->labels);
@@ -197,29 +211,48 @@ static hone_status bind(struct hone_gpu_recording *rec, const struct hone_gpu_pi
     return HONE_OK;
 }
 
+static hone_status check_grid(const struct hone_gpu_recording *rec, const uint32_t base[3],
+                              const uint32_t grid[3]) {
+    const uint32_t *most = rec->gpu->plan.caps.workgroup_count;
+    for (int i = 0; i < 3; i++)
+        if (grid[i] > most[i] || base[i] > most[i] - grid[i])
+            return hone_fail(
+                HONE_INVALID, "a grid of %u x %u x %u exceeds the device's %u x %u x %u",
+                base[0] + grid[0], base[1] + grid[1], base[2] + grid[2], most[0], most[1], most[2]);
+    return HONE_OK;
+}
+
 static hone_status check_dispatch(const struct hone_gpu_recording *rec,
                                   const struct hone_kernel *kernel, int count, int push_bytes,
-                                  const uint32_t grid[3]) {
-    const uint32_t *most = rec->gpu->plan.caps.workgroup_count;
+                                  const uint32_t base[3], const uint32_t grid[3]) {
     if (count < kernel->bindings || count > MAX_RANGES)
         return hone_fail(HONE_INTERNAL, "%d ranges given, %d bindings", count, kernel->bindings);
     if (push_bytes != kernel->push_bytes)
         return hone_fail(HONE_INTERNAL, "%d bytes pushed, the block has %d", push_bytes,
                          kernel->push_bytes);
-    if (grid[0] > most[0] || grid[1] > most[1] || grid[2] > most[2])
-        return hone_fail(HONE_INVALID, "a grid of %u x %u x %u exceeds the device's %u x %u x %u",
-                         grid[0], grid[1], grid[2], most[0], most[1], most[2]);
-    return HONE_OK;
+    return check_grid(rec, base, grid);
+}
+
+static void dispatch(struct hone_gpu_recording *rec, const uint32_t base[3],
+                     const uint32_t grid[3]) {
+    const struct VolkDeviceTable *vk = &rec->gpu->vk;
+    if (base[0] | base[1] | base[2])
+        vk->vkCmdDispatchBase(rec->commands, base[0], base[1], base[2], grid[0], grid[1], grid[2]);
+    else
+        vk->vkCmdDispatch(rec->commands, grid[0], grid[1], grid[2]);
+    rec->stats.dispatches++;
+    rec->part_used = rec->dispatched = true;
 }
 
 static hone_status record_dispatch(struct hone_gpu_recording *rec,
                                    const struct hone_gpu_pipeline *pipeline,
                                    const struct hone_gpu_range *ranges, int count, const void *push,
-                                   int push_bytes, const uint32_t grid[3]) {
+                                   int push_bytes, const uint32_t base[3], const uint32_t grid[3]) {
     struct hone_gpu *gpu = rec->gpu;
     struct hone_gpu_access accesses[MAX_RANGES];
     HONE_TRY(hone_gpu_may_record(rec));
-    HONE_TRY(check_dispatch(rec, pipeline->kernel, count, push_bytes, grid));
+    rec->dispatched = false;
+    HONE_TRY(check_dispatch(rec, pipeline->kernel, count, push_bytes, base, grid));
     if (!grid[0] || !grid[1] || !grid[2]) return HONE_OK;
     for (int i = 0; i < count; i++)
         HONE_TRY(access_of(&ranges[i], HONE_GPU_STAGE_COMPUTE, &accesses[i]));
@@ -229,19 +262,52 @@ static hone_status record_dispatch(struct hone_gpu_recording *rec,
     if (push_bytes)
         gpu->vk.vkCmdPushConstants(rec->commands, pipeline->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0,
                                    (uint32_t)push_bytes, push);
-    gpu->vk.vkCmdDispatch(rec->commands, grid[0], grid[1], grid[2]);
-    rec->stats.dispatches++;
+    dispatch(rec, base, grid);
     return HONE_OK;
+}
+
+hone_status hone_gpu_record_part(struct hone_gpu_recording *rec, struct hone_gpu_pipeline *pipeline,
+                                 const struct hone_gpu_range *ranges, int count, const void *push,
+                                 int push_bytes, const uint32_t base[3], const uint32_t grid[3]) {
+    hone_status status =
+        record_dispatch(rec, pipeline, ranges, count, push, push_bytes, base, grid);
+    if (status != HONE_OK && rec->failure.status == HONE_OK)
+        status = hone_fail_context(status, "kernel %s", pipeline->kernel->name);
+    return hone_gpu_keep(rec, status);
 }
 
 hone_status hone_gpu_record_dispatch(struct hone_gpu_recording *rec,
                                      struct hone_gpu_pipeline *pipeline,
                                      const struct hone_gpu_range *ranges, int count,
                                      const void *push, int push_bytes, const uint32_t grid[3]) {
-    hone_status status = record_dispatch(rec, pipeline, ranges, count, push, push_bytes, grid);
-    if (status != HONE_OK && rec->failure.status == HONE_OK)
-        status = hone_fail_context(status, "kernel %s", pipeline->kernel->name);
-    return hone_gpu_keep(rec, status);
+    static const uint32_t origin[3];
+    return hone_gpu_record_part(rec, pipeline, ranges, count, push, push_bytes, origin, grid);
+}
+
+static hone_status record_more(struct hone_gpu_recording *rec, const uint32_t base[3],
+                               const uint32_t grid[3]) {
+    HONE_TRY(hone_gpu_may_record(rec));
+    if (!rec->dispatched)
+        return hone_fail(HONE_INTERNAL, "more of a dispatch, but none was recorded just before");
+    HONE_TRY(check_grid(rec, base, grid));
+    if (grid[0] && grid[1] && grid[2]) dispatch(rec, base, grid);
+    return HONE_OK;
+}
+
+hone_status hone_gpu_record_more(struct hone_gpu_recording *rec, const uint32_t base[3],
+                                 const uint32_t grid[3]) {
+    return hone_gpu_keep(rec, record_more(rec, base, grid));
+}
+
+static hone_status record_cut(struct hone_gpu_recording *rec) {
+    HONE_TRY(hone_gpu_may_record(rec));
+    if (!rec->part_used) return HONE_OK;
+    HONE_VK_TRY(rec->gpu, "vkEndCommandBuffer", rec->gpu->vk.vkEndCommandBuffer(rec->commands));
+    return part_begin(rec);
+}
+
+hone_status hone_gpu_record_cut(struct hone_gpu_recording *rec) {
+    return hone_gpu_keep(rec, record_cut(rec));
 }
 
 static hone_status record_copy(struct hone_gpu_recording *rec, const struct hone_gpu_range *from,
@@ -259,6 +325,8 @@ static hone_status record_copy(struct hone_gpu_recording *rec, const struct hone
     rec->gpu->vk.vkCmdCopyBuffer(rec->commands, from->buffer->handle, to->buffer->handle, 1,
                                  &region);
     rec->stats.copies++;
+    rec->part_used = true;
+    rec->dispatched = false;
     return HONE_OK;
 }
 
@@ -283,6 +351,8 @@ static hone_status record_fill(struct hone_gpu_recording *rec, const struct hone
     rec->gpu->vk.vkCmdFillBuffer(rec->commands, range->buffer->handle, range->offset, range->bytes,
                                  word);
     rec->stats.fills++;
+    rec->part_used = true;
+    rec->dispatched = false;
     return HONE_OK;
 }
 
@@ -297,6 +367,7 @@ hone_status hone_gpu_record_barrier(struct hone_gpu_recording *rec) {
     hone_gpu_full_barrier(rec->gpu, rec->commands);
     hone_gpu_hazards_clear(&rec->hazards);
     rec->stats.barriers++;
+    rec->dispatched = false;
     return HONE_OK;
 }
 
@@ -311,16 +382,39 @@ hone_status hone_gpu_recording_end(struct hone_gpu_recording *rec) {
     return hone_gpu_keep(rec, status);
 }
 
+static hone_status check_submit(struct hone_gpu *gpu, const struct hone_gpu_recording *rec) {
+    HONE_TRY(hone_gpu_alive(gpu));
+    if (!rec->ended) return hone_fail(HONE_INTERNAL, "submit of a recording that has not ended");
+    return HONE_OK;
+}
+
 hone_status hone_gpu_submit(struct hone_gpu *gpu, struct hone_gpu_recording *rec,
                             uint64_t *ticket) {
     *ticket = 0;
-    HONE_TRY(hone_gpu_alive(gpu));
-    if (!rec->ended) return hone_fail(HONE_INTERNAL, "submit of a recording that has not ended");
-    HONE_TRY(hone_gpu_submit_commands(gpu, rec->commands, ticket));
-    rec->ticket = *ticket;
+    HONE_TRY(check_submit(gpu, rec));
+    for (size_t i = 0; i < rec->part_count; i++) {
+        HONE_TRY(hone_gpu_submit_commands(gpu, rec->parts[i], ticket));
+        rec->ticket = *ticket;
+    }
+    return HONE_OK;
+}
+
+hone_status hone_gpu_submit_timed(struct hone_gpu *gpu, struct hone_gpu_recording *rec, double *ms,
+                                  uint64_t *ticket) {
+    *ticket = 0;
+    HONE_TRY(check_submit(gpu, rec));
+    for (size_t i = 0; i < rec->part_count; i++) {
+        double start = hone_seconds();
+        HONE_TRY(hone_gpu_submit_commands(gpu, rec->parts[i], ticket));
+        rec->ticket = *ticket;
+        HONE_TRY(hone_gpu_wait(gpu, *ticket, UINT64_MAX));
+        ms[i] = (hone_seconds() - start) * 1e3;
+    }
     return HONE_OK;
 }
 
 struct hone_gpu_recording_stats hone_gpu_recording_stats(const struct hone_gpu_recording *rec) {
-    return rec->stats;
+    struct hone_gpu_recording_stats stats = rec->stats;
+    stats.submits = (uint32_t)rec->part_count;
+    return stats;
 }

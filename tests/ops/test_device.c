@@ -4,9 +4,9 @@
 // All operands of a launch lie in one buffer with canary words before, between and behind them;
 // outputs and scratch start as NaN. After the run inputs and canaries must be untouched and every
 // element of every output within c eps sqrt(reduction) scale of the reference (op_case.h). Rows
-// whose output may overwrite an input run a second time in that way, and rows that can be cut once
-// more as if the device bound half of the longest tensor at most. HONE_TEST_OP=name restricts the
-// run to one operator.
+// whose output may overwrite an input run a second time in that way; rows that can be cut once more
+// as if the device bound half of the longest tensor at most; and all with their grids in three
+// parts, as long dispatches are. HONE_TEST_OP=name restricts the run to one operator.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +26,7 @@ static struct hone_gpu *gpu;
 static struct hone_gpu_buffer *pool; // grows
 static int cut_count;                // runs of launches that were cut
 static uint64_t binding_limit;       // what launches may bind at once; 0: what the device allows
+static uint32_t grid_parts = 1;      // in which a dispatch is recorded
 static bool compile_only; // a driver without its hardware: pipelines compile, nothing runs
 
 // Where one operand lies. Aliased outputs have the place of their input.
@@ -142,9 +143,17 @@ static void record(struct run *run, struct hone_gpu_recording *rec, const struct
     }
     memcpy(push + push_bytes, d->push, (size_t)d->push_bytes);
     struct hone_gpu_pipeline *pipeline = compile(run, d);
-    if (hone_gpu_record_dispatch(rec, pipeline, ranges, d->operand_count, push,
-                                 push_bytes + d->push_bytes, d->grid) != HONE_OK)
-        fail_msg("%s: %s", run->label, hone_error_message());
+    bool counts = hone_kernel_counts_groups(d->kernel);
+    uint32_t most = hone_cut_most(d->grid, counts), parts = grid_parts < most ? grid_parts : most;
+    hone_status status = HONE_OK;
+    for (uint32_t part = 0; part < parts && status == HONE_OK; part++) {
+        uint32_t base[3], size[3];
+        hone_cut_grid(d->grid, counts, part, parts, base, size);
+        status = part ? hone_gpu_record_more(rec, base, size)
+                      : hone_gpu_record_part(rec, pipeline, ranges, d->operand_count, push,
+                                             push_bytes + d->push_bytes, base, size);
+    }
+    if (status != HONE_OK) fail_msg("%s: %s", run->label, hone_error_message());
 }
 
 static void run_launch(struct run *run) {
@@ -225,8 +234,9 @@ static void run_once(const struct op_eval *eval, const struct hone_op_row *row,
                      const struct hone_alias *alias, int alias_count) {
     struct run run = {.eval = eval, .row = row};
     char name[128];
-    snprintf(run.label, sizeof run.label, "%s, row %s%s%s", op_case_label(eval->test, name),
-             row->name, alias_count ? ", in place" : "", binding_limit ? ", cut" : "");
+    snprintf(run.label, sizeof run.label, "%s, row %s%s%s%s", op_case_label(eval->test, name),
+             row->name, alias_count ? ", in place" : "", binding_limit ? ", cut" : "",
+             grid_parts > 1 ? ", in parts" : "");
     struct hone_caps caps = *hone_gpu_caps(gpu);
     if (binding_limit) caps.storage_range_bytes = binding_limit;
     const struct hone_row_args args = {.node = &eval->args, .caps = &caps};
@@ -263,6 +273,9 @@ static void run_row(const struct op_eval *eval, const struct hone_op_row *row) {
     binding_limit = longest(eval) / 2;
     if (binding_limit >= 1024) run_once(eval, row, NULL, 0);
     binding_limit = 0;
+    grid_parts = 3;
+    run_once(eval, row, NULL, 0);
+    grid_parts = 1;
     struct hone_alias updates[HONE_OP_MAX_OUTPUTS], alias;
     int update_count = 0;
     const struct hone_op *op = eval->test->op;
