@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { COUNT = 1 << 18, LINKS = 12, RUNS = 8 };
+enum { COUNT = 1 << 16, LINKS = 3, RUNS = 7 };
 
 // state' = relu(0.99 state + x + 0.99 (state + x) + ...), and its sum over rows: many dispatches
 // that depend on each other, one of them with a second pass.
