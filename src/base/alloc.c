@@ -22,7 +22,7 @@ struct hone_arena_block {
 enum { HONE_ARENA_BLOCK_BYTES = 32 * 1024 };
 
 static atomic_long hone_fail_countdown = -1;
-static atomic_size_t hone_live;
+static atomic_size_t hone_live, hone_made;
 
 void hone_alloc_fail_after(long count) {
     atomic_store(&hone_fail_countdown, count);
@@ -32,8 +32,13 @@ size_t hone_alloc_live_bytes(void) {
     return atomic_load(&hone_live);
 }
 
+size_t hone_alloc_count(void) {
+    return atomic_load(&hone_made);
+}
+
 // True when this allocation is one that a test asked to fail.
 static int hone_alloc_refused(void) {
+    atomic_fetch_add(&hone_made, 1);
     long left = atomic_load(&hone_fail_countdown);
     if (left < 0) return 0;
     if (left == 0) return 1;

@@ -1,8 +1,8 @@
 // alloc.h: host memory. The only place that calls malloc; tests make the N-th allocation fail here.
 //
-// Two shapes: single blocks (hone_calloc, hone_realloc, hone_free) and an arena, for things that are
-// built up and die together: graphs, parsed files. Memory comes zeroed. A NULL return means that the
-// message of this thread has been set: callers return HONE_OUT_OF_MEMORY.
+// Two shapes: single blocks (hone_calloc, hone_realloc, hone_free) and an arena, for things that
+// are built up and die together: graphs, parsed files. Memory comes zeroed. A NULL return means
+// that the message of this thread has been set: callers return HONE_OUT_OF_MEMORY.
 #ifndef HONE_BASE_ALLOC_H
 #define HONE_BASE_ALLOC_H
 
@@ -16,9 +16,9 @@ void *hone_realloc(void *memory, size_t count, size_t size, const char *what);
 void hone_free(void *memory);
 char *hone_strdup(const char *text);
 
-// Makes `*items` hold at least `need` elements of `size` bytes, at least doubling. False on failure.
-// The idiom of growable arrays: if (!hone_grow((void **)&a.items, &a.capacity, a.count + 1, sizeof
-// *a.items, "what")) return HONE_OUT_OF_MEMORY;
+// Makes `*items` hold at least `need` elements of `size` bytes, at least doubling. False on
+// failure. The idiom of growable arrays: if (!hone_grow((void **)&a.items, &a.capacity, a.count +
+// 1, sizeof *a.items, "what")) return HONE_OUT_OF_MEMORY;
 int hone_grow(void *items, size_t *capacity, size_t need, size_t size, const char *what);
 
 // Arena: zero it to begin, deinit to end. Pointers stay valid until then.
@@ -34,5 +34,7 @@ void hone_arena_deinit(struct hone_arena *arena);
 void hone_alloc_fail_after(long count);
 // Bytes of blocks that are alive in this process, for leak and growth tests.
 size_t hone_alloc_live_bytes(void);
+// Allocations made in this process so far: a loop that should make none can be watched.
+size_t hone_alloc_count(void);
 
 #endif

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+enum { RESULT_BYTES = 16 << 20 };
+
 // The value whose bytes `value` is, through views.
 static hone_value seen_through(const struct hone_graph *graph, hone_value value) {
     const struct hone_node *node;
@@ -54,6 +56,21 @@ static hone_status compile_inputs(struct hone_program *program) {
         program->inputs[program->input_count++] = (struct hone_program_input){
             .value = (hone_value)v, .offset = program->upload_bytes, .bytes = bytes};
         program->upload_bytes += (bytes + HONE_PLAN_ALIGN - 1) / HONE_PLAN_ALIGN * HONE_PLAN_ALIGN;
+    }
+    return HONE_OK;
+}
+
+// Outputs that fit follow each other in the result buffer; longer ones are read where they lie.
+static hone_status compile_outputs(struct hone_program *program) {
+    const struct hone_graph *graph = program->graph;
+    program->outputs = hone_calloc(graph->value_count, sizeof *program->outputs, "outputs");
+    if (!program->outputs) return HONE_OUT_OF_MEMORY;
+    for (size_t v = 0; v < graph->value_count; v++) {
+        uint64_t bytes = hone_desc_bytes(&graph->values[v].desc);
+        if (!graph->values[v].is_output || program->result_bytes + bytes > RESULT_BYTES) continue;
+        program->outputs[program->output_count++] = (struct hone_program_output){
+            .value = (hone_value)v, .offset = program->result_bytes, .bytes = bytes};
+        program->result_bytes += (bytes + HONE_PLAN_ALIGN - 1) / HONE_PLAN_ALIGN * HONE_PLAN_ALIGN;
     }
     return HONE_OK;
 }
@@ -131,6 +148,7 @@ hone_status hone_program_compile(struct hone_store *store, const struct hone_gra
     }
     if (status == HONE_OK) status = compile_states(program);
     if (status == HONE_OK) status = compile_inputs(program);
+    if (status == HONE_OK) status = compile_outputs(program);
     if (status == HONE_OK)
         status = store->device->gpu ? compile_for_gpu(program, params) : compile_for_ref(program);
     if (status != HONE_OK) {
@@ -153,7 +171,9 @@ void hone_program_destroy(struct hone_program **program) {
     hone_arena_deinit(&p->texts);
     hone_free(p->dispatches);
     hone_free(p->costs);
+    for (size_t i = 0; p->inputs && i < p->input_count; i++) hone_free(p->inputs[i].bounce);
     hone_free(p->inputs);
+    hone_free(p->outputs);
     hone_free(p);
     *program = NULL;
 }

@@ -46,10 +46,11 @@ enum { HONE_PROGRAM_SLOTS = 2 }; // input staging: one is written while the othe
 struct hone_program_gpu {
     struct hone_gpu_buffer **chunks; // plan.chunk_count
     struct hone_gpu_buffer *upload[HONE_PROGRAM_SLOTS];
+    struct hone_gpu_buffer *results[HONE_PROGRAM_SLOTS]; // the outputs that are copied there; NULL
     struct hone_gpu_recording *recording[HONE_PROGRAM_SLOTS];
     uint64_t ticket[HONE_PROGRAM_SLOTS]; // last submit that read the slot; 0: none
     int slot;                            // the one that the next run uses
-    bool ran;                            // at least once
+    uint64_t runs;                       // so far
 };
 
 // How the program's runs are cut into submits.
@@ -69,6 +70,14 @@ struct hone_program_input {
     hone_value value;
     uint64_t offset, bytes; // in the upload buffer
     int latest;             // slot with the newest content
+    void *bounce;           // ref device: what hone_program_map() gave out
+    bool mapped;            // and whether the next run shall take it
+};
+
+// An output that each run leaves in results[slot], so that reading it disturbs no other run.
+struct hone_program_output {
+    hone_value value;
+    uint64_t offset, bytes;
 };
 
 struct hone_program {
@@ -83,7 +92,9 @@ struct hone_program {
     struct hone_cost *costs; // per node
     struct hone_program_input *inputs;
     size_t input_count;
-    uint64_t upload_bytes, state_bytes;
+    struct hone_program_output *outputs;
+    size_t output_count;
+    uint64_t upload_bytes, result_bytes, state_bytes;
     bool profile;
     struct hone_program_gpu gpu;
     struct hone_pace pace;
@@ -117,6 +128,12 @@ hone_status hone_pace_begin(struct hone_program *program, const struct hone_laun
 hone_status hone_pace_prepare(struct hone_program *program);
 hone_status hone_pace_run(struct hone_program *program);
 void hone_pace_deinit(struct hone_pace *pace);
+
+// Do the results of two runs of this output lie side by side?
+bool hone_program_keeps(const struct hone_program *program, const char *output);
+// As hone_program_read(), of the run before the last; for outputs that are kept.
+hone_status hone_program_read_before(struct hone_program *program, const char *output, void *data,
+                                     uint64_t bytes);
 
 // ref.c: the same life for the ref device.
 hone_status hone_program_ref_build(struct hone_program *program);

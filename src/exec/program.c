@@ -24,29 +24,58 @@ static hone_status wait_for_slot(struct hone_program *program) {
     return HONE_OK;
 }
 
-hone_status hone_program_write(struct hone_program *program, const char *input, const void *data,
-                               uint64_t bytes) {
+static hone_status find_input(struct hone_program *program, const char *name, uint64_t bytes,
+                              struct hone_program_input **out) {
     for (size_t i = 0; i < program->input_count; i++) {
-        struct hone_program_input *in = &program->inputs[i];
-        const struct hone_value_info *info = &program->graph->values[in->value];
-        if (strcmp(info->name, input) != 0) continue;
-        HONE_TRY(check_size(input, &info->desc, bytes));
-        if (program->values) {
-            hone_elements_load(info->desc.dtype, data, hone_desc_elements(&info->desc),
-                               program->values[in->value]);
-            return HONE_OK;
-        }
-        HONE_TRY(wait_for_slot(program));
-        unsigned char *map = hone_gpu_buffer_map(program->gpu.upload[program->gpu.slot]);
-        memcpy(map + in->offset, data, bytes);
-        in->latest = program->gpu.slot;
+        const struct hone_value_info *info = &program->graph->values[program->inputs[i].value];
+        *out = &program->inputs[i];
+        if (strcmp(info->name, name) == 0) return check_size(name, &info->desc, bytes);
+    }
+    return hone_fail(HONE_NOT_FOUND, "the program has no input '%s'", name);
+}
+
+hone_status hone_program_map(struct hone_program *program, const char *input, uint64_t bytes,
+                             void **out) {
+    struct hone_program_input *in;
+    *out = NULL;
+    HONE_TRY(find_input(program, input, bytes, &in));
+    if (program->values) {
+        if (!in->bounce) in->bounce = hone_calloc(in->bytes, 1, input);
+        if (!in->bounce) return HONE_OUT_OF_MEMORY;
+        in->mapped = true;
+        *out = in->bounce;
         return HONE_OK;
     }
-    return hone_fail(HONE_NOT_FOUND, "the program has no input '%s'", input);
+    HONE_TRY(wait_for_slot(program));
+    *out =
+        (unsigned char *)hone_gpu_buffer_map(program->gpu.upload[program->gpu.slot]) + in->offset;
+    in->latest = program->gpu.slot;
+    return HONE_OK;
+}
+
+hone_status hone_program_write(struct hone_program *program, const char *input, const void *data,
+                               uint64_t bytes) {
+    void *to;
+    HONE_TRY(hone_program_map(program, input, bytes, &to));
+    memcpy(to, data, bytes);
+    return HONE_OK;
+}
+
+static hone_status run_on_ref(struct hone_program *program) {
+    for (size_t i = 0; i < program->input_count; i++) {
+        struct hone_program_input *in = &program->inputs[i];
+        const struct hone_desc *desc = &program->graph->values[in->value].desc;
+        if (in->mapped)
+            hone_elements_load(desc->dtype, in->bounce, hone_desc_elements(desc),
+                               program->values[in->value]);
+        in->mapped = false;
+    }
+    program->gpu.runs++;
+    return hone_program_ref_run(program);
 }
 
 hone_status hone_program_run(struct hone_program *program) {
-    if (program->values) return hone_program_ref_run(program);
+    if (program->values) return run_on_ref(program);
     struct hone_program_gpu *g = &program->gpu;
     HONE_TRY(wait_for_slot(program));
     HONE_TRY(hone_pace_prepare(program));
@@ -61,7 +90,7 @@ hone_status hone_program_run(struct hone_program *program) {
     }
     HONE_TRY(hone_pace_run(program));
     g->slot = (g->slot + 1) % HONE_PROGRAM_SLOTS;
-    g->ran = true;
+    g->runs++;
     return HONE_OK;
 }
 
@@ -73,27 +102,103 @@ hone_status hone_program_wait(struct hone_program *program) {
     return HONE_OK;
 }
 
+static hone_status find_output(const struct hone_program *program, const char *name, uint64_t bytes,
+                               hone_value *out) {
+    *out = hone_graph_find(program->graph, name);
+    if (*out == HONE_NO_VALUE || !program->graph->values[*out].is_output)
+        return hone_fail(HONE_NOT_FOUND, "the program has no output '%s'", name);
+    return check_size(name, &program->graph->values[*out].desc, bytes);
+}
+
+// What the last run of a slot left of an output; NULL where it is read in place.
+static const void *result_of(struct hone_program *program, hone_value value, int slot) {
+    for (size_t i = 0; i < program->output_count; i++)
+        if (program->outputs[i].value == value)
+            return (unsigned char *)hone_gpu_buffer_map(program->gpu.results[slot]) +
+                   program->outputs[i].offset;
+    return NULL;
+}
+
+static int last_slot(const struct hone_program *program) {
+    return (program->gpu.slot + HONE_PROGRAM_SLOTS - 1) % HONE_PROGRAM_SLOTS;
+}
+
+static void read_ref(struct hone_program *program, hone_value value, void *data) {
+    const struct hone_desc *desc = &program->graph->values[value].desc;
+    hone_elements_save(desc->dtype, program->values[value], hone_desc_elements(desc), data);
+}
+
 hone_status hone_program_read(struct hone_program *program, const char *output, void *data,
                               uint64_t bytes) {
-    hone_value value = hone_graph_find(program->graph, output);
-    if (value == HONE_NO_VALUE || !program->graph->values[value].is_output)
-        return hone_fail(HONE_NOT_FOUND, "the program has no output '%s'", output);
-    const struct hone_desc *desc = &program->graph->values[value].desc;
-    HONE_TRY(check_size(output, desc, bytes));
+    hone_value value;
+    HONE_TRY(find_output(program, output, bytes, &value));
     if (program->values) {
-        hone_elements_save(desc->dtype, program->values[value], hone_desc_elements(desc), data);
+        read_ref(program, value, data);
+        return HONE_OK;
+    }
+    struct hone_gpu *gpu = program->store->device->gpu;
+    const void *result = result_of(program, value, last_slot(program));
+    if (result && program->gpu.runs) {
+        HONE_TRY(hone_gpu_wait(gpu, program->gpu.ticket[last_slot(program)], UINT64_MAX));
+        memcpy(data, result, bytes);
         return HONE_OK;
     }
     struct hone_gpu_range range;
     HONE_TRY(hone_program_locate(program, value, &range));
-    return hone_gpu_read(program->store->device->gpu, range.buffer, range.offset, data, bytes);
+    return hone_gpu_read(gpu, range.buffer, range.offset, data, bytes);
+}
+
+bool hone_program_keeps(const struct hone_program *program, const char *output) {
+    hone_value value = hone_graph_find(program->graph, output);
+    for (size_t i = 0; i < program->output_count && !program->values; i++)
+        if (program->outputs[i].value == value) return true;
+    return false;
+}
+
+hone_status hone_program_read_before(struct hone_program *program, const char *output, void *data,
+                                     uint64_t bytes) {
+    hone_value value;
+    HONE_TRY(find_output(program, output, bytes, &value));
+    const void *result = program->values ? NULL : result_of(program, value, program->gpu.slot);
+    if (program->gpu.runs < 2 || !result)
+        return hone_fail(HONE_UNSUPPORTED, "output '%s' of the run before the last is not kept",
+                         output);
+    HONE_TRY(hone_gpu_wait(program->store->device->gpu, program->gpu.ticket[program->gpu.slot],
+                           UINT64_MAX));
+    memcpy(data, result, bytes);
+    return HONE_OK;
+}
+
+hone_status hone_program_read_done(struct hone_program *program, const char *output, void *data,
+                                   uint64_t bytes, bool *any) {
+    hone_value value;
+    *any = false;
+    HONE_TRY(find_output(program, output, bytes, &value));
+    if (program->values) {
+        *any = program->gpu.runs > 0;
+        if (*any) read_ref(program, value, data);
+        return HONE_OK;
+    }
+    struct hone_gpu *gpu = program->store->device->gpu;
+    for (int age = 0; age < HONE_PROGRAM_SLOTS && program->gpu.runs > (uint64_t)age; age++) {
+        int slot = age == 0 ? last_slot(program) : program->gpu.slot;
+        const void *result = result_of(program, value, slot);
+        uint64_t ticket = program->gpu.ticket[slot];
+        if (!result || (ticket && !hone_gpu_done(gpu, ticket))) continue;
+        memcpy(data, result, bytes);
+        *any = true;
+        break;
+    }
+    return HONE_OK;
 }
 
 struct hone_program_memory hone_program_memory(const struct hone_program *program) {
     return (struct hone_program_memory){
         .pool_bytes = program->plan.pool_bytes,
         .state_bytes = program->state_bytes,
-        .input_bytes = program->values ? 0 : HONE_PROGRAM_SLOTS * program->upload_bytes,
+        .input_bytes = program->values
+                           ? 0
+                           : HONE_PROGRAM_SLOTS * (program->upload_bytes + program->result_bytes),
     };
 }
 
@@ -144,7 +249,7 @@ hone_status hone_program_node(struct hone_program *program, int index,
         .bytes = program->costs[index].bytes,
         .dispatches = program->dispatches[index],
     };
-    if (!program->profile || !program->gpu.ran) return HONE_OK;
+    if (!program->profile || !program->gpu.runs) return HONE_OK;
     double *ms = hone_calloc((size_t)count, sizeof *ms, "timings");
     if (!ms) return HONE_OUT_OF_MEMORY;
     int last = (program->gpu.slot + HONE_PROGRAM_SLOTS - 1) % HONE_PROGRAM_SLOTS;

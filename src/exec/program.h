@@ -44,6 +44,10 @@ void hone_program_destroy(struct hone_program **program);
 // last.
 hone_status hone_program_write(struct hone_program *program, const char *input, const void *data,
                                uint64_t bytes);
+// The same without a copy: where to put the input's elements before the next run. Write all of
+// them; memory may be slow to read.
+hone_status hone_program_map(struct hone_program *program, const char *input, uint64_t bytes,
+                             void **out);
 // Starts a run; returns when it is submitted. The first one, or few where they are long, are timed
 // (pace.c) and return when they are done.
 hone_status hone_program_run(struct hone_program *program);
@@ -53,11 +57,29 @@ hone_status hone_program_wait(struct hone_program *program);
 hone_status hone_program_read(struct hone_program *program, const char *output, void *data,
                               uint64_t bytes);
 
+// The same of the newest run that is finished, without waiting; *any is false when there is none
+// yet, and for outputs of many MiB.
+hone_status hone_program_read_done(struct hone_program *program, const char *output, void *data,
+                                   uint64_t bytes, bool *any);
+
+// Runs the program `count` times: fill() puts batch `index` into `to`, take() gets its results, in
+// order. Neither waits for the device where it could work meanwhile. Stops at the first failure.
+struct hone_stream {
+    const char *input, *output;
+    uint64_t input_bytes, output_bytes;
+    size_t count;
+    hone_status (*fill)(void *user, size_t index, void *to);
+    hone_status (*take)(void *user, size_t index, const void *result);
+    void *user;
+    void *result; // room for output_bytes; NULL: allocated in the call
+};
+hone_status hone_program_stream(struct hone_program *program, const struct hone_stream *stream);
+
 // What the plan needs on the device, known after compile: exact.
 struct hone_program_memory {
     uint64_t pool_bytes;  // activations, gradients, workspace
     uint64_t state_bytes; // states that this program uses
-    uint64_t input_bytes; // staging of the inputs
+    uint64_t input_bytes; // staging of the inputs and outputs
 };
 struct hone_program_memory hone_program_memory(const struct hone_program *program);
 

@@ -132,6 +132,13 @@ hone_status hone_program_record(struct hone_program *program, int slot) {
         if (program->profile) HONE_TRY(hone_gpu_record_timestamp(rec, node->name));
     }
     HONE_TRY(record_copies(program, rec, UINT32_MAX));
+    for (size_t i = 0; i < program->output_count; i++) {
+        const struct hone_program_output *output = &program->outputs[i];
+        struct hone_gpu_range from;
+        HONE_TRY(hone_program_locate(program, output->value, &from));
+        HONE_TRY(hone_gpu_record_copy(rec, from.buffer, from.offset, program->gpu.results[slot],
+                                      output->offset, output->bytes));
+    }
     return hone_gpu_recording_end(rec);
 }
 
@@ -164,6 +171,9 @@ hone_status hone_program_gpu_build(struct hone_program *program) {
         uint64_t bytes = program->upload_bytes ? program->upload_bytes : 4;
         HONE_TRY(hone_gpu_buffer_create(gpu, bytes, HONE_GPU_UPLOAD, "inputs", &g->upload[slot]));
         memset(hone_gpu_buffer_map(g->upload[slot]), 0, bytes);
+        if (program->result_bytes)
+            HONE_TRY(hone_gpu_buffer_create(gpu, program->result_bytes, HONE_GPU_READBACK,
+                                            "results", &g->results[slot]));
     }
     return HONE_OK;
 }
@@ -174,6 +184,7 @@ void hone_program_gpu_deinit(struct hone_program *program) {
     for (int slot = 0; slot < HONE_PROGRAM_SLOTS; slot++) {
         hone_gpu_recording_destroy(gpu, &program->gpu.recording[slot]);
         hone_gpu_buffer_destroy(gpu, &program->gpu.upload[slot]);
+        hone_gpu_buffer_destroy(gpu, &program->gpu.results[slot]);
     }
     for (size_t i = 0; program->gpu.chunks && i < program->plan.chunk_count; i++)
         hone_gpu_buffer_destroy(gpu, &program->gpu.chunks[i]);

@@ -21,8 +21,8 @@ struct hone_session {
     struct hone_preprocess preprocess;
     int32_t batch, classes;
     char **names;
-    uint8_t *pixels;      // (batch,H,W,3)
-    float *probabilities; // (batch,classes)
+    uint8_t *pixels; // (batch,H,W,3)
+    float *result;   // (batch,classes)
 };
 
 static size_t picture_bytes(const hone_session *session) {
@@ -86,9 +86,9 @@ static hone_status session_open(hone_session *session, const char *path,
     HONE_TRY(hone_fail_context(session_compile(session, *model), "%s", path));
     HONE_TRY(session_names(session, *model));
     session->pixels = hone_calloc((size_t)session->batch, picture_bytes(session), "pictures");
-    session->probabilities = hone_calloc((size_t)session->batch * (size_t)session->classes,
-                                         sizeof *session->probabilities, "probabilities");
-    return session->pixels && session->probabilities ? HONE_OK : HONE_OUT_OF_MEMORY;
+    session->result = hone_calloc((size_t)session->batch * (size_t)session->classes,
+                                  sizeof *session->result, "probabilities");
+    return session->pixels && session->result ? HONE_OK : HONE_OUT_OF_MEMORY;
 }
 
 hone_status hone_session_create(const char *model, const hone_session_params *params,
@@ -123,7 +123,7 @@ void hone_session_destroy(hone_session **session) {
     for (int32_t i = 0; s->names && i < s->classes; i++) hone_free(s->names[i]);
     hone_free(s->names);
     hone_free(s->pixels);
-    hone_free(s->probabilities);
+    hone_free(s->result);
     hone_free(s);
     *session = NULL;
 }
@@ -152,25 +152,50 @@ const struct hone_preprocess *hone_session_preprocess(const hone_session *sessio
     return &session->preprocess;
 }
 
+// Prepared pictures in batches.
+struct session_run {
+    hone_session *session;
+    const uint8_t *pixels;
+    size_t count;
+    float *probabilities;
+};
+
+static size_t run_rows(const struct session_run *run, size_t index) {
+    size_t batch = (size_t)run->session->batch, left = run->count - index * batch;
+    return left < batch ? left : batch;
+}
+
+// A short batch is run whole; the rest of it is whatever was there.
+static hone_status run_fill(void *user, size_t index, void *to) {
+    const struct session_run *run = user;
+    size_t batch = (size_t)run->session->batch, bytes = picture_bytes(run->session);
+    memcpy(to, run->pixels + index * batch * bytes, run_rows(run, index) * bytes);
+    return HONE_OK;
+}
+
+static hone_status run_take(void *user, size_t index, const void *result) {
+    const struct session_run *run = user;
+    size_t batch = (size_t)run->session->batch, classes = (size_t)run->session->classes;
+    memcpy(run->probabilities + index * batch * classes, result,
+           run_rows(run, index) * classes * sizeof *run->probabilities);
+    return HONE_OK;
+}
+
 hone_status hone_session_run(hone_session *session, const uint8_t *pixels, size_t count,
                              float *probabilities) {
-    size_t batch = (size_t)session->batch, bytes = picture_bytes(session);
-    size_t classes = (size_t)session->classes;
-    for (size_t first = 0; first < count; first += batch) {
-        size_t n = count - first < batch ? count - first : batch;
-        const uint8_t *source = pixels + first * bytes;
-        if (n < batch) { // a short batch is run whole; the rest of it is whatever was there
-            memmove(session->pixels, source, n * bytes);
-            source = session->pixels;
-        }
-        HONE_TRY(hone_program_write(session->program, "images", source, batch * bytes));
-        HONE_TRY(hone_program_run(session->program));
-        HONE_TRY(hone_program_read(session->program, "probabilities", session->probabilities,
-                                   batch * classes * sizeof *probabilities));
-        memcpy(probabilities + first * classes, session->probabilities,
-               n * classes * sizeof *probabilities);
-    }
-    return HONE_OK;
+    size_t batch = (size_t)session->batch;
+    struct session_run run = {session, pixels, count, probabilities};
+    return hone_program_stream(
+        session->program,
+        &(struct hone_stream){.input = "images",
+                              .output = "probabilities",
+                              .input_bytes = batch * picture_bytes(session),
+                              .output_bytes = batch * (size_t)session->classes * sizeof(float),
+                              .count = (count + batch - 1) / batch,
+                              .fill = run_fill,
+                              .take = run_take,
+                              .user = &run,
+                              .result = session->result});
 }
 
 // Up to a batch of pictures, prepared on all cores.

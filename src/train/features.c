@@ -19,6 +19,7 @@ struct feature_work {
     struct hone_program *program;
     int32_t feature_count;
     float *features[HONE_PART_COUNT]; // (count of the part, F)
+    enum hone_part part;              // at work
     size_t done, total;
     double start;
     struct hone_train_epoch row; // last row that was written
@@ -52,35 +53,49 @@ static hone_status features_compile(struct feature_work *w) {
     return status;
 }
 
+static hone_status features_fill(void *user, size_t index, void *to) {
+    struct feature_work *w = user;
+    const struct hone_pictures *pictures = &w->t->pictures[w->part];
+    if (hone_trainer_cancelled(w->t))
+        return hone_fail(HONE_CANCELLED, "stopped before there was a classifier");
+    hone_batch_fill(pictures, NULL, pictures->count, index, (size_t)w->t->params.batch, to,
+                    w->t->labels);
+    return HONE_OK;
+}
+
+static hone_status features_take(void *user, size_t index, const void *result) {
+    struct feature_work *w = user;
+    size_t batch = (size_t)w->t->params.batch, f_count = (size_t)w->feature_count;
+    size_t first = index * batch, left = w->t->pictures[w->part].count - first;
+    size_t n = left < batch ? left : batch;
+    memcpy(w->features[w->part] + first * f_count, result, n * f_count * sizeof(float));
+    w->done += n;
+    hone_trainer_progress(
+        w->t, &(struct hone_train_progress){.phase = HONE_TRAIN_FEATURES,
+                                            .done = (int64_t)w->done,
+                                            .total = (int64_t)w->total,
+                                            .loss = NAN,
+                                            .pictures_per_second =
+                                                (double)w->done / (hone_seconds() - w->start)});
+    return HONE_OK;
+}
+
 static hone_status features_compute(struct feature_work *w, enum hone_part part) {
-    struct hone_trainer *t = w->t;
-    const struct hone_pictures *pictures = &t->pictures[part];
-    size_t batch = (size_t)t->params.batch, f_count = (size_t)w->feature_count;
+    const struct hone_pictures *pictures = &w->t->pictures[part];
+    size_t batch = (size_t)w->t->params.batch, f_count = (size_t)w->feature_count;
     size_t bytes = (size_t)pictures->height * (size_t)pictures->width * 3;
-    float *out = hone_calloc(batch * f_count, sizeof *out, "features");
-    w->features[part] = hone_calloc(pictures->count * f_count, sizeof *out, "features");
-    hone_status status = out && w->features[part] ? HONE_OK : HONE_OUT_OF_MEMORY;
-    for (size_t k = 0, at = 0; at < pictures->count && status == HONE_OK; k++) {
-        size_t n = hone_batch_fill(pictures, NULL, pictures->count, k, batch, t->pixels, t->labels);
-        status = hone_program_write(w->program, "images", t->pixels, batch * bytes);
-        if (status == HONE_OK) status = hone_program_run(w->program);
-        if (status == HONE_OK)
-            status = hone_program_read(w->program, "features", out, batch * f_count * sizeof *out);
-        memcpy(w->features[part] + at * f_count, out, n * f_count * sizeof *out);
-        at += n;
-        w->done += n;
-        hone_trainer_progress(
-            t, &(struct hone_train_progress){.phase = HONE_TRAIN_FEATURES,
-                                             .done = (int64_t)w->done,
-                                             .total = (int64_t)w->total,
-                                             .loss = NAN,
-                                             .pictures_per_second =
-                                                 (double)w->done / (hone_seconds() - w->start)});
-        if (status == HONE_OK && hone_trainer_cancelled(t))
-            status = hone_fail(HONE_CANCELLED, "stopped before there was a classifier");
-    }
-    hone_free(out);
-    return status;
+    w->part = part;
+    w->features[part] = hone_calloc(pictures->count * f_count, sizeof(float), "features");
+    if (!w->features[part]) return HONE_OUT_OF_MEMORY;
+    return hone_program_stream(
+        w->program, &(struct hone_stream){.input = "images",
+                                          .output = "features",
+                                          .input_bytes = batch * bytes,
+                                          .output_bytes = batch * f_count * sizeof(float),
+                                          .count = hone_batch_count(pictures->count, batch),
+                                          .fill = features_fill,
+                                          .take = features_take,
+                                          .user = w});
 }
 
 // Figures of a part from its features; class_count 0 where it has no pictures.
@@ -192,12 +207,8 @@ static hone_status features_solve(struct feature_work *w) {
 
 static hone_status features_run(struct feature_work *w) {
     struct hone_trainer *t = w->t;
-    size_t batch = (size_t)t->params.batch;
-    t->pixels = hone_calloc(
-        batch, (size_t)t->model->preprocess.height * (size_t)t->model->preprocess.width * 3,
-        "a batch of pictures");
-    t->labels = hone_calloc(batch, sizeof *t->labels, "labels");
-    if (!t->pixels || !t->labels) return HONE_OUT_OF_MEMORY;
+    t->labels = hone_calloc((size_t)t->params.batch, sizeof *t->labels, "labels");
+    if (!t->labels) return HONE_OUT_OF_MEMORY;
     HONE_TRY(features_compile(w));
     for (int part = 0; part < HONE_PART_COUNT; part++) w->total += t->pictures[part].count;
     w->start = hone_seconds();

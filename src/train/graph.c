@@ -121,9 +121,10 @@ static void build(struct hone_graph *graph, const struct hone_train_graph_params
         HONE_EMIT(graph, &hone_op_cross_entropy, "loss", &attrs, logits, labels, weights);
     hone_value gradient = emit_gradients(graph, p->layout, binding->views, loss, gradients);
     emit_update(graph, p, binding->slab, gradient);
-    hone_graph_set_next(
-        graph, stats,
-        HONE_EMIT(graph, &hone_op_train_stats, "train_stats", NULL, stats, loss, logits, labels));
+    hone_value totals =
+        HONE_EMIT(graph, &hone_op_train_stats, "train_stats", NULL, stats, loss, logits, labels);
+    hone_graph_set_next(graph, stats, totals);
+    hone_graph_mark_output(graph, totals, "totals");
 }
 
 hone_status hone_train_graph(const struct hone_train_graph_params *params,

@@ -61,8 +61,8 @@ struct hone_train_graph_params {
 };
 // Inputs: images u8 (N,H,W,3); labels i32 (N), negative ones count nothing; clock i32 (2): seed,
 // step; hyper f32 (4). States: params, momentum, variance (adamw), segments, class_weights
-// (classes), stats (4), and each parameter that is not trained, by its own name with "model." in
-// front.
+// (classes), stats (4), which after a run is the output totals as well, and each parameter that is
+// not trained, by its own name with "model." in front.
 hone_status hone_train_graph(const struct hone_train_graph_params *params, struct hone_graph **out);
 
 // For graphs that read the same states: the `param` callback of hone_model_emit() and its `user`,

@@ -41,7 +41,6 @@ struct hone_trainer {
     struct hone_train_layout layout;
     struct hone_store *store;
     struct hone_program *step, *judge;
-    uint8_t *pixels; // (batch,H,W,3)
     int32_t *labels; // (batch)
     bool clock;      // the step has an input "clock"
     int64_t steps_done;

@@ -26,32 +26,36 @@ hone_status hone_trainer_compile_judge(struct hone_trainer *t) {
     return status;
 }
 
-static hone_status judge_all(struct hone_trainer *t, const struct hone_pictures *pictures,
-                             float *probabilities) {
-    size_t batch = (size_t)t->params.batch, classes = (size_t)t->classes;
-    double start = hone_seconds();
-    float *out = hone_calloc(batch * classes, sizeof *out, "probabilities");
-    if (!out) return HONE_OUT_OF_MEMORY;
-    hone_status status = HONE_OK;
-    for (size_t k = 0, done = 0; done < pictures->count && status == HONE_OK; k++) {
-        size_t n = hone_batch_fill(pictures, NULL, pictures->count, k, batch, t->pixels, t->labels);
-        status = hone_program_write(t->judge, "images", t->pixels, batch * picture_bytes(t));
-        if (status == HONE_OK) status = hone_program_run(t->judge);
-        if (status == HONE_OK)
-            status =
-                hone_program_read(t->judge, "probabilities", out, batch * classes * sizeof *out);
-        memcpy(probabilities + done * classes, out, n * classes * sizeof *out);
-        done += n;
-        double seconds = hone_seconds() - start;
-        hone_trainer_progress(
-            t, &(struct hone_train_progress){.phase = HONE_TRAIN_EVAL,
-                                             .done = (int64_t)done,
-                                             .total = (int64_t)pictures->count,
-                                             .loss = NAN,
-                                             .pictures_per_second = (double)done / seconds});
-    }
-    hone_free(out);
-    return status;
+// A part in batches.
+struct judge_work {
+    struct hone_trainer *t;
+    const struct hone_pictures *pictures;
+    float *probabilities; // of all pictures
+    double start;
+};
+
+static hone_status judge_fill(void *user, size_t index, void *to) {
+    struct judge_work *w = user;
+    hone_batch_fill(w->pictures, NULL, w->pictures->count, index, (size_t)w->t->params.batch, to,
+                    w->t->labels);
+    return HONE_OK;
+}
+
+static hone_status judge_take(void *user, size_t index, const void *result) {
+    struct judge_work *w = user;
+    size_t batch = (size_t)w->t->params.batch, classes = (size_t)w->t->classes;
+    size_t first = index * batch, left = w->pictures->count - first;
+    size_t done = first + (left < batch ? left : batch);
+    memcpy(w->probabilities + first * classes, result,
+           (done - first) * classes * sizeof *w->probabilities);
+    double seconds = hone_seconds() - w->start;
+    hone_trainer_progress(
+        w->t, &(struct hone_train_progress){.phase = HONE_TRAIN_EVAL,
+                                            .done = (int64_t)done,
+                                            .total = (int64_t)w->pictures->count,
+                                            .loss = NAN,
+                                            .pictures_per_second = (double)done / seconds});
+    return HONE_OK;
 }
 
 hone_status hone_trainer_judge(struct hone_trainer *t, enum hone_part part,
@@ -62,7 +66,18 @@ hone_status hone_trainer_judge(struct hone_trainer *t, enum hone_part part,
     float *probabilities =
         hone_calloc(pictures->count * (size_t)t->classes, sizeof(float), "probabilities");
     if (!probabilities) return HONE_OUT_OF_MEMORY;
-    hone_status status = judge_all(t, pictures, probabilities);
+    struct judge_work work = {
+        .t = t, .pictures = pictures, .probabilities = probabilities, .start = hone_seconds()};
+    size_t batch = (size_t)t->params.batch;
+    hone_status status = hone_program_stream(
+        t->judge, &(struct hone_stream){.input = "images",
+                                        .output = "probabilities",
+                                        .input_bytes = batch * picture_bytes(t),
+                                        .output_bytes = batch * (size_t)t->classes * sizeof(float),
+                                        .count = hone_batch_count(pictures->count, batch),
+                                        .fill = judge_fill,
+                                        .take = judge_take,
+                                        .user = &work});
     if (status == HONE_OK)
         status = hone_metrics_from_probabilities(probabilities, pictures->labels, pictures->count,
                                                  t->classes, out);

@@ -204,7 +204,6 @@ static void trainer_deinit(struct hone_trainer *t) {
     hone_run_end(&t->run);
     hone_free((void *)t->class_names);
     hone_free(t->class_weights);
-    hone_free(t->pixels);
     hone_free(t->labels);
     hone_free(t->best);
 }

@@ -11,14 +11,14 @@
 
 static const float BETA1 = 0.9f, BETA2 = 0.999f, EPSILON = 1e-8f;
 
-// Loss and share of right answers of the epoch so far: state "stats" is loss n, n, correct, 0.
+// Loss and share of right answers of the epoch so far.
 struct epoch_stats {
     double loss, accuracy;
 };
 
-static hone_status read_stats(struct hone_trainer *t, struct epoch_stats *out) {
-    float stats[4];
-    HONE_TRY(hone_store_read(t->store, "stats", stats, sizeof stats));
+// From state "stats": loss n, n, correct, 0.
+static hone_status take_stats(const struct hone_trainer *t, const float stats[4],
+                              struct epoch_stats *out) {
     *out = (struct epoch_stats){NAN, NAN};
     if (stats[1] > 0) {
         out->loss = (double)stats[0] / stats[1];
@@ -29,6 +29,21 @@ static hone_status read_stats(struct hone_trainer *t, struct epoch_stats *out) {
                              (long long)t->steps_done);
     }
     return HONE_OK;
+}
+
+// Of the steps that are done by now: nothing waits.
+static hone_status peek_stats(struct hone_trainer *t, struct epoch_stats *out) {
+    float totals[4];
+    bool any;
+    HONE_TRY(hone_program_read_done(t->step, "totals", totals, sizeof totals, &any));
+    return any ? take_stats(t, totals, out) : HONE_OK;
+}
+
+// Of all steps: waits for them.
+static hone_status read_stats(struct hone_trainer *t, struct epoch_stats *out) {
+    float stats[4];
+    HONE_TRY(hone_store_read(t->store, "stats", stats, sizeof stats));
+    return take_stats(t, stats, out);
 }
 
 static hone_status compile_step(struct hone_trainer *t) {
@@ -71,15 +86,11 @@ static hone_status compile_step(struct hone_trainer *t) {
 static hone_status prepare(struct hone_trainer *t) {
     const struct hone_train_params *p = &t->params;
     size_t segments = (size_t)t->layout.length / HONE_PACK_ALIGN * 2;
-    size_t batch = (size_t)p->batch;
     hone_trainer_progress(t,
                           &(struct hone_train_progress){.phase = HONE_TRAIN_COMPILE, .loss = NAN});
-    t->pixels = hone_calloc(
-        batch, (size_t)t->model->preprocess.height * (size_t)t->model->preprocess.width * 3,
-        "a batch of pictures");
-    t->labels = hone_calloc(batch, sizeof *t->labels, "labels");
+    t->labels = hone_calloc((size_t)p->batch, sizeof *t->labels, "labels");
     float *table = hone_calloc(segments, sizeof *table, "the optimiser's table");
-    hone_status status = t->pixels && t->labels && table ? HONE_OK : HONE_OUT_OF_MEMORY;
+    hone_status status = t->labels && table ? HONE_OK : HONE_OUT_OF_MEMORY;
     if (status == HONE_OK) status = hone_store_create(t->device, &t->store);
     if (status == HONE_OK) status = compile_step(t);
     if (status == HONE_OK) status = hone_trainer_compile_judge(t);
@@ -104,14 +115,15 @@ static hone_status run_step(struct hone_trainer *t, const uint32_t *order, size_
     size_t batch = (size_t)p->batch, bytes = (size_t)pictures->height * (size_t)pictures->width * 3;
     int32_t clock[2] = {(int32_t)(uint32_t)p->seed, (int32_t)t->steps_done};
     float hyper[4];
-    *filled = hone_batch_fill(pictures, order, pictures->count, index, batch, t->pixels, t->labels);
+    void *pixels;
+    HONE_TRY(hone_program_map(t->step, "images", batch * bytes, &pixels));
+    *filled = hone_batch_fill(pictures, order, pictures->count, index, batch, pixels, t->labels);
     for (size_t row = *filled; row < batch; row++)
-        memcpy(t->pixels + row * bytes,
+        memcpy((uint8_t *)pixels + row * bytes,
                pictures->pixels + order[(row - *filled) % pictures->count] * bytes, bytes);
     *rate =
         hone_train_rate((enum hone_schedule)p->schedule, p->lr, p->warmup, t->steps_done, total);
     hone_train_hyper(*rate, BETA1, BETA2, t->steps_done, hyper);
-    HONE_TRY(hone_program_write(t->step, "images", t->pixels, batch * bytes));
     HONE_TRY(hone_program_write(t->step, "labels", t->labels, batch * sizeof *t->labels));
     if (t->clock) HONE_TRY(hone_program_write(t->step, "clock", clock, sizeof clock));
     HONE_TRY(hone_program_write(t->step, "hyper", hyper, sizeof hyper));
@@ -134,8 +146,8 @@ static hone_status run_epoch(struct hone_trainer *t, uint32_t *order,
     for (size_t k = 0; k < steps && !cancelled; k++) {
         HONE_TRY(run_step(t, order, k, (int64_t)steps * t->params.epochs, &row->lr, &filled));
         seen += filled;
-        if (hone_seconds() - read > 0.5) { // waits for the device
-            HONE_TRY(read_stats(t, &stats));
+        if (k > 0 && hone_seconds() - read > 0.5) { // the step before the first is another epoch's
+            HONE_TRY(peek_stats(t, &stats));
             read = hone_seconds();
         }
         hone_trainer_progress(t,

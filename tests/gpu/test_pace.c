@@ -1,5 +1,6 @@
-// test_pace.c: runs that are cut into submits and dispatches by made-up low limits leave the same
-// bits as whole ones, for every run, and a short program settles as one submit.
+// test_pace.c: the steady state: runs that are cut into submits and dispatches by made-up low
+// limits leave the same bits as whole ones, and a short program settles as one submit; then a step
+// allocates nothing; batches that overlap keep their results apart.
 #include "support/support.h"
 
 #include "base/alloc.h"
@@ -8,6 +9,7 @@
 #include "support/gpu.h"
 
 #include <string.h>
+#include <time.h>
 
 enum { COUNT = 1 << 16, LINKS = 3, RUNS = 7 };
 
@@ -98,11 +100,119 @@ static void test_cut_runs_leave_the_same_bits(void **state) {
     assert_int_equal(hone_gpu_validation_messages(), 0);
 }
 
+// What a training loop does in a step, 100 times once the cuts are final: no allocation, no wait
+// for the step that was just submitted, and results of finished steps while others run.
+static void test_steady_state(void **state) {
+    (void)state;
+    enum { STEPS = 100 };
+    struct hone_device *device;
+    struct hone_store *store;
+    struct hone_program *program;
+    struct hone_graph *g = chain();
+    assert_ok(hone_device_open(NULL, &device));
+    assert_ok(hone_store_create(device, &store));
+    assert_ok(hone_program_compile(store, g, NULL, &program));
+    hone_graph_destroy(&g);
+    float sum[64];
+    bool any;
+    void *x;
+    assert_ok(hone_program_read_done(program, "sum", sum, sizeof sum, &any));
+    assert_false(any);
+    size_t before = 0, peeks = 0;
+    struct timespec cpu[2];
+    for (int k = -10; k < STEPS; k++) {
+        if (k == 0) {
+            assert_true(hone_program_pace(program).settled);
+            before = hone_alloc_count();
+            clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu[0]);
+        }
+        assert_ok(hone_program_map(program, "x", COUNT * sizeof(float), &x));
+        memset(x, 0, COUNT * sizeof(float));
+        assert_ok(hone_program_run(program));
+        assert_ok(hone_program_read_done(program, "sum", sum, sizeof sum, &any));
+        peeks += any;
+    }
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu[1]);
+    assert_int_equal(hone_alloc_count(), before);
+    assert_true(peeks > 0);
+    double us = (double)(cpu[1].tv_sec - cpu[0].tv_sec) * 1e6 +
+                (double)(cpu[1].tv_nsec - cpu[0].tv_nsec) / 1e3;
+    print_message("%.1f us of this thread's time a step, writing %zu KiB\n", us / STEPS,
+                  COUNT * sizeof(float) / 1024);
+    assert_ok(hone_program_read(program, "sum", sum, sizeof sum));
+    hone_program_destroy(&program);
+    hone_store_destroy(&store);
+    hone_device_close(&device);
+    assert_int_equal(hone_gpu_validation_messages(), 0);
+}
+
+// Batches through hone_program_stream(): each result belongs to its batch, on a GPU and on ref.
+struct batches {
+    float sums[9];
+    size_t filled, taken;
+};
+
+static hone_status fill_batch(void *user, size_t index, void *to) {
+    struct batches *b = user;
+    float *x = to;
+    assert_int_equal(index, b->filled++);
+    for (int i = 0; i < 128; i++) x[i] = (float)(index + 1);
+    return HONE_OK;
+}
+
+static hone_status take_batch(void *user, size_t index, const void *result) {
+    struct batches *b = user;
+    assert_int_equal(index, b->taken++);
+    memcpy(&b->sums[index], result, sizeof(float));
+    return index == 7 ? hone_fail(HONE_CANCELLED, "enough") : HONE_OK;
+}
+
+static void check_stream(const char *name) {
+    struct hone_device *device;
+    struct hone_store *store;
+    struct hone_program *program;
+    struct hone_graph *g;
+    assert_ok(hone_graph_create(&g));
+    hone_value x = hone_graph_input(g, "x", hone_desc_make(HONE_F32, 1, 128, 0, 0, 0));
+    hone_value y = HONE_EMIT(g, &hone_op_reduce_to, NULL, (&(struct hone_shape_attrs){1, {1}}), x);
+    hone_graph_mark_output(g, y, "y");
+    assert_ok(hone_device_open(&(struct hone_device_params){.name = name}, &device));
+    assert_ok(hone_store_create(device, &store));
+    assert_ok(hone_program_compile(store, g, NULL, &program));
+    hone_graph_destroy(&g);
+    for (size_t count = 0; count <= 9; count++) {
+        struct batches b = {{0}, 0, 0};
+        struct hone_stream stream = {.input = "x",
+                                     .output = "y",
+                                     .input_bytes = 128 * sizeof(float),
+                                     .output_bytes = sizeof(float),
+                                     .count = count,
+                                     .fill = fill_batch,
+                                     .take = take_batch,
+                                     .user = &b};
+        hone_status status = hone_program_stream(program, &stream);
+        assert_int_equal(status, count < 8 ? HONE_OK : HONE_CANCELLED);
+        assert_int_equal(b.taken, count < 8 ? count : 8);
+        for (size_t i = 0; i < b.taken; i++) assert_true(b.sums[i] == 128 * (float)(i + 1));
+    }
+    hone_program_destroy(&program);
+    hone_store_destroy(&store);
+    hone_device_close(&device);
+}
+
+static void test_stream(void **state) {
+    (void)state;
+    check_stream(NULL);
+    check_stream("ref");
+}
+
 int main(void) {
     int unusable = test_gpu_require_running();
     if (unusable) return unusable;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cut_runs_leave_the_same_bits),
+        cmocka_unit_test(test_steady_state),
+        cmocka_unit_test(test_stream),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
