@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/thread.h"
 
 enum {
     PACE_PIECES = 2, // runs whose pieces are timed one by one
@@ -37,6 +38,29 @@ static hone_status keep_launches(struct hone_program *program, const struct hone
     return HONE_OK;
 }
 
+// All pipelines at once, so that they are compiled side by side.
+static hone_status compile_kernels(struct hone_program *program) {
+    struct hone_pace *pace = &program->pace;
+    struct hone_gpu *gpu = program->store->device->gpu;
+    struct hone_gpu_pipeline_request *requests =
+        hone_calloc(pace->count, sizeof *requests, "pipelines");
+    if (!requests) return HONE_OUT_OF_MEMORY;
+    for (size_t i = 0; i < pace->count; i++) {
+        const struct hone_dispatch *d = &pace->dispatches[i];
+        requests[i] = (struct hone_gpu_pipeline_request){
+            .kernel = d->kernel, .spec = d->spec, .spec_count = d->spec_count};
+    }
+    double start = hone_seconds();
+    size_t before = hone_gpu_cache_stats(gpu).compiled;
+    hone_status status = hone_gpu_pipelines_compile(gpu, requests, pace->count);
+    hone_free(requests);
+    HONE_TRY(status);
+    hone_log(HONE_LOG_DEBUG, "%zu dispatches, %zu new pipelines in %.3f s", pace->count,
+             hone_gpu_cache_stats(gpu).compiled - before, hone_seconds() - start);
+    hone_gpu_cache_save(gpu); // a program that is killed later has it next time
+    return HONE_OK;
+}
+
 static void drop_launches(struct hone_pace *pace) {
     hone_free(pace->first);
     hone_free(pace->dispatches);
@@ -50,6 +74,7 @@ hone_status hone_pace_begin(struct hone_program *program, const struct hone_laun
     pace->limits.submit_ms = params->submit_ms > 0 ? params->submit_ms : 250;
     pace->limits.dispatch_ms = params->dispatch_ms > 0 ? params->dispatch_ms : 50;
     HONE_TRY(keep_launches(program, launches));
+    HONE_TRY(compile_kernels(program));
     struct hone_cut_limits first = pace->limits;
     first.submit_ms = 0;
     HONE_TRY(hone_cuts_make(pace->items, pace->count, first, &pace->cuts));

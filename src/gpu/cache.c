@@ -97,6 +97,7 @@ hone_status hone_gpu_cache_open(struct hone_gpu *gpu, const char *dir) {
     VkResult result =
         HONE_VK(gpu->vk.vkCreatePipelineCache(gpu->device, &info, NULL, &gpu->pipelines.cache));
     if (result == VK_SUCCESS) gpu->pipelines.stats.loaded_bytes = payload_bytes;
+    if (payload) gpu->pipelines.kept_hash = XXH64(payload, payload_bytes, 0);
     hone_free(data);
     return hone_gpu_check(gpu, result, "vkCreatePipelineCache");
 }
@@ -133,7 +134,12 @@ static hone_status cache_write(struct hone_gpu *gpu) {
     hone_free(folder);
     HONE_TRY(status);
     HONE_TRY(cache_block(gpu, &block, &bytes));
-    status = hone_file_write(gpu->pipelines.path, block, bytes);
+    struct cache_header header;
+    memcpy(&header, block, sizeof header);
+    // A second start compiles from the cache and adds nothing to it.
+    if (header.payload_hash != gpu->pipelines.kept_hash)
+        status = hone_file_write(gpu->pipelines.path, block, bytes);
+    if (status == HONE_OK) gpu->pipelines.kept_hash = header.payload_hash;
     hone_free(block);
     return status;
 }

@@ -142,6 +142,19 @@ hone_status hone_gpu_pipeline_statistics(struct hone_gpu *gpu,
                                          const struct hone_gpu_pipeline *pipeline,
                                          struct hone_gpu_pipeline_statistics *out);
 
+// What hone_gpu_pipeline_get() takes.
+struct hone_gpu_pipeline_request {
+    const struct hone_kernel *kernel;
+    const uint32_t *spec;
+    int spec_count;
+    uint32_t subgroup_size;
+};
+// Compiles those that are not there yet, each once, on all cores; then hone_gpu_pipeline_get()
+// finds them. Where one fails, none of them is kept.
+hone_status hone_gpu_pipelines_compile(struct hone_gpu *gpu,
+                                       const struct hone_gpu_pipeline_request *requests,
+                                       size_t count);
+
 // Writes the pipeline cache now (hone_gpu_close() does it too) when something was compiled since.
 // Failing to write is logged, not an error.
 void hone_gpu_cache_save(struct hone_gpu *gpu);

@@ -115,6 +115,7 @@ struct hone_gpu_pipelines {
     VkPipelineCache cache;
     char path[1024]; // cache file, "": none
     bool dirty;
+    uint64_t kept_hash; // of the driver data in the file; 0: none
     struct hone_gpu_cache_stats stats;
 };
 

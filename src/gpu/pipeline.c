@@ -2,6 +2,7 @@
 #include "gpu/internal.h"
 
 #include "base/alloc.h"
+#include "base/thread.h"
 
 #include <string.h>
 #include <xxhash.h>
@@ -118,30 +119,25 @@ static hone_status create_pipeline(struct hone_gpu *gpu, struct hone_gpu_pipelin
     return hone_gpu_check(gpu, result, "vkCreateComputePipelines");
 }
 
-static hone_status pipeline_init(struct hone_gpu *gpu, struct hone_gpu_pipeline *pipeline,
-                                 const uint32_t *spec) {
+// The driver's part of it, which takes long. Any thread: the driver guards its cache itself.
+static hone_status pipeline_compile(struct hone_gpu *gpu, struct hone_gpu_pipeline *pipeline) {
     const struct hone_kernel *kernel = pipeline->kernel;
-    pipeline->spec = hone_calloc((size_t)pipeline->spec_count, sizeof *spec, "a pipeline");
-    if (!pipeline->spec) return HONE_OUT_OF_MEMORY;
-    if (pipeline->spec_count)
-        memcpy(pipeline->spec, spec, (size_t)pipeline->spec_count * sizeof *spec);
-    struct hone_gpu_layout layout;
-    HONE_TRY(layout_get(gpu, kernel->bindings, kernel->push_bytes, &layout));
-    pipeline->layout = layout.pipeline;
-    pipeline->set_layout = layout.set;
     VkShaderModuleCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO,
         .codeSize = kernel->code_bytes,
         .pCode = kernel->code,
     };
     VkShaderModule module = VK_NULL_HANDLE;
-    HONE_VK_TRY(gpu, "vkCreateShaderModule",
-                gpu->vk.vkCreateShaderModule(gpu->device, &info, NULL, &module));
-    hone_status status = create_pipeline(gpu, pipeline, module);
-    gpu->vk.vkDestroyShaderModule(gpu->device, module, NULL);
+    hone_status status = hone_gpu_check(
+        gpu, HONE_VK(gpu->vk.vkCreateShaderModule(gpu->device, &info, NULL, &module)),
+        "vkCreateShaderModule");
+    if (status == HONE_OK) {
+        status = create_pipeline(gpu, pipeline, module);
+        gpu->vk.vkDestroyShaderModule(gpu->device, module, NULL);
+    }
     if (status == HONE_OK)
         hone_gpu_name(gpu, VK_OBJECT_TYPE_PIPELINE, (uint64_t)pipeline->handle, kernel->name);
-    return status;
+    return hone_fail_context(status, "kernel %s", kernel->name);
 }
 
 static void pipeline_destroy(struct hone_gpu *gpu, struct hone_gpu_pipeline *pipeline) {
@@ -150,42 +146,102 @@ static void pipeline_destroy(struct hone_gpu *gpu, struct hone_gpu_pipeline *pip
     hone_free(pipeline);
 }
 
-hone_status hone_gpu_pipeline_get(struct hone_gpu *gpu, const struct hone_kernel *kernel,
-                                  const uint32_t *spec, int spec_count,
-                                  uint32_t required_subgroup_size, struct hone_gpu_pipeline **out) {
-    struct hone_gpu_pipelines *all = &gpu->pipelines;
-    *out = NULL;
-    HONE_TRY(hone_gpu_alive(gpu));
-    HONE_TRY(check_request(gpu, kernel, spec_count, required_subgroup_size));
-    size_t spec_bytes = (size_t)spec_count * sizeof *spec;
-    uint64_t key = spec_count ? XXH64(spec, spec_bytes, required_subgroup_size) : 0;
-    for (size_t i = 0; i < all->count; i++) {
-        struct hone_gpu_pipeline *old = all->items[i];
-        if (old->key != key || old->kernel != kernel ||
-            old->subgroup_size != required_subgroup_size ||
-            (spec_count && memcmp(old->spec, spec, spec_bytes) != 0))
-            continue;
-        all->stats.reused++;
-        *out = old;
-        return HONE_OK;
+static uint64_t request_key(const struct hone_gpu_pipeline_request *want) {
+    return want->spec_count ? XXH64(want->spec, (size_t)want->spec_count * sizeof *want->spec,
+                                    want->subgroup_size)
+                            : 0;
+}
+
+// The pipeline of a request, compiled or about to be; NULL when there is none.
+static struct hone_gpu_pipeline *pipeline_find(const struct hone_gpu *gpu,
+                                               const struct hone_gpu_pipeline_request *want) {
+    uint64_t key = request_key(want);
+    for (size_t i = 0; i < gpu->pipelines.count; i++) {
+        struct hone_gpu_pipeline *old = gpu->pipelines.items[i];
+        if (old->key == key && old->kernel == want->kernel &&
+            old->subgroup_size == want->subgroup_size &&
+            (!want->spec_count ||
+             memcmp(old->spec, want->spec, (size_t)want->spec_count * sizeof *want->spec) == 0))
+            return old;
     }
+    return NULL;
+}
+
+// Everything but the driver's part, appended to the list.
+static hone_status pipeline_add(struct hone_gpu *gpu,
+                                const struct hone_gpu_pipeline_request *want) {
+    struct hone_gpu_pipelines *all = &gpu->pipelines;
+    struct hone_gpu_layout layout;
+    HONE_TRY(layout_get(gpu, want->kernel->bindings, want->kernel->push_bytes, &layout));
     if (!hone_grow(&all->items, &all->capacity, all->count + 1, sizeof *all->items, "pipelines"))
         return HONE_OUT_OF_MEMORY;
     struct hone_gpu_pipeline *pipeline = hone_calloc(1, sizeof *pipeline, "a pipeline");
     if (!pipeline) return HONE_OUT_OF_MEMORY;
-    pipeline->kernel = kernel;
-    pipeline->key = key;
-    pipeline->subgroup_size = required_subgroup_size;
-    pipeline->spec_count = spec_count;
-    hone_status status = pipeline_init(gpu, pipeline, spec);
-    if (status != HONE_OK) {
-        pipeline_destroy(gpu, pipeline);
-        return hone_fail_context(status, "kernel %s", kernel->name);
+    pipeline->spec = hone_calloc((size_t)want->spec_count, sizeof *want->spec, "a pipeline");
+    if (!pipeline->spec) {
+        hone_free(pipeline);
+        return HONE_OUT_OF_MEMORY;
     }
+    if (want->spec_count)
+        memcpy(pipeline->spec, want->spec, (size_t)want->spec_count * sizeof *want->spec);
+    pipeline->kernel = want->kernel;
+    pipeline->key = request_key(want);
+    pipeline->subgroup_size = want->subgroup_size;
+    pipeline->spec_count = want->spec_count;
+    pipeline->layout = layout.pipeline;
+    pipeline->set_layout = layout.set;
     all->items[all->count++] = pipeline;
-    all->stats.compiled++;
-    all->dirty = true;
-    *out = pipeline;
+    return HONE_OK;
+}
+
+struct compile_work {
+    struct hone_gpu *gpu;
+    size_t first; // of the new ones
+};
+
+static hone_status compile_one(void *user, size_t index) {
+    const struct compile_work *work = user;
+    return pipeline_compile(work->gpu, work->gpu->pipelines.items[work->first + index]);
+}
+
+hone_status hone_gpu_pipelines_compile(struct hone_gpu *gpu,
+                                       const struct hone_gpu_pipeline_request *requests,
+                                       size_t count) {
+    struct hone_gpu_pipelines *all = &gpu->pipelines;
+    struct compile_work work = {gpu, all->count};
+    hone_status status = hone_gpu_alive(gpu);
+    for (size_t i = 0; i < count && status == HONE_OK; i++) {
+        const struct hone_gpu_pipeline_request *want = &requests[i];
+        status = check_request(gpu, want->kernel, want->spec_count, want->subgroup_size);
+        if (status == HONE_OK && !pipeline_find(gpu, want))
+            status = hone_fail_context(pipeline_add(gpu, want), "kernel %s", want->kernel->name);
+    }
+    size_t made = all->count - work.first;
+    if (status == HONE_OK && made) status = hone_parallel_for(made, 0, compile_one, &work);
+    if (status != HONE_OK) { // what others asked for before stays
+        while (all->count > work.first) pipeline_destroy(gpu, all->items[--all->count]);
+        return status;
+    }
+    all->stats.compiled += made;
+    all->dirty = all->dirty || made;
+    return HONE_OK;
+}
+
+hone_status hone_gpu_pipeline_get(struct hone_gpu *gpu, const struct hone_kernel *kernel,
+                                  const uint32_t *spec, int spec_count,
+                                  uint32_t required_subgroup_size, struct hone_gpu_pipeline **out) {
+    const struct hone_gpu_pipeline_request want = {kernel, spec, spec_count,
+                                                   required_subgroup_size};
+    *out = NULL;
+    HONE_TRY(hone_gpu_alive(gpu));
+    HONE_TRY(check_request(gpu, kernel, spec_count, required_subgroup_size));
+    *out = pipeline_find(gpu, &want);
+    if (*out) {
+        gpu->pipelines.stats.reused++;
+        return HONE_OK;
+    }
+    HONE_TRY(hone_gpu_pipelines_compile(gpu, &want, 1));
+    *out = pipeline_find(gpu, &want);
     return HONE_OK;
 }
 

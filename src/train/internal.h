@@ -86,6 +86,8 @@ hone_status hone_trainer_write_results(struct hone_trainer *t);
 // Calls the hook, about ten times a second, or always where done == total.
 void hone_trainer_progress(struct hone_trainer *t, const struct hone_train_progress *progress);
 void hone_trainer_note(struct hone_trainer *t, const char *format, ...) HONE_PRINTF(2, 3);
+// One line in the log, level debug: what was reached, and when.
+void hone_trainer_phase(const struct hone_trainer *t, const char *what);
 bool hone_trainer_cancelled(const struct hone_trainer *t);
 
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/options.h"
 #include "base/thread.h"
 #include "data/alike.h"
@@ -174,14 +175,20 @@ static hone_status copy_classes(struct hone_trainer *t) {
     return HONE_OK;
 }
 
+void hone_trainer_phase(const struct hone_trainer *t, const char *what) {
+    hone_log(HONE_LOG_DEBUG, "%.3f s: %s", hone_seconds() - t->start, what);
+}
+
 static hone_status run(struct hone_trainer *t) {
     HONE_TRY(hone_options_complete(&hone_train_options, &t->params));
     HONE_TRY(hone_train_check_params(&t->params));
     HONE_TRY(hone_train_parse_freeze(t->params.freeze, &t->freeze));
     HONE_TRY(open_inputs(t));
+    hone_trainer_phase(t, "backbone read, device open");
     HONE_TRY(copy_classes(t));
     HONE_TRY(plan_weights(t));
     HONE_TRY(read_pictures(t));
+    hone_trainer_phase(t, "pictures read");
     HONE_TRY(open_run(t));
     hone_status trained = t->freeze < 0 ? hone_trainer_fit_head(t) : hone_trainer_tune(t);
     if (trained != HONE_OK && (trained != HONE_CANCELLED || !t->best)) return trained;

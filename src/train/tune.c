@@ -93,7 +93,9 @@ static hone_status prepare(struct hone_trainer *t) {
     hone_status status = t->labels && table ? HONE_OK : HONE_OUT_OF_MEMORY;
     if (status == HONE_OK) status = hone_store_create(t->device, &t->store);
     if (status == HONE_OK) status = compile_step(t);
+    hone_trainer_phase(t, "training step compiled");
     if (status == HONE_OK) status = hone_trainer_compile_judge(t);
+    hone_trainer_phase(t, "validation compiled");
     if (status == HONE_OK) status = hone_trainer_load(t);
     if (status == HONE_OK) {
         hone_train_layout_segments(&t->layout, table);
@@ -127,7 +129,9 @@ static hone_status run_step(struct hone_trainer *t, const uint32_t *order, size_
     HONE_TRY(hone_program_write(t->step, "labels", t->labels, batch * sizeof *t->labels));
     if (t->clock) HONE_TRY(hone_program_write(t->step, "clock", clock, sizeof clock));
     HONE_TRY(hone_program_write(t->step, "hyper", hyper, sizeof hyper));
+    if (t->steps_done == 0) hone_trainer_phase(t, "first step begins");
     HONE_TRY(hone_program_run(t->step));
+    if (t->steps_done == 0) hone_trainer_phase(t, "first step is done");
     t->steps_done++;
     return HONE_OK;
 }
