@@ -54,4 +54,15 @@ vec4 hone_act_slope(uint kind, float a, float b, vec4 v) {
                 hone_act_slope(kind, a, b, v.z), hone_act_slope(kind, a, b, v.w));
 }
 
+// The slope by what goes in, whatever act.c saves: dx = dy f'(x).
+float hone_act_slope_at(uint kind, float a, float b, float x) {
+    bool by_result = kind == 3 || kind == 4;
+    return hone_act_slope(kind, a, b, by_result ? hone_act(kind, a, b, x) : x);
+}
+
+vec4 hone_act_slope_at(uint kind, float a, float b, vec4 x) {
+    bool by_result = kind == 3 || kind == 4;
+    return hone_act_slope(kind, a, b, by_result ? hone_act(kind, a, b, x) : x);
+}
+
 #endif

@@ -57,7 +57,7 @@ static const struct hone_field act_fields[] = {
     HONE_FIELD(hone_act_attrs, b, HONE_FIELD_F32, 1),
 };
 
-static hone_status check_kind(const struct hone_act_attrs *attrs) {
+hone_status hone_act_check(const struct hone_act_attrs *attrs) {
     if (attrs->kind < 0 || attrs->kind >= HONE_ACT_COUNT)
         return hone_fail(HONE_INVALID, "activation kind %d does not exist", attrs->kind);
     if (attrs->kind == HONE_ACT_CLIP && !(attrs->a <= attrs->b))
@@ -67,7 +67,7 @@ static hone_status check_kind(const struct hone_act_attrs *attrs) {
 }
 
 static hone_status act_infer(const struct hone_infer_args *args) {
-    HONE_TRY(check_kind(args->attrs));
+    HONE_TRY(hone_act_check(args->attrs));
     return hone_op_infer_unary(args);
 }
 
@@ -88,7 +88,7 @@ static void act_ref(const struct hone_ref_args *args) {
 }
 
 static hone_status act_bwd_infer(const struct hone_infer_args *args) {
-    HONE_TRY(check_kind(args->attrs));
+    HONE_TRY(hone_act_check(args->attrs));
     HONE_TRY(hone_op_expect_f32(args, 0, "dy", -1));
     HONE_TRY(hone_op_expect_same(args, 1, "saved", 0, "dy"));
     args->out[0] = args->in[0];

@@ -256,6 +256,10 @@ uint64_t hone_op_random_stream(int32_t salt, int32_t step) {
     return (uint32_t)salt | (uint64_t)(uint32_t)step << 32;
 }
 
+uint32_t hone_op_group(const struct hone_caps *caps) {
+    return caps->features & HONE_FEATURE_CPU ? caps->subgroup_size : HONE_OP_GROUP;
+}
+
 struct hone_dispatch *hone_op_linear(struct hone_launch *launch, const char *kernel,
                                      uint64_t threads) {
     struct hone_dispatch *dispatch = hone_launch_add(launch, kernel);

@@ -101,6 +101,8 @@ bool hone_op_fuse_act(struct hone_fusion *fusion, struct hone_act_attrs *own);
 // ---- Launches
 // ------------------------------------------------------------------------------------------------
 enum { HONE_OP_GROUP = 64 }; // workgroup size of linear kernels, specialisation constant 0
+// The same, but one subgroup on CPU drivers, where a larger workgroup is slow.
+uint32_t hone_op_group(const struct hone_caps *caps);
 // Appends a dispatch of `kernel` with a linear grid of `threads` invocations and HONE_OP_GROUP as
 // its first constant. NULL with the error set as hone_launch_add(). Operands, constants and push
 // follow.

@@ -2,9 +2,10 @@
 // rows in parallel, then their sum in order, so that a run repeats bit for bit. Whatever touches
 // each element is a pass of its own.
 //
-// On a GPU a workgroup adds its rows up in shared memory; on a CPU driver, where barriers cost more
-// than they save, each invocation keeps a slice of its own. Channels go four at a time where C
-// allows.
+// On a GPU a workgroup adds its rows up in shared memory. On a CPU driver, where barriers cost more
+// than they save and a workgroup of several subgroups loses its loops to coroutines, a workgroup is
+// one subgroup, walks down a run of memory for long (a workgroup costs some 60 ns), and each
+// invocation keeps a slice of its own. Channels go four at a time where C allows.
 #include "ops/norm_batch.h"
 #include "ops/ops.h"
 
@@ -12,17 +13,21 @@
 
 enum {
     NORM_LANES = 64,    // most channels (of V) side by side in a workgroup
-    NORM_GROUP = 256,   // invocations of a workgroup that merges its rows
+    NORM_GROUP = 256,   // invocations of a workgroup on a GPU
     NORM_SLICES = 256,  // most slices on a GPU: the second pass is one invocation a channel
     NORM_GROUPS = 512,  // workgroups that keep a large GPU busy
-    NORM_LANE_ROWS = 8, // least rows an invocation sums
-    NORM_CPU_INVOCATIONS = 2048,
-    NORM_CPU_ROWS = 64,
+    NORM_LANE_ROWS = 8, // least rows an invocation sums on a GPU
+    NORM_EACH = 4,      // rows an invocation passes over on a GPU
+    NORM_CPU_ROWS = 64, // least rows an invocation sums or passes over on a CPU driver
+    NORM_CPU_GROUPS = 1024,
+    NORM_AXIS = 65535, // most workgroups of an axis
 };
 
-// How a reduction over `rows` of `c` channels is cut.
+// How `rows` of `c` channels (in units of V) are cut into workgroups, for sums and for passes.
 struct norm_plan {
-    uint32_t rows, c, lanes, row_lanes, merge, slice_rows, slices, groups, blocks;
+    uint32_t rows, c, lanes, row_lanes, merge, blocks;
+    uint32_t slice_rows, slices, groups; // of a reduction
+    uint32_t chunk;                      // rows of a workgroup that passes over all
 };
 
 static uint32_t ceil_div(uint32_t a, uint32_t b) {
@@ -34,24 +39,24 @@ static uint32_t clamp_u32(uint32_t value, uint32_t least, uint32_t most) {
 }
 
 static struct norm_plan norm_plan_make(const struct hone_caps *caps, uint32_t rows, uint32_t c) {
-    struct norm_plan plan = {.rows = rows, .c = c, .blocks = ceil_div(c, NORM_LANES)};
+    bool cpu = caps->features & HONE_FEATURE_CPU;
+    uint32_t widest = cpu ? caps->subgroup_size : NORM_LANES, most = caps->subgroup_size;
+    if (!cpu) most = clamp_u32(caps->workgroup_invocations, NORM_LANES, NORM_GROUP);
+    struct norm_plan plan = {.rows = rows, .c = c, .blocks = ceil_div(c, widest), .merge = !cpu};
     plan.lanes = ceil_div(c, plan.blocks);
-    plan.merge = !(caps->features & HONE_FEATURE_CPU);
-    uint32_t want;
+    plan.row_lanes = 1;
+    while (plan.row_lanes * 2 * plan.lanes <= most) plan.row_lanes *= 2;
+    uint32_t want, each = cpu ? NORM_CPU_ROWS : NORM_EACH;
     if (plan.merge) {
-        uint32_t most =
-            caps->workgroup_invocations < NORM_GROUP ? caps->workgroup_invocations : NORM_GROUP;
-        plan.row_lanes = 1;
-        while (plan.row_lanes * 2 * plan.lanes <= most) plan.row_lanes *= 2;
         want = clamp_u32(NORM_GROUPS / plan.blocks, 1, NORM_SLICES);
         want = clamp_u32(want, 1, ceil_div(rows, NORM_LANE_ROWS * plan.row_lanes));
     } else {
-        plan.row_lanes = clamp_u32(NORM_LANES / plan.lanes, 1, NORM_LANES);
-        want = clamp_u32(NORM_CPU_INVOCATIONS / c, 1, ceil_div(rows, NORM_CPU_ROWS));
+        want = clamp_u32(NORM_CPU_GROUPS / plan.blocks, 1, ceil_div(rows, NORM_CPU_ROWS));
     }
     plan.slice_rows = ceil_div(rows, want);
     plan.slices = ceil_div(rows, plan.slice_rows);
     plan.groups = plan.merge ? plan.slices : ceil_div(plan.slices, plan.row_lanes);
+    plan.chunk = plan.row_lanes * clamp_u32(each, ceil_div(rows, NORM_AXIS * plan.row_lanes), rows);
     return plan;
 }
 
@@ -67,30 +72,48 @@ static struct norm_plan norm_plan_of(const struct hone_row_args *args, uint32_t 
                           (uint32_t)x->dim[x->rank - 1] / width);
 }
 
-// First pass into scratch 0. `sources` inputs from in[0] on, and for the sums of the backward pass
-// the mean.
-static hone_status add_reduce(struct hone_launch *launch, const struct norm_plan *plan,
-                              uint32_t width, const char *kernel, int sources, int mean) {
+static const struct hone_batch_norm_attrs *attrs_of(const struct hone_row_args *args) {
+    return args->node->attrs;
+}
+
+// How the activation's derivative is had: not at all, from saved y, from z made again.
+enum norm_mask { NORM_MASK_NONE, NORM_MASK_SAVED, NORM_MASK_AGAIN };
+
+// ---- Parts of a launch
+
+// A first pass into scratch 0; operands and further constants follow, cut_rows() after them.
+static struct hone_dispatch *add_reduce(struct hone_launch *launch, const struct norm_plan *plan,
+                                        uint32_t width, const char *kernel) {
     struct hone_dispatch *pass = hone_launch_add(launch, kernel);
-    if (!pass) return HONE_INTERNAL;
+    if (!pass) return NULL;
     hone_dispatch_spec(pass, plan->lanes * plan->row_lanes);
     hone_dispatch_spec(pass, plan->lanes);
     hone_dispatch_spec(pass, plan->merge);
     pass->grid[0] = plan->groups;
     pass->grid[1] = plan->blocks;
-    for (int i = 0; i < sources; i++) hone_dispatch_in(pass, i);
-    if (mean >= 0) hone_dispatch_in(pass, mean);
-    hone_dispatch_scratch(pass, 0);
     hone_dispatch_push(pass, (const uint32_t[]){plan->rows, plan->c, plan->slice_rows}, 12);
     launch->scratch_bytes[0] = (uint64_t)plan->slices * 2 * plan->c * width * sizeof(float);
-    return HONE_OK; // cut_rows() next
+    return pass;
 }
 
-// Second pass of the backward sums: dgamma, dbeta to outputs `first` and `first` + 1.
-static hone_status add_finish_sums(struct hone_launch *launch, const struct norm_plan *plan,
-                                   const char *kernel, int spread, uint32_t frozen, float eps,
-                                   int first) {
-    struct hone_dispatch *pass = hone_op_linear(launch, kernel, plan->c);
+// A second pass: one invocation a channel (of V).
+static struct hone_dispatch *add_finish(const struct hone_row_args *args,
+                                        struct hone_launch *launch, const struct norm_plan *plan,
+                                        const char *kernel) {
+    struct hone_dispatch *pass = hone_launch_add(launch, kernel);
+    if (!pass) return NULL;
+    uint32_t group = hone_op_group(args->caps);
+    hone_dispatch_spec(pass, group);
+    hone_dispatch_linear(pass, plan->c, group);
+    return pass;
+}
+
+// The sums dgamma and dbeta, to outputs `first` and `first` + 1, from what add_reduce() left.
+static hone_status add_finish_sums(const struct hone_row_args *args, struct hone_launch *launch,
+                                   const struct norm_plan *plan, uint32_t width, int spread,
+                                   uint32_t frozen, int first) {
+    struct hone_dispatch *pass =
+        add_finish(args, launch, plan, width == 4 ? "norm_finish_sums_vec4" : "norm_finish_sums");
     if (!pass) return HONE_INTERNAL;
     hone_dispatch_spec(pass, frozen);
     hone_dispatch_scratch(pass, 0);
@@ -98,26 +121,24 @@ static hone_status add_finish_sums(struct hone_launch *launch, const struct norm
     hone_dispatch_out(pass, first);
     hone_dispatch_out(pass, first + 1);
     hone_dispatch_push(pass, (const uint32_t[]){plan->c, plan->slices}, 8);
-    hone_dispatch_push(pass, &eps, sizeof eps);
+    hone_dispatch_push(pass, &attrs_of(args)->eps, sizeof(float));
     return HONE_OK;
-}
-
-static uint32_t rows_each(const struct hone_caps *caps) {
-    return caps->features & HONE_FEATURE_CPU ? 16 : 4;
 }
 
 // A pass over all elements: the dispatch with its push block, whose last member is `number`;
 // operands and further constants follow.
 static struct hone_dispatch *add_pass(const struct hone_row_args *args, struct hone_launch *launch,
-                                      const char *kernel, uint32_t width, float number) {
-    const struct hone_desc *x = &args->node->in[0];
-    uint32_t rows = (uint32_t)hone_op_norm_rows(x), c = (uint32_t)x->dim[x->rank - 1] / width;
-    // Rows an invocation: enough to pay for the parameters, few enough to keep all cores busy.
-    uint32_t groups = ceil_div(rows, rows_each(args->caps));
-    struct hone_dispatch *pass = hone_op_linear(launch, kernel, (uint64_t)groups * c);
+                                      const struct norm_plan *plan, const char *kernel,
+                                      float number) {
+    const struct hone_act_attrs *act = &attrs_of(args)->act;
+    struct hone_dispatch *pass = hone_launch_add(launch, kernel);
     if (!pass) return NULL;
-    hone_dispatch_push(pass, (const uint32_t[]){rows, c, groups}, 12);
-    hone_dispatch_push(pass, &number, sizeof number);
+    hone_dispatch_spec(pass, plan->lanes * plan->row_lanes);
+    hone_dispatch_spec(pass, plan->lanes);
+    pass->grid[0] = ceil_div(plan->rows, plan->chunk);
+    pass->grid[1] = plan->blocks;
+    hone_dispatch_push(pass, (const uint32_t[]){plan->rows, plan->c, plan->chunk}, 12);
+    hone_dispatch_push(pass, (const float[]){act->a, act->b, number}, 12);
     return pass;
 }
 
@@ -146,18 +167,14 @@ static hone_status cut_rows(const struct hone_row_args *args, const struct norm_
     launch->dispatch_count--;
     for (uint32_t first = 0; first < plan->rows; first += window) {
         uint32_t rows = plan->rows - first < window ? plan->rows - first : window;
-        uint32_t parts = ceil_div(rows, plan->slice_rows),
-                 groups = ceil_div(rows, rows_each(args->caps));
+        uint32_t parts = ceil_div(rows, plan->slice_rows);
         struct hone_dispatch *d = hone_launch_add(launch, whole.kernel->name);
         if (!d) return HONE_INTERNAL;
         *d = whole;
         memcpy(d->push, &rows, sizeof rows);
-        if (slices) {
-            d->grid[0] = plan->merge ? parts : ceil_div(parts, plan->row_lanes);
-        } else {
-            memcpy(d->push + 8, &groups, sizeof groups);
-            hone_dispatch_linear(d, (uint64_t)groups * plan->c, HONE_OP_GROUP);
-        }
+        d->grid[0] = !slices       ? ceil_div(rows, plan->chunk)
+                     : plan->merge ? parts
+                                   : ceil_div(parts, plan->row_lanes);
         for (int i = 0; i < d->operand_count; i++) {
             struct hone_operand *o = &d->operands[i];
             const struct hone_desc *desc = o->kind == HONE_OPERAND_INPUT
@@ -175,92 +192,151 @@ static hone_status cut_rows(const struct hone_row_args *args, const struct norm_
     return HONE_OK;
 }
 
-static float eps_of(const struct hone_row_args *args) {
-    return ((const struct hone_batch_norm_attrs *)args->node->attrs)->eps;
-}
+// ---- batch_norm and the last pass of batch_norm_train
 
-// ---- batch_norm ----
+// y = act(...) with mean and spread from these operands.
+static hone_status add_apply(const struct hone_row_args *args, struct hone_launch *launch,
+                             const struct norm_plan *plan, uint32_t width, bool frozen) {
+    struct hone_dispatch *pass = add_pass(
+        args, launch, plan, width == 4 ? "norm_apply_vec4" : "norm_apply", attrs_of(args)->eps);
+    if (!pass) return HONE_INTERNAL;
+    bool residual = hone_op_has(args->node, 5);
+    hone_dispatch_spec(pass, frozen);
+    hone_dispatch_spec(pass, residual);
+    hone_dispatch_spec(pass, (uint32_t)attrs_of(args)->act.kind);
+    for (int i = 0; i < 3; i++) hone_dispatch_in(pass, i);
+    for (int i = 3; i < 5; i++) {
+        if (frozen)
+            hone_dispatch_in(pass, i);
+        else
+            hone_dispatch_out(pass, i);
+    }
+    hone_dispatch_in(pass, residual ? 5 : 0);
+    hone_dispatch_out(pass, 0);
+    return cut_rows(args, plan, 0, launch);
+}
 
 static hone_status setup_batch_norm(const struct hone_row_args *args, struct hone_launch *launch,
                                     uint32_t width) {
-    struct hone_dispatch *pass =
-        add_pass(args, launch, width == 4 ? "norm_apply_vec4" : "norm_apply", width, eps_of(args));
-    if (!pass) return HONE_INTERNAL;
-    hone_dispatch_spec(pass, 1);
-    hone_op_bind_all(pass, 5, 1);
-    return HONE_OK;
+    struct norm_plan plan = norm_plan_of(args, width);
+    return add_apply(args, launch, &plan, width, true);
 }
 
-// ---- batch_norm_bwd_x ----
+static hone_status setup_train(const struct hone_row_args *args, struct hone_launch *launch,
+                               uint32_t width) {
+    struct norm_plan plan = norm_plan_of(args, width);
+    struct hone_dispatch *pass =
+        add_reduce(launch, &plan, width, width == 4 ? "norm_stats_vec4" : "norm_stats");
+    if (!pass) return HONE_INTERNAL;
+    hone_dispatch_in(pass, 0);
+    hone_dispatch_scratch(pass, 0);
+    HONE_TRY(cut_rows(args, &plan, plan.slices, launch));
+    pass = add_finish(args, launch, &plan,
+                      width == 4 ? "norm_finish_stats_vec4" : "norm_finish_stats");
+    if (!pass) return HONE_INTERNAL;
+    hone_dispatch_scratch(pass, 0);
+    hone_dispatch_in(pass, 3);
+    hone_dispatch_in(pass, 4);
+    for (int i = 1; i < 5; i++) hone_dispatch_out(pass, i);
+    hone_dispatch_push(pass, (const uint32_t[]){plan.c, plan.slices, plan.slice_rows, plan.rows},
+                       16);
+    hone_dispatch_push(pass, (const float[]){attrs_of(args)->eps, attrs_of(args)->momentum}, 8);
+    return add_apply(args, launch, &plan, width, false);
+}
+
+// ---- Gradients with fixed statistics
 
 static hone_status setup_bwd_x(const struct hone_row_args *args, struct hone_launch *launch,
                                uint32_t width) {
-    struct hone_dispatch *pass = add_pass(
-        args, launch, width == 4 ? "norm_scale_bwd_vec4" : "norm_scale_bwd", width, eps_of(args));
+    struct norm_plan plan = norm_plan_of(args, width);
+    struct hone_dispatch *pass =
+        add_pass(args, launch, &plan, width == 4 ? "norm_scale_bwd_vec4" : "norm_scale_bwd",
+                 attrs_of(args)->eps);
     if (!pass) return HONE_INTERNAL;
     hone_op_bind_all(pass, 3, 1);
-    return HONE_OK;
+    return cut_rows(args, &plan, 0, launch);
 }
 
-// ---- batch_norm_bwd_p ----
+// The sums of the gradient of in[0] and of its product with x, in[1]. -1: absent.
+static hone_status add_sums(const struct hone_row_args *args, struct hone_launch *launch,
+                            const struct norm_plan *plan, uint32_t width, int mean, int beta,
+                            int saved, int dz) {
+    const struct hone_act_attrs *act = &attrs_of(args)->act;
+    struct hone_dispatch *pass =
+        add_reduce(launch, plan, width, width == 4 ? "norm_sums_vec4" : "norm_sums");
+    if (!pass) return HONE_INTERNAL;
+    hone_dispatch_spec(pass, (uint32_t)act->kind);
+    hone_dispatch_spec(pass, saved >= 0  ? NORM_MASK_SAVED
+                             : beta >= 0 ? NORM_MASK_AGAIN
+                                         : NORM_MASK_NONE);
+    hone_dispatch_spec(pass, dz >= 0);
+    hone_dispatch_in(pass, 0);
+    hone_dispatch_in(pass, 1);
+    hone_dispatch_in(pass, mean);
+    hone_dispatch_in(pass, beta >= 0 ? 2 : mean);
+    hone_dispatch_in(pass, beta >= 0 ? 4 : mean);
+    hone_dispatch_in(pass, beta >= 0 ? beta : mean);
+    hone_dispatch_in(pass, saved >= 0 ? saved : 1);
+    hone_dispatch_scratch(pass, 0);
+    if (dz >= 0)
+        hone_dispatch_out(pass, dz);
+    else
+        hone_dispatch_scratch(pass, 0);
+    hone_dispatch_push(pass, (const float[]){act->a, act->b}, 8);
+    return cut_rows(args, plan, plan->slices, launch);
+}
 
 static hone_status setup_bwd_p(const struct hone_row_args *args, struct hone_launch *launch,
                                uint32_t width) {
     struct norm_plan plan = norm_plan_of(args, width);
-    HONE_TRY(add_reduce(launch, &plan, width, width == 4 ? "norm_sums_vec4" : "norm_sums", 2, 2));
-    HONE_TRY(cut_rows(args, &plan, plan.slices, launch));
-    return add_finish_sums(launch, &plan, width == 4 ? "norm_finish_sums_vec4" : "norm_finish_sums",
-                           3, 1, eps_of(args), 0);
+    HONE_TRY(add_sums(args, launch, &plan, width, 2, -1, -1, -1));
+    return add_finish_sums(args, launch, &plan, width, 3, 1, 0);
 }
 
-// ---- batch_norm_train ----
+// ---- Gradients with statistics of the batch
 
-static hone_status setup_train(const struct hone_row_args *args, struct hone_launch *launch,
-                               uint32_t width) {
-    const struct hone_batch_norm_attrs *attrs = args->node->attrs;
-    struct norm_plan plan = norm_plan_of(args, width);
-    HONE_TRY(
-        add_reduce(launch, &plan, width, width == 4 ? "norm_stats_vec4" : "norm_stats", 1, -1));
-    HONE_TRY(cut_rows(args, &plan, plan.slices, launch));
-    struct hone_dispatch *finish =
-        hone_op_linear(launch, width == 4 ? "norm_finish_stats_vec4" : "norm_finish_stats", plan.c);
-    if (!finish) return HONE_INTERNAL;
-    hone_dispatch_scratch(finish, 0);
-    hone_dispatch_in(finish, 3);
-    hone_dispatch_in(finish, 4);
-    for (int i = 1; i < 5; i++) hone_dispatch_out(finish, i);
-    hone_dispatch_push(finish, (const uint32_t[]){plan.c, plan.slices, plan.slice_rows, plan.rows},
-                       16);
-    hone_dispatch_push(finish, (const float[]){attrs->eps, attrs->momentum}, 8);
-    struct hone_dispatch *apply =
-        add_pass(args, launch, width == 4 ? "norm_apply_vec4" : "norm_apply", width, attrs->eps);
-    if (!apply) return HONE_INTERNAL;
-    hone_dispatch_spec(apply, 0);
-    for (int i = 0; i < 3; i++) hone_dispatch_in(apply, i);
-    hone_dispatch_out(apply, 3);
-    hone_dispatch_out(apply, 4);
-    hone_dispatch_out(apply, 0);
-    return cut_rows(args, &plan, 0, launch);
+// dx from the sums; dz is in[0] through `mask`, or output 3.
+static hone_status add_apply_bwd(const struct hone_row_args *args, struct hone_launch *launch,
+                                 const struct norm_plan *plan, uint32_t width, int beta, int saved,
+                                 bool kept) {
+    struct hone_dispatch *pass =
+        add_pass(args, launch, plan, width == 4 ? "norm_apply_bwd_vec4" : "norm_apply_bwd",
+                 1.0f / (float)plan->rows);
+    if (!pass) return HONE_INTERNAL;
+    hone_dispatch_spec(pass, (uint32_t)attrs_of(args)->act.kind);
+    hone_dispatch_spec(pass, saved >= 0  ? NORM_MASK_SAVED
+                             : beta >= 0 ? NORM_MASK_AGAIN
+                                         : NORM_MASK_NONE);
+    if (kept)
+        hone_dispatch_out(pass, 3);
+    else
+        hone_dispatch_in(pass, 0);
+    for (int i = 1; i < 5; i++) hone_dispatch_in(pass, i);
+    hone_dispatch_in(pass, beta >= 0 ? beta : 2);
+    hone_dispatch_in(pass, saved >= 0 ? saved : 1);
+    hone_dispatch_out(pass, 1);
+    hone_dispatch_out(pass, 2);
+    hone_dispatch_out(pass, 0);
+    return cut_rows(args, plan, 0, launch);
 }
-
-// ---- batch_norm_train_bwd ----
 
 static hone_status setup_train_bwd(const struct hone_row_args *args, struct hone_launch *launch,
                                    uint32_t width) {
     struct norm_plan plan = norm_plan_of(args, width);
-    HONE_TRY(add_reduce(launch, &plan, width, width == 4 ? "norm_sums_vec4" : "norm_sums", 2, 3));
-    HONE_TRY(cut_rows(args, &plan, plan.slices, launch));
-    HONE_TRY(add_finish_sums(
-        launch, &plan, width == 4 ? "norm_finish_sums_vec4" : "norm_finish_sums", 4, 0, 0.0f, 1));
-    struct hone_dispatch *apply =
-        add_pass(args, launch, width == 4 ? "norm_apply_bwd_vec4" : "norm_apply_bwd", width,
-                 1.0f / (float)plan.rows);
-    if (!apply) return HONE_INTERNAL;
-    for (int i = 0; i < 5; i++) hone_dispatch_in(apply, i);
-    hone_dispatch_out(apply, 1);
-    hone_dispatch_out(apply, 2);
-    hone_dispatch_out(apply, 0);
-    return cut_rows(args, &plan, 0, launch);
+    bool act = attrs_of(args)->act.kind != HONE_ACT_NONE;
+    int saved = act && hone_op_has(args->node, 6) ? 6 : -1;
+    int beta = act && saved < 0 ? 5 : -1;
+    HONE_TRY(add_sums(args, launch, &plan, width, 3, beta, saved, -1));
+    HONE_TRY(add_finish_sums(args, launch, &plan, width, 4, 0, 1));
+    return add_apply_bwd(args, launch, &plan, width, beta, saved, false);
+}
+
+static hone_status setup_residual_bwd(const struct hone_row_args *args, struct hone_launch *launch,
+                                      uint32_t width) {
+    struct norm_plan plan = norm_plan_of(args, width);
+    HONE_TRY(add_sums(args, launch, &plan, width, 3, -1, 5, 3));
+    HONE_TRY(add_finish_sums(args, launch, &plan, width, 4, 0, 1));
+    return add_apply_bwd(args, launch, &plan, width, -1, -1, true);
 }
 
 #define NORM_ROWS(op) HONE_OP_DEFINE_WIDTH_ROWS(hone_op_norm_rows_, op, fits_vec4)
@@ -269,3 +345,4 @@ NORM_ROWS(bwd_x)
 NORM_ROWS(bwd_p)
 NORM_ROWS(train)
 NORM_ROWS(train_bwd)
+NORM_ROWS(residual_bwd)

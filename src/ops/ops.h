@@ -41,6 +41,8 @@ struct hone_act_attrs {
     int32_t kind; // enum hone_act
     float a, b;
 };
+// The kind exists and its numbers make sense, or HONE_INVALID.
+hone_status hone_act_check(const struct hone_act_attrs *attrs);
 bool hone_act_saves_output(enum hone_act kind);
 double hone_act_value(const struct hone_act_attrs *attrs, double x);
 double hone_act_derivative(const struct hone_act_attrs *attrs, double saved);
@@ -75,16 +77,33 @@ struct hone_matmul_attrs {
 };
 
 // ---- Batch norm (Ioffe, Szegedy 2015), over the last axis
-// ------------------------------------------------- batch_norm(x, gamma, beta, mean, var) -> y =
-// gamma (x - mean) / sqrt(var + eps) + beta batch_norm_bwd_x(dy, gamma, var) -> dx statistics are
-// constants batch_norm_bwd_p(dy, x, mean, var) -> dgamma, dbeta batch_norm_train(x, gamma, beta,
-// mean, var) -> y, mean', var', batch_mean, batch_invstd
-//   statistics of this batch (biased variance in y); mean' = (1 - momentum) mean + momentum
-//   batch_mean, var' likewise with the unbiased variance, as PyTorch does
-// batch_norm_train_bwd(dy, x, gamma, batch_mean, batch_invstd) -> dx, dgamma, dbeta
+//
+//   batch_norm(x, gamma, beta, mean, var, [r]) -> y
+//
+// y = act(gamma (x - mean) / sqrt(var + eps) + beta + r)
+//
+//   batch_norm_bwd_x(dy, gamma, var) -> dx
+//   batch_norm_bwd_p(dy, x, mean, var) -> dgamma, dbeta
+//
+// its gradients: statistics are constants, act is none
+//
+//   batch_norm_train(x, gamma, beta, mean, var, [r]) -> y, mean', var', batch_mean, batch_invstd
+//
+// the same with statistics of this batch (biased variance in y); mean' = (1 - momentum) mean +
+// momentum batch_mean, var' likewise with the unbiased variance, as PyTorch does
+//
+//   batch_norm_train_bwd(dy, x, gamma, batch_mean, batch_invstd, [beta], [y]) -> dx, dgamma, dbeta
+//
+// dy is the gradient of act's result; act's derivative comes from y where y is given, else from
+// what was activated, made again from x and beta. Without act neither is given.
+//
+//   batch_norm_residual_bwd(dy, x, gamma, batch_mean, batch_invstd, y) -> dx, dgamma, dbeta, dr
+//
+// the same where r was added before act; dr is its gradient. act saves its output.
 struct hone_batch_norm_attrs {
     float eps;
     float momentum; // share of the new batch; batch_norm_train only
+    struct hone_act_attrs act;
 };
 
 // ---- Casts

@@ -56,6 +56,61 @@ static const struct hone_batch_norm_attrs other = {.eps = 1e-3f, .momentum = 1.0
         .tolerance = {.reduction = length}, .large = big                                           \
     }
 
+// With an activation, by the names below, and perhaps a sum before it.
+#define FUSED(operator_, title, act_, big, length, rows, c, residual)                              \
+    {                                                                                              \
+        .op = &hone_op_##operator_, .name = title, .attrs = &fused[act_], .input_count = 6,        \
+        .in = {rows,                                                                               \
+               PARAM(c, VALUES_UNIFORM),                                                           \
+               PARAM(c, VALUES_UNIFORM),                                                           \
+               CHANNELS(c, VALUES_UNIFORM),                                                        \
+               CHANNELS(c, VALUES_POSITIVE),                                                       \
+               residual},                                                                          \
+        .tolerance = {.reduction = length}, .large = big                                           \
+    }
+#define FUSED_BWD(title, act_, big, length, c, beta, y, ...)                                       \
+    {                                                                                              \
+        .op = &hone_op_batch_norm_train_bwd, .name = title, .attrs = &fused[act_],                 \
+        .input_count = 7,                                                                          \
+        .in = {ROWS(__VA_ARGS__),                                                                  \
+               ROWS(__VA_ARGS__),                                                                  \
+               CHANNELS(c, VALUES_UNIFORM),                                                        \
+               CHANNELS(c, VALUES_UNIFORM),                                                        \
+               CHANNELS(c, VALUES_POSITIVE),                                                       \
+               beta,                                                                               \
+               y},                                                                                 \
+        .tolerance = {.reduction = length}, .large = big                                           \
+    }
+#define RESIDUAL_BWD(title, act_, big, length, c, ...)                                             \
+    {                                                                                              \
+        .op = &hone_op_batch_norm_residual_bwd, .name = title, .attrs = &fused[act_],              \
+        .input_count = 6,                                                                          \
+        .in = {ROWS(__VA_ARGS__),                                                                  \
+               ROWS(__VA_ARGS__),                                                                  \
+               CHANNELS(c, VALUES_UNIFORM),                                                        \
+               CHANNELS(c, VALUES_UNIFORM),                                                        \
+               CHANNELS(c, VALUES_POSITIVE),                                                       \
+               ROWS(__VA_ARGS__)},                                                                 \
+        .tolerance = {.reduction = length}, .large = big                                           \
+    }
+#define SIGMOIDS(...)                                                                              \
+    { .desc = OP_F32(__VA_ARGS__), .values = VALUES_UNIFORM, .lo = 0.01, .hi = 0.99 }
+
+enum { NONE, RELU, CLIP, SIGMOID, HARD, SILU, SWISH, FUSED_ACTS };
+#define FUSED_ATTRS(kind_, ...)                                                                    \
+    {                                                                                              \
+        .eps = 1e-5f, .momentum = 0.1f, .act = { kind_, __VA_ARGS__ }                              \
+    }
+static const struct hone_batch_norm_attrs fused[FUSED_ACTS] = {
+    [NONE] = FUSED_ATTRS(HONE_ACT_NONE, 0, 0),
+    [RELU] = FUSED_ATTRS(HONE_ACT_RELU, 0, 0),
+    [CLIP] = FUSED_ATTRS(HONE_ACT_CLIP, -0.25f, 0.5f),
+    [SIGMOID] = FUSED_ATTRS(HONE_ACT_SIGMOID, 0, 0),
+    [HARD] = FUSED_ATTRS(HONE_ACT_HARD_SIGMOID, 0.5f, 0.25f),
+    [SILU] = FUSED_ATTRS(HONE_ACT_SILU, 0, 0),
+    [SWISH] = FUSED_ATTRS(HONE_ACT_HARD_SWISH, 0, 0),
+};
+
 // The mean 1000 deviations away: digits that x itself has lost are no fault of the sums.
 #define FAR_ROWS                                                                                   \
     { .desc = OP_F32(4, 9, 7, 8), .values = VALUES_NORMAL, .lo = 100, .hi = 0.1 }
@@ -83,5 +138,40 @@ const struct op_case op_cases_norm[] = {
     TRAIN_BWD("many rows", true, 11163, 24, 3, 61, 61, 24),
     TRAIN_BWD("many channels", true, 45, 1284, 5, 3, 3, 1284),
     TRAIN_BWD("odd channels, many rows", true, 8978, 67, 2, 67, 67, 67),
+    FUSED(batch_norm, "relu", RELU, false, 1, ROWS_GRAD(2, 3, 3, 5), 5, OP_ABSENT),
+    FUSED(batch_norm, "relu of a sum", RELU, false, 1, ROWS_GRAD(3, 5, 4, 8), 8,
+          ROWS_GRAD(3, 5, 4, 8)),
+    FUSED(batch_norm, "silu of a sum", SILU, false, 1, ROWS_GRAD(2, 3, 3, 5), 5,
+          ROWS_GRAD(2, 3, 3, 5)),
+    FUSED(batch_norm, "sum", NONE, false, 1, ROWS_GRAD(5, 12), 12, ROWS_GRAD(5, 12)),
+    FUSED(batch_norm_train, "relu6", CLIP, false, 18, ROWS_GRAD(2, 3, 3, 5), 5, OP_ABSENT),
+    FUSED(batch_norm_train, "silu", SILU, false, 60, ROWS_GRAD(3, 5, 4, 8), 8, OP_ABSENT),
+    FUSED(batch_norm_train, "hard sigmoid", HARD, false, 60, ROWS_GRAD(3, 5, 4, 8), 8, OP_ABSENT),
+    FUSED(batch_norm_train, "sum", NONE, false, 18, ROWS_GRAD(2, 3, 3, 5), 5,
+          ROWS_GRAD(2, 3, 3, 5)),
+    FUSED(batch_norm_train, "relu of a sum", RELU, false, 60, ROWS_GRAD(3, 5, 4, 8), 8,
+          ROWS_GRAD(3, 5, 4, 8)),
+    FUSED(batch_norm_train, "sigmoid of a sum", SIGMOID, false, 18, ROWS_GRAD(2, 3, 3, 5), 5,
+          ROWS_GRAD(2, 3, 3, 5)),
+    FUSED(batch_norm_train, "hard swish of a sum", SWISH, true, 60, ROWS(3, 5, 4, 8), 8,
+          ROWS(3, 5, 4, 8)),
+    FUSED(batch_norm_train, "relu of a sum, many rows", RELU, true, 11163, ROWS(3, 61, 61, 24), 24,
+          ROWS(3, 61, 61, 24)),
+    FUSED_BWD("relu6 by y", CLIP, false, 18, 5, OP_ABSENT, ROWS(2, 3, 3, 5), 2, 3, 3, 5),
+    FUSED_BWD("sigmoid by y", SIGMOID, false, 60, 8, OP_ABSENT, SIGMOIDS(3, 5, 4, 8), 3, 5, 4, 8),
+    FUSED_BWD("relu again", RELU, false, 18, 5, CHANNELS(5, VALUES_UNIFORM), OP_ABSENT, 2, 3, 3, 5),
+    FUSED_BWD("relu6 again", CLIP, false, 60, 8, CHANNELS(8, VALUES_UNIFORM), OP_ABSENT, 3, 5, 4,
+              8),
+    FUSED_BWD("silu again", SILU, false, 60, 8, CHANNELS(8, VALUES_UNIFORM), OP_ABSENT, 3, 5, 4, 8),
+    FUSED_BWD("hard sigmoid again", HARD, false, 18, 5, CHANNELS(5, VALUES_UNIFORM), OP_ABSENT, 2,
+              3, 3, 5),
+    FUSED_BWD("hard swish again, many rows", SWISH, true, 11163, 24, CHANNELS(24, VALUES_UNIFORM),
+              OP_ABSENT, 3, 61, 61, 24),
+    FUSED_BWD("relu by y, odd channels, many rows", RELU, true, 8978, 67, OP_ABSENT,
+              ROWS(2, 67, 67, 67), 2, 67, 67, 67),
+    RESIDUAL_BWD("relu, odd channels", RELU, false, 18, 5, 2, 3, 3, 5),
+    RESIDUAL_BWD("relu6, fours", CLIP, false, 60, 8, 3, 5, 4, 8),
+    RESIDUAL_BWD("relu, many rows", RELU, true, 11163, 24, 3, 61, 61, 24),
+    RESIDUAL_BWD("relu, many channels", RELU, true, 45, 1284, 5, 3, 3, 1284),
     {.op = NULL},
 };

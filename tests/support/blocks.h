@@ -1,0 +1,24 @@
+// blocks.h: a small net of the blocks that fusion is for, as a graph of plain operators: a stem, a
+// residual block with identity and one with a projection (ResNet), an inverted residual
+// (MobileNet), and one with silu; forward only with fixed statistics, or a whole training step.
+#ifndef HONE_TESTS_BLOCKS_H
+#define HONE_TESTS_BLOCKS_H
+
+#include "exec/program.h"
+
+enum { BLOCKS_CHANNELS = 8, BLOCKS_SIZE = 9 };
+
+// Inputs "image" (batch, 9, 9, 8); the host reads "features", and in training "loss". States are
+// the weights "w0".. and those of the norms, which training moves (plain descent).
+struct hone_graph *blocks_graph(int batch, bool train);
+
+// What a program made of it computes: its states (in the order of the graph) and outputs as one
+// list, after `steps` runs on `device` from states and an image that depend on nothing else. The
+// caller frees it. passes_off as in hone_compile_params; *nodes, if wanted, is their number.
+float *blocks_run(struct hone_device *device, const struct hone_graph *graph, unsigned passes_off,
+                  int steps, size_t *count, int *nodes);
+
+// Number of nodes of an operator after the passes that are not off.
+int blocks_count(const struct hone_graph *graph, unsigned passes_off, const struct hone_op *op);
+
+#endif
