@@ -23,11 +23,15 @@ typedef struct hone_model_load_params {
     int32_t size, height, width;
     // "imagenet", "tf", "none" or "MEAN,STD"; NULL: what the file states, else imagenet.
     const char *preprocess;
+    // The net of a weight file, such as "resnet50"; NULL: found by the names of its tensors.
+    const char *arch;
 } hone_model_load_params;
 
-// Reads an ONNX file, opset 7 to 21. Blocking; the file is not held open. params may be NULL.
-// HONE_UNSUPPORTED names every operator that hone lacks, before anything else is looked at;
-// HONE_INVALID names the node that is wrong.
+// Reads an ONNX file, opset 7 to 21, or the weights of a net that hone builds (torchvision's names)
+// out of a safetensors file or a file of torch.save, of which nothing is run. Blocking; the file is
+// not held open. params may be NULL. HONE_UNSUPPORTED names every operator that hone lacks, before
+// anything else is looked at, or the net that comes nearest; HONE_INVALID names the node or tensor
+// that is wrong.
 hone_status hone_model_load(const char *path, const hone_model_load_params *params,
                             hone_model **out);
 void hone_model_destroy(hone_model **model);

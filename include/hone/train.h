@@ -43,6 +43,7 @@ enum hone_flips { HONE_FLIPS_BOTH, HONE_FLIPS_X, HONE_FLIPS_Y, HONE_FLIPS_NONE }
 // by hone_train() where 0 is out of range. Strings are borrowed for the call.
 struct hone_train_params {
     const char *backbone; // the pretrained model file; required
+    const char *arch;     // the net, where it is a weight file; NULL: by the names of its tensors
     const char *out; // folder of the run; NULL: the next free runs/trainN below the working folder
     const char *device; // NULL: the best GPU; an index, a part of a name, a UUID, or "ref"
     const char *freeze; // "none", "all" (train the classifier alone, on features computed once), or

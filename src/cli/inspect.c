@@ -9,6 +9,7 @@
 struct inspect_params {
     int32_t size;
     const char *preprocess;
+    const char *arch;
     bool verbose;
 };
 
@@ -19,6 +20,8 @@ static const hone_option inspect_rows[] = {
     CLI_OPTION(struct inspect_params, preprocess, STRING, "preprocess",
                .metavar = "imagenet|tf|none|MEAN,STD",
                .help = "what is done to pixels, where the file does not say"),
+    CLI_OPTION(struct inspect_params, arch, STRING, "arch", .metavar = "NAME",
+               .help = "the net of a weight file; left out: by the names of its tensors"),
     CLI_OPTION(struct inspect_params, verbose, BOOL, "verbose",
                .help = "also list every operator (-v)"),
 };
@@ -44,7 +47,10 @@ static void print_summary(const hone_model *model, const hone_model_info *info) 
         [HONE_MODEL_PROBABILITIES] = "probabilities",
         [HONE_MODEL_FEATURES] = "features, no classifier: training appends one",
     };
-    printf("%s: ONNX opset %d\n", info->source, info->opset);
+    if (info->opset)
+        printf("%s: ONNX opset %d\n", info->source, info->opset);
+    else
+        printf("%s: weights without a graph\n", info->source);
     printf("  input        %d x %d, %d channels%s\n", info->height, info->width, info->channels,
            info->size_fixed ? "" : " (the file leaves the size open)");
     printf("  preprocess   %s%s\n", info->preprocess,
@@ -75,7 +81,8 @@ static int run_inspect(const struct cli_command *command, int argc, char **argv)
     if (code != CLI_OK || args.help) return code;
     if (!file) return cli_usage(command, "no file is given");
     hone_model *model;
-    hone_model_load_params load = {.size = params.size, .preprocess = params.preprocess};
+    hone_model_load_params load = {
+        .size = params.size, .preprocess = params.preprocess, .arch = params.arch};
     hone_status status = hone_model_load(file, &load, &model);
     if (status != HONE_OK) return cli_fail(status);
     hone_model_info info;

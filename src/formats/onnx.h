@@ -9,8 +9,6 @@
 hone_status hone_onnx_import(const uint8_t *data, size_t bytes, const char *folder,
                              const char *source, const hone_model_load_params *params,
                              struct hone_model **out);
-hone_status hone_onnx_load(const char *path, const hone_model_load_params *params,
-                           struct hone_model **out);
 
 // Writes `model` as hone_model_save() says.
 hone_status hone_onnx_export(const struct hone_model *model, const char *path);

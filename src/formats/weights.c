@@ -16,18 +16,29 @@ int hone_weight_type_bytes(enum hone_weight_type type) {
     return type_bytes[type];
 }
 
-static hone_status open_table(struct hone_weights *weights) {
-    const uint8_t *data = weights->data;
-    if (weights->bytes >= 4 && memcmp(data, "PK\3\4", 4) == 0) return hone_torch_zip_table(weights);
-    if (hone_torch_is_pickle(data, weights->bytes)) return hone_torch_pickle_table(weights);
-    if (weights->bytes > 8 && data[8] == '{') return hone_safetensors_table(weights);
-    return hone_fail(HONE_UNSUPPORTED,
-                     "neither safetensors nor a file of torch.save (zip or pickle)");
+typedef hone_status open_table(struct hone_weights *weights);
+
+// NULL: none of the containers.
+static open_table *find_container(const uint8_t *data, size_t bytes) {
+    if (bytes >= 4 && memcmp(data, "PK\3\4", 4) == 0) return hone_torch_zip_table;
+    if (hone_torch_is_pickle(data, bytes)) return hone_torch_pickle_table;
+    // A length below 2^40, then JSON.
+    if (bytes > 8 && !data[5] && !data[6] && !data[7] && data[8] == '{')
+        return hone_safetensors_table;
+    return NULL;
+}
+
+bool hone_weights_is(const uint8_t *data, size_t bytes) {
+    return find_container(data, bytes) != NULL;
 }
 
 hone_status hone_weights_open_bytes(const uint8_t *data, size_t bytes, struct hone_weights *out) {
     *out = (struct hone_weights){.data = data, .bytes = bytes};
-    hone_status status = open_table(out);
+    open_table *read = find_container(data, bytes);
+    if (!read)
+        return hone_fail(HONE_UNSUPPORTED,
+                         "neither safetensors nor a file of torch.save (zip or pickle)");
+    hone_status status = read(out);
     if (status != HONE_OK) hone_weights_close(out);
     return status;
 }

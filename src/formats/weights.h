@@ -54,6 +54,9 @@ struct hone_weights {
     struct hone_file_map map;
 };
 
+// Whether these bytes begin as one of the three containers do.
+bool hone_weights_is(const uint8_t *data, size_t bytes);
+
 // Maps a file and reads its table. HONE_INVALID "PATH: ..." for what is damaged, HONE_UNSUPPORTED
 // for what hone does not read, with what to do. End with close, which is harmless on a zeroed
 // struct.

@@ -9,7 +9,11 @@
 
 static const hone_option train_rows[] = {
     TRAIN(backbone, STRING, "backbone", .metavar = "FILE",
-          .help = "the pretrained network, an ONNX file"),
+          .help = "the pretrained network: ONNX, or weights (safetensors, .pth) of a net that hone "
+                  "knows"),
+    TRAIN(arch, STRING, "arch", .metavar = "NAME",
+          .help =
+              "the net of a weight file, such as resnet50; left out: by the names of its tensors"),
     TRAIN(out, STRING, "out", .metavar = "DIR",
           .help = "folder of the run; left out: the next free runs/trainN"),
     TRAIN(device, STRING, "device", .metavar = "NAME",

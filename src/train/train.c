@@ -52,7 +52,7 @@ static bool decode_progress(void *user, size_t done, size_t total) {
 
 static hone_status open_inputs(struct hone_trainer *t) {
     const struct hone_train_params *p = &t->params;
-    hone_model_load_params load = {.size = p->size, .preprocess = p->preprocess};
+    hone_model_load_params load = {.size = p->size, .preprocess = p->preprocess, .arch = p->arch};
     HONE_TRY(hone_dataset_open(t->data_params, &t->data));
     t->classes = hone_dataset_class_count(t->data);
     if (!hone_dataset_count(t->data, HONE_PART_TRAIN))

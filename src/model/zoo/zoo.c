@@ -11,12 +11,18 @@
 
 // Figures: torchvision.models, the table of weights of each net.
 static const struct hone_zoo_net zoo_nets[] = {
-    {"resnet18", 11689512, 1.814, hone_zoo_resnet, 18},
-    {"resnet34", 21797672, 3.664, hone_zoo_resnet, 34},
-    {"resnet50", 25557032, 4.089, hone_zoo_resnet, 50},
-    {"resnet101", 44549160, 7.801, hone_zoo_resnet, 101},
-    {"mobilenet_v2", 3504872, 0.301, hone_zoo_mobilenet_v2, 0},
-    {"efficientnet_b0", 5288548, 0.386, hone_zoo_efficientnet_b0, 0},
+    {"resnet18", 11689512, 1.814, hone_zoo_resnet, 18, 224},
+    {"resnet34", 21797672, 3.664, hone_zoo_resnet, 34, 224},
+    {"resnet50", 25557032, 4.089, hone_zoo_resnet, 50, 224},
+    {"resnet101", 44549160, 7.801, hone_zoo_resnet, 101, 224},
+    {"mobilenet_v2", 3504872, 0.301, hone_zoo_mobilenet_v2, 0, 224},
+    {"efficientnet_b0", 5288548, 0.386, hone_zoo_efficientnet_b0, 0, 224},
+    {"squeezenet1_0", 1248424, 0.819, hone_zoo_squeezenet, 10, 224},
+    {"squeezenet1_1", 1235496, 0.349, hone_zoo_squeezenet, 11, 224},
+    // The nets for CIFAR-10 of the paper, with padding in place of filters in the shortcuts;
+    // figures of akamaster/pytorch_resnet_cifar10 (its README).
+    {"resnet20_cifar", 269722, 0.041, hone_zoo_resnet_cifar, 20, 32},
+    {"resnet56_cifar", 853018, 0.126, hone_zoo_resnet_cifar, 56, 32},
 };
 enum { ZOO_NETS = sizeof zoo_nets / sizeof *zoo_nets };
 
@@ -51,6 +57,43 @@ static void zoo_draw(const struct hone_zoo *zoo, float *data, int64_t count, flo
     }
 }
 
+// From (K,C/G,R,S) as files have it to (K,R,S,C/G).
+static void turn_filter(const struct hone_desc *desc, const float *from, float *to) {
+    int64_t taps = (int64_t)desc->dim[1] * desc->dim[2], c = desc->dim[3];
+    for (int64_t k = 0; k < desc->dim[0]; k++, from += taps * c, to += taps * c)
+        for (int64_t t = 0; t < taps; t++)
+            for (int64_t i = 0; i < c; i++) to[t * c + i] = from[i * taps + t];
+}
+
+// Whether the source's tensor has the shape of `desc`, whose filters are turned.
+static hone_status check_shape(const struct hone_zoo_source *source, const char *name,
+                               const struct hone_desc *desc) {
+    static const int file_axis[4] = {0, 2, 3, 1};
+    int rank;
+    int64_t dim[8];
+    if (!source->shape(source->user, name, &rank, dim))
+        return hone_fail(HONE_INVALID, "tensor '%s' is missing", name);
+    bool same = rank == desc->rank;
+    for (int i = 0; same && i < rank; i++) same = dim[rank == 4 ? file_axis[i] : i] == desc->dim[i];
+    char text[HONE_DESC_TEXT];
+    if (same) return HONE_OK;
+    return hone_fail(HONE_INVALID, "tensor '%s' has another shape than %s", name,
+                     hone_desc_text(desc, text));
+}
+
+static hone_status zoo_read(const struct hone_zoo *zoo, const char *name,
+                            const struct hone_desc *desc, float *data) {
+    const struct hone_zoo_source *source = zoo->source;
+    HONE_TRY(check_shape(source, name, desc));
+    if (desc->rank != 4) return source->read(source->user, name, data);
+    float *turned = hone_calloc((size_t)hone_desc_elements(desc), sizeof *turned, "a filter");
+    if (!turned) return HONE_OUT_OF_MEMORY;
+    hone_status status = source->read(source->user, name, turned);
+    if (status == HONE_OK) turn_filter(desc, turned, data);
+    hone_free(turned);
+    return status;
+}
+
 static hone_value zoo_param(struct hone_zoo *zoo, const char *module, const char *suffix,
                             enum hone_param_kind kind, struct hone_desc desc, float middle,
                             double deviation) {
@@ -61,8 +104,11 @@ static hone_value zoo_param(struct hone_zoo *zoo, const char *module, const char
     int64_t count = hone_desc_elements(&desc);
     float *data = hone_arena_alloc(&model->arena, (size_t)count, sizeof *data);
     hone_status status = data ? HONE_OK : HONE_OUT_OF_MEMORY;
-    if (data) zoo_draw(zoo, data, count, middle, deviation);
     hone_zoo_name(name, "%s.%s", module, suffix);
+    if (data && zoo->source)
+        status = zoo_read(zoo, name, &desc, data);
+    else if (data)
+        zoo_draw(zoo, data, count, middle, deviation);
     enum hone_param_layout layout = desc.rank == 4 ? HONE_LAYOUT_FILTER : HONE_LAYOUT_SAME;
     if (status == HONE_OK)
         status = hone_model_add_param(model, name, kind, layout, desc, data, &index);
@@ -74,7 +120,7 @@ static hone_value zoo_param(struct hone_zoo *zoo, const char *module, const char
 hone_value hone_zoo_conv(struct hone_zoo *zoo, const char *module, hone_value x,
                          const struct hone_zoo_conv *conv) {
     int32_t stride = conv->stride ? conv->stride : 1, groups = conv->groups ? conv->groups : 1;
-    int32_t k = conv->out, r = conv->kernel, pad = (r - 1) / 2;
+    int32_t k = conv->out, r = conv->kernel, pad = conv->valid ? 0 : (r - 1) / 2;
     double fan_out = (double)k / groups * r * r;
     struct hone_desc filter =
         hone_desc_make(HONE_F32, 4, k, r, r, hone_zoo_channels(zoo, x) / groups);
@@ -108,8 +154,20 @@ hone_value hone_zoo_act(struct hone_zoo *zoo, hone_value x, struct hone_act_attr
     return HONE_EMIT(zoo->model->graph, &hone_op_act, NULL, &act, x);
 }
 
+int32_t hone_zoo_classes(const struct hone_zoo *zoo, const char *module, int32_t usual) {
+    char name[HONE_ZOO_NAME];
+    int rank;
+    int64_t dim[8];
+    hone_zoo_name(name, "%s.weight", module);
+    if (!zoo->source || !zoo->source->shape(zoo->source->user, name, &rank, dim) || rank < 1 ||
+        dim[0] < 1 || dim[0] > INT32_MAX)
+        return usual;
+    return (int32_t)dim[0];
+}
+
 hone_value hone_zoo_classifier(struct hone_zoo *zoo, const char *module, hone_value x,
                                int32_t classes) {
+    classes = hone_zoo_classes(zoo, module, classes);
     struct hone_graph *graph = zoo->model->graph;
     int32_t features = hone_zoo_channels(zoo, x);
     double deviation = sqrt(1.0 / 3 / features);
@@ -125,7 +183,7 @@ hone_value hone_zoo_classifier(struct hone_zoo *zoo, const char *module, hone_va
 }
 
 static hone_status zoo_find(const char *name, const struct hone_zoo_net **out) {
-    char names[256] = "";
+    char names[512] = "";
     for (int i = 0; i < ZOO_NETS; i++) {
         if (strcmp(zoo_nets[i].name, name) == 0) {
             *out = &zoo_nets[i];
@@ -137,29 +195,50 @@ static hone_status zoo_find(const char *name, const struct hone_zoo_net **out) {
     return hone_fail(HONE_NOT_FOUND, "no net is named '%s'; there are %s", name, names);
 }
 
-hone_status hone_zoo_model(const char *name, int32_t size, uint64_t seed, struct hone_model **out) {
-    const struct hone_zoo_net *net;
+static hone_status zoo_build(const struct hone_zoo_net *net, int32_t height, int32_t width,
+                             uint64_t seed, const struct hone_zoo_source *source,
+                             struct hone_model **out) {
     struct hone_model *model;
     *out = NULL;
-    HONE_TRY(zoo_find(name, &net));
     HONE_TRY(hone_model_create(&model));
-    struct hone_zoo zoo = {.model = model, .seed = seed};
+    struct hone_zoo zoo = {.model = model, .seed = seed, .source = source};
     model->image =
-        hone_graph_input(model->graph, "image", hone_desc_make(HONE_F32, 4, 1, size, size, 3));
+        hone_graph_input(model->graph, "image", hone_desc_make(HONE_F32, 4, 1, height, width, 3));
     hone_status status = hone_preprocess_parse("imagenet", &model->preprocess);
-    model->preprocess.height = model->preprocess.width = size;
+    model->preprocess.height = height;
+    model->preprocess.width = width;
     model->preprocess_stated = true;
     model->output_kind = HONE_MODEL_LOGITS;
     model->source = net->name;
-    if (status == HONE_OK) status = hone_model_set_classes(model, NULL, 1000);
     hone_value output = HONE_NO_VALUE;
     if (status == HONE_OK) output = net->build(&zoo, model->image, net->variant);
     if (status == HONE_OK) status = hone_graph_status(model->graph);
     if (status == HONE_OK) status = hone_model_finish(model, output);
     if (status != HONE_OK) {
         hone_model_destroy(&model);
-        return hone_fail_context(status, "%s at %d x %d", name, (int)size, (int)size);
+        return hone_fail_context(status, "%s at %d x %d", net->name, (int)height, (int)width);
     }
     *out = model;
     return HONE_OK;
+}
+
+hone_status hone_zoo_model(const char *name, int32_t size, uint64_t seed, struct hone_model **out) {
+    const struct hone_zoo_net *net;
+    *out = NULL;
+    HONE_TRY(zoo_find(name, &net));
+    return zoo_build(net, size, size, seed, NULL, out);
+}
+
+hone_status hone_zoo_load(const char *name, int32_t height, int32_t width,
+                          const struct hone_zoo_source *source, struct hone_model **out) {
+    const struct hone_zoo_net *net;
+    *out = NULL;
+    HONE_TRY(zoo_find(name, &net));
+    return zoo_build(net, height, width, 0, source, out);
+}
+
+int32_t hone_zoo_size(const char *name) {
+    for (int i = 0; i < ZOO_NETS; i++)
+        if (strcmp(zoo_nets[i].name, name) == 0) return zoo_nets[i].size;
+    return 224;
 }

@@ -1,6 +1,6 @@
-// zoo.h: nets built in code, by torchvision's names for the nets and for their tensors, with
-// weights drawn at random: what benches run, and the graphs for weight files that come without one.
-// One file per family; the helpers below are all that a family needs.
+// zoo.h: nets built in code, by torchvision's names for the nets and for their tensors: the graphs for
+// weight files that come without one and, with weights drawn at random, what benches run. One file
+// per family; the helpers below are all that a family needs.
 #ifndef HONE_MODEL_ZOO_ZOO_H
 #define HONE_MODEL_ZOO_ZOO_H
 
@@ -13,15 +13,32 @@
 // lists the nets.
 hone_status hone_zoo_model(const char *name, int32_t size, uint64_t seed, struct hone_model **out);
 
+// Where the numbers of a net come from: tensors by PyTorch's names, in PyTorch's order.
+struct hone_zoo_source {
+    void *user;
+    // True when there is a tensor `name`; then rank and dim (8 at most) are its shape.
+    bool (*shape)(void *user, const char *name, int *rank, int64_t dim[8]);
+    // Its numbers, row-major, into `out`.
+    hone_status (*read)(void *user, const char *name, float *out);
+};
+// The net `name` for pictures of height x width with the numbers of `source`, and as many classes as
+// its classifier has. HONE_NOT_FOUND: no such net; HONE_INVALID names the tensor that is missing or
+// has another shape.
+hone_status hone_zoo_load(const char *name, int32_t height, int32_t width,
+                          const struct hone_zoo_source *source, struct hone_model **out);
+// Size of the pictures that the net was published for.
+int32_t hone_zoo_size(const char *name);
+
 // What torchvision publishes about the net: learned numbers, and multiply-adds in 10^9 for one
-// picture of 224 x 224. NULL past the end.
+// picture of the net's size. NULL past the end.
 struct hone_zoo;
 struct hone_zoo_net {
     const char *name;
     int64_t parameters;
     double gmacs;
     hone_value (*build)(struct hone_zoo *zoo, hone_value image, int variant);
-    int variant; // what the family makes of it: the depth of a resnet
+    int variant;  // what the family makes of it: the depth of a resnet
+    int32_t size; // of its pictures
 };
 const struct hone_zoo_net *hone_zoo_net(int index);
 
@@ -31,6 +48,7 @@ const struct hone_zoo_net *hone_zoo_net(int index);
 struct hone_zoo {
     struct hone_model *model;
     uint64_t seed;
+    const struct hone_zoo_source *source; // NULL: drawn
 };
 
 // Parameters of the module `module`: "MODULE.weight" and so on, as PyTorch's state_dict has them.
@@ -40,12 +58,15 @@ struct hone_zoo_conv {
     int32_t stride;
     int32_t groups;
     bool bias;
+    bool valid; // not padded; else by (kernel - 1) / 2
 };
-// Padded by (kernel - 1) / 2. stride and groups: 0 is 1.
+// stride and groups: 0 is 1.
 hone_value hone_zoo_conv(struct hone_zoo *zoo, const char *module, hone_value x,
                          const struct hone_zoo_conv *conv);
 hone_value hone_zoo_norm(struct hone_zoo *zoo, const char *module, hone_value x);
 hone_value hone_zoo_act(struct hone_zoo *zoo, hone_value x, struct hone_act_attrs act);
+// Classes of the module's weight in the source; `usual` where numbers are drawn.
+int32_t hone_zoo_classes(const struct hone_zoo *zoo, const char *module, int32_t usual);
 // Global average pool, flatten, linear with bias.
 hone_value hone_zoo_classifier(struct hone_zoo *zoo, const char *module, hone_value x,
                                int32_t classes);
@@ -55,9 +76,12 @@ int32_t hone_zoo_channels(const struct hone_zoo *zoo, hone_value x);
 enum { HONE_ZOO_NAME = 96 };
 const char *hone_zoo_name(char name[HONE_ZOO_NAME], const char *format, ...) HONE_PRINTF(2, 3);
 
-// The families. variant: resnet 18, 34, 50 or 101; 0 for the others.
+// The families. variant: resnet 18, 34, 50 or 101; resnet_cifar 20 to 110; squeezenet 10 or 11 (1.0,
+// 1.1); 0 for the others.
 hone_value hone_zoo_resnet(struct hone_zoo *zoo, hone_value image, int variant);
 hone_value hone_zoo_mobilenet_v2(struct hone_zoo *zoo, hone_value image, int variant);
 hone_value hone_zoo_efficientnet_b0(struct hone_zoo *zoo, hone_value image, int variant);
+hone_value hone_zoo_resnet_cifar(struct hone_zoo *zoo, hone_value image, int variant);
+hone_value hone_zoo_squeezenet(struct hone_zoo *zoo, hone_value image, int variant);
 
 #endif

@@ -1,0 +1,116 @@
+// zoo_load.c: weight files, which hold no graph: the net is found by the names and shapes of its
+// tensors, or named by the caller, and built by the zoo with the file's numbers.
+#include "formats/zoo_load.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "model/zoo/zoo.h"
+
+// The file as the zoo sees it, and how much of it a net has asked for.
+struct weight_source {
+    const struct hone_weights *file;
+    size_t used;
+    bool numbers; // false: shapes only, numbers stay 0
+};
+
+static bool source_shape(void *user, const char *name, int *rank, int64_t dim[8]) {
+    const struct weight_source *source = user;
+    const struct hone_weight *weight = hone_weights_find(source->file, name);
+    if (!weight) return false;
+    *rank = weight->rank;
+    for (int i = 0; i < weight->rank; i++) dim[i] = weight->dim[i];
+    return true;
+}
+
+static hone_status source_read(void *user, const char *name, float *out) {
+    struct weight_source *source = user;
+    source->used++;
+    if (!source->numbers) return HONE_OK;
+    return hone_weights_read(source->file, hone_weights_find(source->file, name), out);
+}
+
+// Counters of batch norms, which no net needs.
+static size_t count_tensors(const struct hone_weights *file) {
+    static const char tail[] = "num_batches_tracked";
+    size_t count = 0;
+    for (size_t i = 0; i < file->count; i++) {
+        size_t length = strlen(file->items[i].name);
+        count += length < sizeof tail - 1 ||
+                 strcmp(file->items[i].name + length - (sizeof tail - 1), tail) != 0;
+    }
+    return count;
+}
+
+static hone_status build(const struct hone_weights *file, const char *arch, int32_t height,
+                         int32_t width, bool numbers, size_t *used, struct hone_model **out) {
+    struct weight_source source = {.file = file, .numbers = numbers};
+    struct hone_zoo_source zoo = {.user = &source, .shape = source_shape, .read = source_read};
+    hone_status status = hone_zoo_load(arch, height, width, &zoo, out);
+    *used = source.used;
+    return status;
+}
+
+// The net whose tensors are those of the file, all of them. Failing that, says which comes nearest.
+static hone_status guess(const struct hone_weights *file, const char **arch) {
+    const struct hone_zoo_net *net;
+    size_t all = count_tensors(file), most = 0;
+    const char *nearest = NULL;
+    char reason[256] = "";
+    for (int i = 0; (net = hone_zoo_net(i)); i++) {
+        struct hone_model *model;
+        size_t used;
+        hone_status status = build(file, net->name, net->size, net->size, false, &used, &model);
+        hone_model_destroy(&model);
+        if (status == HONE_OUT_OF_MEMORY) return status;
+        if (status == HONE_OK && used == all) {
+            *arch = net->name;
+            return HONE_OK;
+        }
+        if (used <= most && nearest) continue;
+        most = used;
+        nearest = net->name;
+        snprintf(reason, sizeof reason, "%s",
+                 status == HONE_OK ? "the file has more tensors" : hone_error_message());
+    }
+    return hone_fail(
+        HONE_UNSUPPORTED,
+        "weights without a graph, of none of the nets that hone builds (the nearest is "
+        "%s: %s); export the net as ONNX, or name it with --arch",
+        nearest, reason);
+}
+
+hone_status hone_zoo_load_weights(const struct hone_weights *file, const char *source,
+                                  const hone_model_load_params *params, struct hone_model **out) {
+    static const hone_model_load_params plain;
+    const char *arch = params && params->arch ? params->arch : NULL;
+    if (!params) params = &plain;
+    *out = NULL;
+    if (!arch) HONE_TRY(guess(file, &arch));
+    int32_t usual = params->size ? params->size : hone_zoo_size(arch);
+    size_t used;
+    struct hone_model *model;
+    HONE_TRY(build(file, arch, params->height ? params->height : usual,
+                   params->width ? params->width : usual, true, &used, &model));
+    hone_status status = HONE_OK;
+    if (params->preprocess) {
+        struct hone_preprocess stated = model->preprocess;
+        status = hone_preprocess_parse(params->preprocess, &stated);
+        stated.height = model->preprocess.height;
+        stated.width = model->preprocess.width;
+        model->preprocess = stated;
+    }
+    model->source = hone_arena_strdup(&model->arena, source);
+    if (status == HONE_OK && !model->source) status = HONE_OUT_OF_MEMORY;
+    if (status == HONE_OK)
+        status = hone_model_warn(model, "weights of %s, %s", arch,
+                                 params->arch ? "as asked" : "by the names of the tensors");
+    if (status == HONE_OK && used < count_tensors(file))
+        status = hone_model_warn(model, "%zu tensors of the file are not part of %s",
+                                 count_tensors(file) - used, arch);
+    if (status != HONE_OK)
+        hone_model_destroy(&model);
+    else
+        *out = model;
+    return status;
+}
