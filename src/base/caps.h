@@ -54,6 +54,7 @@ struct hone_caps {
     uint32_t subgroup_min, subgroup_max;
     bool fast_broadcast;     // subgroupBroadcast beats a shuffle from a constant lane
     uint32_t shared_bytes;   // shared memory per workgroup
+    uint32_t cores;          // units that run workgroups side by side (SM, CU); a guess where unknown
     uint32_t workgroup_invocations;
     uint32_t workgroup_size[3];
     uint32_t workgroup_count[3];

@@ -15,6 +15,9 @@ const char *const hone_gpu_extension_names[HONE_GPU_EXTENSIONS] = {
     "VK_KHR_pipeline_executable_properties",
     "VK_NV_cooperative_matrix2",
     "VK_KHR_shader_bfloat16",
+    "VK_NV_shader_sm_builtins",
+    "VK_AMD_shader_core_properties",
+    "VK_ARM_shader_core_builtins",
 };
 
 uint32_t hone_gpu_unknown_extensions(uint32_t layer_version) {
@@ -202,7 +205,8 @@ static void plan_matrix_features(bool coop, uint32_t *features, uint32_t *extens
 
 // What is enabled: each feature that the device has and hone may use, less what quirks forbid.
 static void plan_features(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *plan) {
-    uint32_t features = s->features, extensions = s->extensions;
+    uint32_t features = s->features;
+    uint32_t extensions = s->extensions & ~(uint32_t)HONE_GPU_EXT_ANY_CORES;
     if (!(extensions & HONE_GPU_EXT_SUBGROUP_SIZE_CONTROL) || !s->subgroup_required_in_compute)
         features &= ~(uint32_t)(HONE_GPU_HAS_SUBGROUP_SIZE_CONTROL | HONE_GPU_HAS_FULL_SUBGROUPS);
     if (!(features & HONE_GPU_HAS_SUBGROUP_SIZE_CONTROL))
@@ -286,6 +290,16 @@ static void plan_matrices(const struct hone_gpu_snapshot *s, struct hone_gpu_pla
     }
 }
 
+// Where a driver does not say: what parts of this kind have in the middle of their range.
+static uint32_t plan_cores(const struct hone_gpu_snapshot *s) {
+    if (s->cores) return s->cores;
+    switch (s->kind) {
+    case HONE_DEVICE_DISCRETE: return 32;
+    case HONE_DEVICE_VIRTUAL: return 32;
+    default: return 8;
+    }
+}
+
 static void plan_caps(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *plan) {
     struct hone_caps *caps = &plan->caps;
     memcpy(caps->name, s->name, sizeof caps->name);
@@ -301,6 +315,7 @@ static void plan_caps(const struct hone_gpu_snapshot *s, struct hone_gpu_plan *p
     caps->subgroup_min = control && s->subgroup_min ? s->subgroup_min : s->subgroup_size;
     caps->subgroup_max = control && s->subgroup_max ? s->subgroup_max : s->subgroup_size;
     caps->shared_bytes = s->shared_bytes;
+    caps->cores = plan_cores(s);
     caps->workgroup_invocations = s->workgroup_invocations;
     memcpy(caps->workgroup_size, s->workgroup_size, sizeof caps->workgroup_size);
     memcpy(caps->workgroup_count, s->workgroup_count, sizeof caps->workgroup_count);

@@ -47,6 +47,27 @@ static void take_limits(const VkPhysicalDeviceLimits *limits, struct hone_gpu_sn
     s->timestamp_period_ns = limits->timestampPeriod;
 }
 
+// Units that run workgroups side by side: SM, CU, shader core.
+static uint32_t ask_cores(VkPhysicalDevice device, const struct hone_gpu_snapshot *s) {
+    VkPhysicalDeviceShaderSMBuiltinsPropertiesNV nv = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_SM_BUILTINS_PROPERTIES_NV};
+    VkPhysicalDeviceShaderCorePropertiesAMD amd = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_CORE_PROPERTIES_AMD};
+    VkPhysicalDeviceShaderCoreBuiltinsPropertiesARM arm = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_CORE_BUILTINS_PROPERTIES_ARM};
+    VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
+    if (s->extensions & HONE_GPU_EXT_NV_CORES)
+        all.pNext = &nv;
+    else if (s->extensions & HONE_GPU_EXT_AMD_CORES)
+        all.pNext = &amd;
+    else if (s->extensions & HONE_GPU_EXT_ARM_CORES)
+        all.pNext = &arm;
+    if (!all.pNext) return 0;
+    vkGetPhysicalDeviceProperties2(device, &all);
+    return nv.shaderSMCount + arm.shaderCoreCount +
+           amd.shaderEngineCount * amd.shaderArraysPerEngineCount * amd.computeUnitsPerShaderArray;
+}
+
 // Structures of Vulkan 1.2 may only be asked for on a device that has it.
 static void take_properties(VkPhysicalDevice device, struct hone_gpu_snapshot *s) {
     VkPhysicalDeviceProperties first;
@@ -82,6 +103,7 @@ static void take_properties(VkPhysicalDevice device, struct hone_gpu_snapshot *s
     s->subgroup_max = control.maxSubgroupSize ? control.maxSubgroupSize : v11.subgroupSize;
     s->subgroup_required_in_compute =
         control.requiredSubgroupSizeStages & VK_SHADER_STAGE_COMPUTE_BIT;
+    s->cores = ask_cores(device, s);
 }
 
 static void take_features(VkPhysicalDevice device, struct hone_gpu_snapshot *s) {
@@ -224,7 +246,16 @@ static hone_status take_flexible_matrices(VkPhysicalDevice device, struct hone_g
     return hone_gpu_check(NULL, result, name);
 }
 
-// What a CPU driver allocates from.
+// What a CPU driver runs on.
+static uint32_t machine_cores(void) {
+#ifdef _SC_NPROCESSORS_ONLN
+    long count = sysconf(_SC_NPROCESSORS_ONLN);
+    if (count > 0) return (uint32_t)count;
+#endif
+    return 0;
+}
+
+// What it allocates from.
 static uint64_t machine_memory(void) {
 #ifdef _SC_PHYS_PAGES
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
@@ -276,6 +307,7 @@ hone_status hone_gpu_snapshot_take(VkPhysicalDevice device, struct hone_gpu_snap
     take_features(device, out);
     take_memory(device, out);
     take_families(device, out);
+    if (out->kind == HONE_DEVICE_CPU) out->cores = machine_cores();
     HONE_TRY(take_matrices(device, out));
     return take_flexible_matrices(device, out);
 }

@@ -18,8 +18,14 @@ enum hone_gpu_extension {
     HONE_GPU_EXT_EXECUTABLE_PROPERTIES = 1 << 4,
     HONE_GPU_EXT_COOPERATIVE_MATRIX2 = 1 << 5,
     HONE_GPU_EXT_BFLOAT16 = 1 << 6,
+    // Asked for the number of cores, never enabled.
+    HONE_GPU_EXT_NV_CORES = 1 << 7,
+    HONE_GPU_EXT_AMD_CORES = 1 << 8,
+    HONE_GPU_EXT_ARM_CORES = 1 << 9,
+    HONE_GPU_EXT_ANY_CORES =
+        HONE_GPU_EXT_NV_CORES | HONE_GPU_EXT_AMD_CORES | HONE_GPU_EXT_ARM_CORES,
 };
-enum { HONE_GPU_EXTENSIONS = 7 };
+enum { HONE_GPU_EXTENSIONS = 10 };
 extern const char *const hone_gpu_extension_names[HONE_GPU_EXTENSIONS];
 
 // Device features that matter, as bits.
@@ -117,6 +123,7 @@ struct hone_gpu_snapshot {
     struct hone_gpu_heap_info heaps[HONE_GPU_MAX_HEAPS];
     uint32_t heap_count;
     uint64_t host_bytes; // memory of the machine, 0: unknown
+    uint32_t cores;      // of the device (a CPU's: processors of the machine), 0: unknown
 
     uint32_t subgroup_size, subgroup_min, subgroup_max;
     uint32_t subgroup_operations;      // in compute shaders

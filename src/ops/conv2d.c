@@ -286,6 +286,7 @@ static struct hone_conv_job job_of(struct geometry g, const struct hone_row_args
         .caps = args->caps,
         .dtype = args->node->in[0].dtype,
         .out_dtype = args->node->out[0].dtype,
+        .tile = args->tile,
     };
 }
 
@@ -316,15 +317,24 @@ static hone_status bwd_w_run(const struct hone_row_args *args, hone_conv_setup *
         struct hone_conv_push push = push_of(geometry_of(args->node));                             \
         return hone_op_is_f32(args->node, 1) && fits_(&push, args->caps);                          \
     }
+#define TILED(op, geometry_of, form)                                                               \
+    static bool op##_fits_tiled(const struct hone_row_args *args) {                                \
+        struct hone_conv_push push = push_of(geometry_of(args->node));                             \
+        return hone_conv_fits_tiled(&push, form, args->node->out[0].dtype, args->caps);            \
+    }                                                                                              \
+    static bool op##_tile(const struct hone_row_args *args, int k, char name[HONE_TILE_NAME]) {    \
+        struct hone_conv_push push = push_of(geometry_of(args->node));                             \
+        return hone_conv_tiled_name(&push, form, args->caps, k, name);                             \
+    }
+TILED(conv2d, conv2d_geometry, HONE_CONV_FPROP)
+TILED(bwd_x, bwd_x_geometry, HONE_CONV_DGRAD)
+TILED(bwd_w, bwd_w_geometry, HONE_CONV_WGRAD)
 #define ROW_SETUP(name, run, setup)                                                                \
     static hone_status name(const struct hone_row_args *args, struct hone_launch *launch) {        \
         return run(args, setup, launch);                                                           \
     }
-ROW_FITS(conv2d_fits_wide, conv2d_geometry, hone_conv_fprop_fits_wide)
 ROW_FITS(conv2d_fits_cpu, conv2d_geometry, hone_conv_fprop_fits_cpu)
-ROW_FITS(bwd_x_fits_wide, bwd_x_geometry, hone_conv_dgrad_fits_wide)
 ROW_FITS(bwd_x_fits_cpu, bwd_x_geometry, hone_conv_dgrad_fits_cpu)
-ROW_FITS(bwd_w_fits_wide, bwd_w_geometry, hone_conv_wgrad_fits_wide)
 ROW_FITS(bwd_w_fits_cpu, bwd_w_geometry, hone_conv_wgrad_fits_cpu)
 ROW_FITS(conv2d_fits_depthwise, conv2d_geometry, hone_conv_fits_depthwise)
 ROW_FITS(bwd_x_fits_depthwise, bwd_x_geometry, hone_conv_fits_depthwise)
@@ -332,32 +342,32 @@ ROW_FITS(bwd_w_fits_depthwise, bwd_w_geometry, hone_conv_fits_depthwise)
 ROW_SETUP(conv2d_depthwise, conv2d_run, hone_conv_fprop_depthwise)
 ROW_SETUP(bwd_x_depthwise, bwd_x_run, hone_conv_dgrad_depthwise)
 ROW_SETUP(bwd_w_depthwise, bwd_w_run, hone_conv_wgrad_depthwise)
-ROW_SETUP(conv2d_wide, conv2d_run, hone_conv_fprop_wide)
 ROW_SETUP(conv2d_cpu, conv2d_run, hone_conv_fprop_cpu)
+ROW_SETUP(conv2d_tiled, conv2d_run, hone_conv_fprop_tiled)
 ROW_SETUP(conv2d_plain, conv2d_run, hone_conv_fprop_plain)
-ROW_SETUP(bwd_x_wide, bwd_x_run, hone_conv_dgrad_wide)
 ROW_SETUP(bwd_x_cpu, bwd_x_run, hone_conv_dgrad_cpu)
+ROW_SETUP(bwd_x_tiled, bwd_x_run, hone_conv_dgrad_tiled)
 ROW_SETUP(bwd_x_plain, bwd_x_run, hone_conv_dgrad_plain)
-ROW_SETUP(bwd_w_wide, bwd_w_run, hone_conv_wgrad_wide)
 ROW_SETUP(bwd_w_cpu, bwd_w_run, hone_conv_wgrad_cpu)
+ROW_SETUP(bwd_w_tiled, bwd_w_run, hone_conv_wgrad_tiled)
 ROW_SETUP(bwd_w_plain, bwd_w_run, hone_conv_wgrad_plain)
 
 static const struct hone_op_row conv2d_rows[] = {
     {.name = "depthwise", .fits = conv2d_fits_depthwise, .setup = conv2d_depthwise},
-    {.name = "wide", .needs = HONE_CONV_WIDE_NEEDS, .fits = conv2d_fits_wide, .setup = conv2d_wide},
     {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = conv2d_fits_cpu, .setup = conv2d_cpu},
+    {.name = "tiled", .fits = conv2d_fits_tiled, .setup = conv2d_tiled, .tile = conv2d_tile},
     {.name = "plain", .setup = conv2d_plain},
 };
 static const struct hone_op_row bwd_x_rows[] = {
     {.name = "depthwise", .fits = bwd_x_fits_depthwise, .setup = bwd_x_depthwise},
-    {.name = "wide", .needs = HONE_CONV_WIDE_NEEDS, .fits = bwd_x_fits_wide, .setup = bwd_x_wide},
     {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = bwd_x_fits_cpu, .setup = bwd_x_cpu},
+    {.name = "tiled", .fits = bwd_x_fits_tiled, .setup = bwd_x_tiled, .tile = bwd_x_tile},
     {.name = "plain", .setup = bwd_x_plain},
 };
 static const struct hone_op_row bwd_w_rows[] = {
     {.name = "depthwise", .fits = bwd_w_fits_depthwise, .setup = bwd_w_depthwise},
-    {.name = "wide", .needs = HONE_CONV_WIDE_NEEDS, .fits = bwd_w_fits_wide, .setup = bwd_w_wide},
     {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = bwd_w_fits_cpu, .setup = bwd_w_cpu},
+    {.name = "tiled", .fits = bwd_w_fits_tiled, .setup = bwd_w_tiled, .tile = bwd_w_tile},
     {.name = "plain", .setup = bwd_w_plain},
 };
 

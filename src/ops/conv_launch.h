@@ -27,8 +27,9 @@ struct hone_conv_job {
     const struct hone_caps *caps;
     enum hone_dtype dtype;     // of a and b
     enum hone_dtype out_dtype; // theirs or f32
-    bool wide;                 // kernels may load eight channels at once: HONE_CONV_WIDE_NEEDS
+    int tile;                  // struct hone_row_args
 };
+enum hone_conv_form { HONE_CONV_FPROP, HONE_CONV_DGRAD, HONE_CONV_WGRAD };
 
 // Scratch 0 belongs to these functions, scratch 1 to the caller.
 typedef hone_status hone_conv_setup(const struct hone_conv_job *job, struct hone_launch *launch);
@@ -39,11 +40,13 @@ hone_conv_setup hone_conv_fprop_cpu, hone_conv_dgrad_cpu, hone_conv_wgrad_cpu;
 bool hone_conv_fprop_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps);
 bool hone_conv_dgrad_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps);
 bool hone_conv_wgrad_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps);
-// The same with loads of eight channels.
-hone_conv_setup hone_conv_fprop_wide, hone_conv_dgrad_wide, hone_conv_wgrad_wide;
-bool hone_conv_fprop_fits_wide(const struct hone_conv_push *push, const struct hone_caps *caps);
-bool hone_conv_dgrad_fits_wide(const struct hone_conv_push *push, const struct hone_caps *caps);
-bool hone_conv_wgrad_fits_wide(const struct hone_conv_push *push, const struct hone_caps *caps);
+// Through shared memory, f32 and 16-bit, for devices whose subgroups run side by side.
+hone_conv_setup hone_conv_fprop_tiled, hone_conv_dgrad_tiled, hone_conv_wgrad_tiled;
+bool hone_conv_fits_tiled(const struct hone_conv_push *push, enum hone_conv_form form,
+                          enum hone_dtype out, const struct hone_caps *caps);
+// hone_op_row.tile of these rows.
+bool hone_conv_tiled_name(const struct hone_conv_push *push, enum hone_conv_form form,
+                          const struct hone_caps *caps, int k, char name[HONE_TILE_NAME]);
 // Depthwise, any device.
 hone_conv_setup hone_conv_fprop_depthwise, hone_conv_dgrad_depthwise, hone_conv_wgrad_depthwise;
 bool hone_conv_fits_depthwise(const struct hone_conv_push *push, const struct hone_caps *caps);
@@ -56,8 +59,7 @@ hone_status hone_conv_flip(const struct hone_conv_job *job, struct hone_operand 
 // What rows of the CPU body need.
 enum {
     HONE_CONV_CPU_NEEDS = HONE_FEATURE_CPU | HONE_FEATURE_SUBGROUP_BASIC |
-                          HONE_FEATURE_SUBGROUP_BALLOT | HONE_FEATURE_SUBGROUP_SHUFFLE,
-    HONE_CONV_WIDE_NEEDS = HONE_CONV_CPU_NEEDS | HONE_FEATURE_INT64
+                          HONE_FEATURE_SUBGROUP_BALLOT | HONE_FEATURE_SUBGROUP_SHUFFLE
 };
 
 #endif

@@ -120,9 +120,8 @@ static void matmul_ref(const struct hone_ref_args *args) {
 // ---- Rows -----------------------------------------------------------------------------------
 
 // As which convolution the product runs, and whether a is transposed before.
-enum form { FORM_FPROP, FORM_DGRAD, FORM_WGRAD };
 struct plan {
-    enum form form;
+    enum hone_conv_form form;
     bool transpose_a;
     struct hone_conv_push push;
 };
@@ -151,13 +150,13 @@ static struct plan plan_of(const struct hone_infer_args *args) {
     bool bare = !hone_op_has(args, 2) && attrs->act.kind == HONE_ACT_NONE;
     if (attrs->trans_a && !attrs->trans_b && bare) {
         plan.transpose_a = false;
-        plan.form = FORM_WGRAD;
+        plan.form = HONE_CONV_WGRAD;
         plan.push = pixels(s.k, s.n, s.m);
     } else if (attrs->trans_b) {
-        plan.form = FORM_FPROP;
+        plan.form = HONE_CONV_FPROP;
         plan.push = pixels(s.m, s.k, s.n);
     } else {
-        plan.form = FORM_DGRAD;
+        plan.form = HONE_CONV_DGRAD;
         plan.push = pixels(s.m, s.n, s.k);
     }
     plan.push.act_a = attrs->act.a;
@@ -180,13 +179,12 @@ static hone_status matmul_run(const struct hone_row_args *args, hone_conv_setup 
         .caps = args->caps,
         .dtype = args->node->in[0].dtype,
         .out_dtype = args->node->out[0].dtype,
+        .tile = args->tile,
     };
     if (plan.transpose_a) {
         struct product s = product_of(args->node);
-        struct hone_conv_job flip = {.push = pixels(1, s.m, s.k),
-                                     .caps = args->caps,
-                                     .dtype = job.dtype,
-                                     .wide = setups[0] == hone_conv_fprop_wide};
+        struct hone_conv_job flip = {
+            .push = pixels(1, s.m, s.k), .caps = args->caps, .dtype = job.dtype};
         struct hone_operand t = {.kind = HONE_OPERAND_SCRATCH, .index = 1};
         uint64_t bytes = hone_dtype_bytes(job.dtype);
         launch->scratch_bytes[1] = (bytes * (uint64_t)(s.m * s.k) + 3) / 4 * 4;
@@ -200,31 +198,31 @@ static bool matmul_fits_cpu(const struct hone_row_args *args) {
     struct plan plan = plan_of(args->node);
     if (!hone_op_is_f32(args->node, 1)) return false;
     switch (plan.form) {
-    case FORM_FPROP: return hone_conv_fprop_fits_cpu(&plan.push, args->caps);
-    case FORM_DGRAD: return hone_conv_dgrad_fits_cpu(&plan.push, args->caps);
+    case HONE_CONV_FPROP: return hone_conv_fprop_fits_cpu(&plan.push, args->caps);
+    case HONE_CONV_DGRAD: return hone_conv_dgrad_fits_cpu(&plan.push, args->caps);
     default: return hone_conv_wgrad_fits_cpu(&plan.push, args->caps);
     }
-}
-
-static bool matmul_fits_wide(const struct hone_row_args *args) {
-    struct plan plan = plan_of(args->node);
-    if (!hone_op_is_f32(args->node, 1)) return false;
-    switch (plan.form) {
-    case FORM_FPROP: return hone_conv_fprop_fits_wide(&plan.push, args->caps);
-    case FORM_DGRAD: return hone_conv_dgrad_fits_wide(&plan.push, args->caps);
-    default: return hone_conv_wgrad_fits_wide(&plan.push, args->caps);
-    }
-}
-
-static hone_status matmul_wide(const struct hone_row_args *args, struct hone_launch *launch) {
-    static hone_conv_setup *const setups[] = {hone_conv_fprop_wide, hone_conv_dgrad_wide,
-                                              hone_conv_wgrad_wide};
-    return matmul_run(args, setups, launch);
 }
 
 static hone_status matmul_cpu(const struct hone_row_args *args, struct hone_launch *launch) {
     static hone_conv_setup *const setups[] = {hone_conv_fprop_cpu, hone_conv_dgrad_cpu,
                                               hone_conv_wgrad_cpu};
+    return matmul_run(args, setups, launch);
+}
+
+static bool matmul_fits_tiled(const struct hone_row_args *args) {
+    struct plan plan = plan_of(args->node);
+    return hone_conv_fits_tiled(&plan.push, plan.form, args->node->out[0].dtype, args->caps);
+}
+
+static bool matmul_tile(const struct hone_row_args *args, int k, char name[HONE_TILE_NAME]) {
+    struct plan plan = plan_of(args->node);
+    return hone_conv_tiled_name(&plan.push, plan.form, args->caps, k, name);
+}
+
+static hone_status matmul_tiled(const struct hone_row_args *args, struct hone_launch *launch) {
+    static hone_conv_setup *const setups[] = {hone_conv_fprop_tiled, hone_conv_dgrad_tiled,
+                                              hone_conv_wgrad_tiled};
     return matmul_run(args, setups, launch);
 }
 
@@ -235,8 +233,8 @@ static hone_status matmul_plain(const struct hone_row_args *args, struct hone_la
 }
 
 static const struct hone_op_row matmul_rows[] = {
-    {.name = "wide", .needs = HONE_CONV_WIDE_NEEDS, .fits = matmul_fits_wide, .setup = matmul_wide},
     {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = matmul_fits_cpu, .setup = matmul_cpu},
+    {.name = "tiled", .fits = matmul_fits_tiled, .setup = matmul_tiled, .tile = matmul_tile},
     {.name = "plain", .setup = matmul_plain},
 };
 

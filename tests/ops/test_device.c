@@ -27,6 +27,8 @@ static struct hone_gpu_buffer *pool; // grows
 static int cut_count;                // runs of launches that were cut
 static uint64_t binding_limit;       // what launches may bind at once; 0: what the device allows
 static uint32_t grid_parts = 1;      // in which a dispatch is recorded
+static int chosen_tile;              // HONE_TILE_DEFAULT: the choice of the row
+static char chosen_tile_name[HONE_TILE_NAME];
 static bool compile_only; // a driver without its hardware: pipelines compile, nothing runs
 
 // Where one operand lies. Aliased outputs have the place of their input.
@@ -234,12 +236,12 @@ static void run_once(const struct op_eval *eval, const struct hone_op_row *row,
                      const struct hone_alias *alias, int alias_count) {
     struct run run = {.eval = eval, .row = row};
     char name[128];
-    snprintf(run.label, sizeof run.label, "%s, row %s%s%s%s", op_case_label(eval->test, name),
-             row->name, alias_count ? ", in place" : "", binding_limit ? ", cut" : "",
-             grid_parts > 1 ? ", in parts" : "");
+    snprintf(run.label, sizeof run.label, "%s, row %s %s%s%s%s", op_case_label(eval->test, name),
+             row->name, chosen_tile_name, alias_count ? ", in place" : "",
+             binding_limit ? ", cut" : "", grid_parts > 1 ? ", in parts" : "");
     struct hone_caps caps = *hone_gpu_caps(gpu);
     if (binding_limit) caps.storage_range_bytes = binding_limit;
-    const struct hone_row_args args = {.node = &eval->args, .caps = &caps};
+    const struct hone_row_args args = {.node = &eval->args, .caps = &caps, .tile = chosen_tile};
     hone_status status = hone_launch_make(eval->test->op, row, &args, &run.launch);
     if (status == HONE_UNSUPPORTED && binding_limit) return; // not every row can be cut
     if (status != HONE_OK) fail_msg("%s: %s", run.label, hone_error_message());
@@ -267,9 +269,25 @@ static uint64_t longest(const struct op_eval *eval) {
     return most;
 }
 
+// With one of the row's tiles instead of its own choice: another one for each case until each had
+// its turn, since CPU drivers take up to a second to compile one.
+static void run_tile(const struct op_eval *eval, const struct hone_op_row *row, int turn) {
+    const struct hone_row_args args = {.node = &eval->args, .caps = hone_gpu_caps(gpu)};
+    int count = 0;
+    while (row->tile && row->tile(&args, count + 1, chosen_tile_name)) count++;
+    if (turn < count) {
+        chosen_tile = 1 + turn;
+        assert_true(row->tile(&args, chosen_tile, chosen_tile_name));
+        run_once(eval, row, NULL, 0);
+    }
+    chosen_tile = HONE_TILE_DEFAULT;
+    chosen_tile_name[0] = 0;
+}
+
 // Apart; then with all updates in place; then with each permitted overwriting.
-static void run_row(const struct op_eval *eval, const struct hone_op_row *row) {
+static void run_row(const struct op_eval *eval, const struct hone_op_row *row, int turn) {
     run_once(eval, row, NULL, 0);
+    run_tile(eval, row, turn);
     binding_limit = longest(eval) / 2;
     if (binding_limit >= 1024) run_once(eval, row, NULL, 0);
     binding_limit = 0;
@@ -306,7 +324,7 @@ static void check_op(const struct hone_op *op) {
             const struct hone_row_args args = {.node = &eval.args, .caps = caps};
             if (row->needs & ~caps->features) continue;
             if (row->fits && !row->fits(&args)) continue;
-            run_row(&eval, row);
+            run_row(&eval, row, reached[r]);
             reached[r]++;
         }
         op_eval_deinit(&eval);

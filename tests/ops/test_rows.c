@@ -20,6 +20,7 @@ static const struct hone_caps devices[] = {
      .subgroup_min = 1,
      .subgroup_max = 1,
      .shared_bytes = 16384,
+     .cores = 1,
      .workgroup_invocations = 128,
      .workgroup_size = {128, 128, 64},
      .workgroup_count = {65535, 65535, 65535},
@@ -32,6 +33,7 @@ static const struct hone_caps devices[] = {
      .subgroup_min = 32,
      .subgroup_max = 32,
      .shared_bytes = 49152,
+     .cores = 132,
      .workgroup_invocations = 1024,
      .workgroup_size = {1024, 1024, 64},
      .workgroup_count = {2147483647, 65535, 65535},
@@ -158,7 +160,12 @@ static void check_rows(const char *label, const struct hone_op *op,
         for (int i = 0; i < op->row_count; i++) {
             const struct hone_op_row *row = &op->rows[i];
             if (row->needs & ~devices[d].features) continue;
-            if (!row->fits || row->fits(&args)) check_launch(label, op, row, &args);
+            if (row->fits && !row->fits(&args)) continue;
+            check_launch(label, op, row, &args);
+            struct hone_row_args tiled = args;
+            char name[HONE_TILE_NAME];
+            for (tiled.tile = 1; row->tile && row->tile(&tiled, tiled.tile, name); tiled.tile++)
+                check_launch(label, op, row, &tiled);
         }
     }
 }
