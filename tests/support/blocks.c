@@ -2,6 +2,7 @@
 #include "support/blocks.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/alloc.h"
 #include "base/rng.h"
@@ -163,14 +164,18 @@ static float *gather(struct hone_store *store, const struct hone_graph *g,
     return all;
 }
 
-float *blocks_run(struct hone_device *device, const struct hone_graph *graph, unsigned passes_off,
-                  int steps, size_t *count, int *nodes) {
+float *blocks_run_on(struct hone_device *device, const struct hone_graph *graph,
+                     const struct hone_compile_params *params, int steps, size_t *count,
+                     const char *row, int *nodes) {
     struct hone_store *store;
     struct hone_program *program;
     assert_ok(hone_store_create(device, &store));
-    assert_ok(hone_program_compile(
-        store, graph, &(struct hone_compile_params){.passes_off = passes_off}, &program));
-    if (nodes) *nodes = hone_program_node_count(program);
+    assert_ok(hone_program_compile(store, graph, params, &program));
+    for (int i = 0; nodes && i < hone_program_node_count(program); i++) {
+        struct hone_program_node node;
+        assert_ok(hone_program_node(program, i, &node));
+        *nodes += !row || strcmp(node.row, row) == 0;
+    }
     store_fill(store, graph, program);
     for (int i = 0; i < steps; i++) assert_ok(hone_program_run(program));
     assert_ok(hone_program_wait(program));
@@ -178,6 +183,13 @@ float *blocks_run(struct hone_device *device, const struct hone_graph *graph, un
     hone_program_destroy(&program);
     hone_store_destroy(&store);
     return all;
+}
+
+float *blocks_run(struct hone_device *device, const struct hone_graph *graph, unsigned passes_off,
+                  int steps, size_t *count, int *nodes) {
+    if (nodes) *nodes = 0;
+    return blocks_run_on(device, graph, &(struct hone_compile_params){.passes_off = passes_off},
+                         steps, count, NULL, nodes);
 }
 
 int blocks_count(const struct hone_graph *graph, unsigned passes_off, const struct hone_op *op) {

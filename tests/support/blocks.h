@@ -18,6 +18,12 @@ struct hone_graph *blocks_graph(int batch, bool train);
 float *blocks_run(struct hone_device *device, const struct hone_graph *graph, unsigned passes_off,
                   int steps, size_t *count, int *nodes);
 
+// The same, compiled as `params` says. *nodes, if wanted, grows by the nodes that run on kernel
+// rows of the name `row` (NULL: all).
+float *blocks_run_on(struct hone_device *device, const struct hone_graph *graph,
+                     const struct hone_compile_params *params, int steps, size_t *count,
+                     const char *row, int *nodes);
+
 // Number of nodes of an operator after the passes that are not off.
 int blocks_count(const struct hone_graph *graph, unsigned passes_off, const struct hone_op *op);
 
