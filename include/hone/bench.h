@@ -66,11 +66,11 @@ struct hone_bench_line {
 struct hone_bench_net {
     int32_t batch, size;
     double images_per_second, step_ms; // whole steps by the host's clock, median of five
-    double device_ms;                  // sum of the layers by the device's clock, median of five
-    double flops;                      // of a step
-    double submit_us;                  // the calling thread's time on a core, for one step
-    double compile_s;                  // passes, plan, pipelines, recording
-    uint64_t compiled;                 // pipelines that were made for it; the others were cached
+    double device_ms;  // explain: sum of the layers' medians by the device's clock; else 0
+    double flops;      // of a step
+    double submit_us;  // the calling thread's time on a core, for one step
+    double compile_s;  // passes, plan, pipelines, recording
+    uint64_t compiled; // pipelines that were made for it; the others were cached
     uint64_t activation_bytes, state_bytes, staging_bytes; // exact; their sum is the peak
     uint32_t dispatches, barriers;
     double deviation; // scaling: of the time a pixel, from the mean over the points; else 0

@@ -145,5 +145,5 @@ static hone_status run_scaling(struct hone_bencher *b) {
 
 hone_status hone_bench_run_net(struct hone_bencher *b) {
     if (b->params->scaling) return run_scaling(b);
-    return run_point(b, b->params->batch, b->params->size, true);
+    return run_point(b, b->params->batch, b->params->size, b->params->explain);
 }

@@ -72,10 +72,12 @@ static void csv_net(FILE *to, const struct hone_bench_params *params,
                     const struct hone_bench_net *net) {
     fprintf(to, "net,");
     csv_text(to, params->net);
-    fprintf(to, ",,,%s,%d,%d,,,%.6f,%.6f,%.3f,%.3f,,,%.0f,,%u,%u,%.1f,%llu,%.3f,",
-            params->mode == HONE_BENCH_TRAIN ? "train" : "infer", net->batch, net->size,
-            net->step_ms, net->device_ms, net->images_per_second, net->flops / net->step_ms * 1e-6,
-            net->flops, net->dispatches, net->barriers, net->submit_us,
+    fprintf(to, ",,,%s,%d,%d,,,%.6f,", params->mode == HONE_BENCH_TRAIN ? "train" : "infer",
+            net->batch, net->size, net->step_ms);
+    if (net->device_ms > 0) fprintf(to, "%.6f", net->device_ms);
+    fprintf(to, ",%.3f,%.3f,,,%.0f,,%u,%u,%.1f,%llu,%.3f,", net->images_per_second,
+            net->flops / net->step_ms * 1e-6, net->flops, net->dispatches, net->barriers,
+            net->submit_us,
             (unsigned long long)(net->activation_bytes + net->state_bytes + net->staging_bytes),
             net->compile_s);
     if (params->scaling) fprintf(to, "%.4f", net->deviation);
@@ -177,9 +179,9 @@ static void print_net(const struct hone_bench_params *params, const struct hone_
     uint64_t peak = n->activation_bytes + n->state_bytes + n->staging_bytes;
     printf("\n%s, %s, batch %d, %d x %d\n", params->net,
            params->mode == HONE_BENCH_TRAIN ? "train" : "infer", n->batch, n->size, n->size);
-    printf("  rate         %.2f images a second, %.2f ms a step (%.2f ms on the device), %.1f "
-           "GFLOP/s\n",
-           n->images_per_second, n->step_ms, n->device_ms, n->flops / n->step_ms * 1e-6);
+    printf("  rate         %.2f images a second, %.2f ms a step, %.1f GFLOP/s\n",
+           n->images_per_second, n->step_ms, n->flops / n->step_ms * 1e-6);
+    if (n->device_ms > 0) printf("  layers       %.2f ms on the device\n", n->device_ms);
     printf("  memory       %.1f MB: %.1f activations and gradients, %.1f weights and optimiser, "
            "%.1f staging\n",
            (double)peak * 1e-6, (double)n->activation_bytes * 1e-6, (double)n->state_bytes * 1e-6,
