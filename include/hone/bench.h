@@ -43,6 +43,8 @@ struct hone_bench_params {
     const char *pass_off; // names of passes not to run, commas between
     const char *skip_row; // "op/row", commas between: kernels not to use
     bool allow_plain;     // a convolution or matrix product on the plain kernel is no error
+    bool tune;            // measure the ways to run each node first, and keep the fastest
+    const char *tuning;   // file of tuning records; NULL: the user's; "off": none
     const char *device;   // NULL: the best GPU
     bool validate;
 };

@@ -10,6 +10,7 @@
 //   last.safetensors  the same at the end
 //   model.onnx        the best weights with class names and preprocessing inside
 //   confusion.csv     of the validation part and of the test part
+//   tuning.tune       the tuning records that held for the device, where there were any
 //   summary.json      the figures of the best epoch and of the test part
 #ifndef HONE_TRAIN_H
 #define HONE_TRAIN_H
@@ -37,6 +38,9 @@ enum hone_class_weights {
     HONE_CLASS_WEIGHTS_SQRT,     // 1 / sqrt(pictures of the class)
     HONE_CLASS_WEIGHTS_BALANCED, // 1 / pictures of the class
 };
+// Measuring kernels at first use, at most 20 seconds: auto: on GPUs, once for each device and
+// driver; full: every kernel of the step, without a limit, on CPU drivers too.
+enum hone_tune { HONE_TUNE_AUTO, HONE_TUNE_OFF, HONE_TUNE_FULL };
 enum hone_flips { HONE_FLIPS_BOTH, HONE_FLIPS_X, HONE_FLIPS_Y, HONE_FLIPS_NONE };
 
 // hone_options_init(&hone_train_options, &params) fills the defaults; a zeroed struct is completed
@@ -61,7 +65,10 @@ struct hone_train_params {
     int flips;                 // enum hone_flips
     float rotate, zoom, shift; // augmentation: degrees; share of the size, each way
     int64_t seed;
-    bool validate; // Khronos validation layers
+    int tune;           // enum hone_tune
+    const char *tuning; // file of tuning records; NULL: the user's, "off": none. The same records
+                        // and the same seed give the same weights
+    bool validate;      // Khronos validation layers
 };
 extern const hone_option_table hone_train_options;
 

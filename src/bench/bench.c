@@ -7,7 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/options.h"
+#include "base/thread.h"
+#include "exec/tune.h"
+#include "exec/tuning_file.h"
 #include "exec/yardstick.h"
 #include "ir/passes.h"
 #include "ops/row.h"
@@ -49,6 +53,11 @@ static const hone_option bench_rows[] = {
     BENCH(allow_plain, BOOL, "allow-plain",
           .help = "let convolutions and matrix products run on the plain kernel, which is an error "
                   "otherwise"),
+    BENCH(tune, BOOL, "tune",
+          .help = "first measure every way to run each operator here, and keep the fastest in the "
+                  "file of tuning records"),
+    BENCH(tuning, STRING, "tuning", .metavar = "FILE|off",
+          .help = "tuning records to go by; left out: tuning.tune in ~/.cache/hone"),
     BENCH(device, STRING, "device", .metavar = "NAME",
           .help =
               "where to run: an index, a part of a device's name, or a UUID; left out: the best "
@@ -196,6 +205,56 @@ static hone_status check_row(const char *name) {
                      rows);
 }
 
+static hone_status open_device(struct hone_bencher *b) {
+    const struct hone_bench_params *p = b->params;
+    bool off = p->tuning && strcmp(p->tuning, "off") == 0;
+    if (p->tune && off)
+        return hone_fail(HONE_INVALID, "--tune has nowhere to keep its records with --tuning off");
+    // A file that is to be filled need not be there yet.
+    bool fresh = p->tune && p->tuning && !hone_file_exists(p->tuning);
+    struct hone_device_params open = {.name = p->device,
+                                      .validate = p->validate,
+                                      .tuning = off || fresh ? "" : p->tuning,
+                                      .capture = p->tune};
+    return hone_device_open(&open, &b->device);
+}
+
+static bool tune_progress(void *user, size_t done, size_t total, const char *node) {
+    struct hone_bencher *b = user;
+    double now = hone_seconds();
+    if (now - b->told > 1) {
+        hone_bench_note(b, "tuning %zu of %zu: %s", done + 1, total, node);
+        b->told = now;
+    }
+    return false;
+}
+
+hone_status hone_bench_tune(struct hone_bencher *b, const struct hone_graph *graph) {
+    struct hone_tune_params params = {.again = true,
+                                      .passes_off = b->passes_off,
+                                      .skip_rows = b->skip_rows,
+                                      .progress = tune_progress,
+                                      .user = b};
+    struct hone_tune_result r;
+    char *path = NULL;
+    if (!b->params->tune) return HONE_OK;
+    if (b->params->tuning)
+        path = hone_strdup(b->params->tuning);
+    else
+        HONE_TRY(hone_tuning_path(NULL, &path));
+    if (!path)
+        return hone_fail(HONE_INVALID, "--tune has nowhere to keep its records: name a file with "
+                                       "--tuning");
+    hone_status status = hone_tune_and_keep(b->device, graph, &params, path, &r);
+    if (status == HONE_OK)
+        hone_bench_note(b,
+                        "tuned %zu operators in %.1f s, %zu programs timed; %zu run otherwise than "
+                        "by the table; records in %s",
+                        r.measured, r.seconds, r.candidates, r.changed, path);
+    hone_free(path);
+    return status;
+}
+
 static hone_status run(struct hone_bencher *b) {
     const struct hone_bench_params *p = b->params;
     struct hone_bench_result *r = b->result;
@@ -210,8 +269,7 @@ static hone_status run(struct hone_bencher *b) {
         HONE_TRY(hone_bench_op_build(p->op, p->shape, &build));
         hone_graph_destroy(&build.graph);
     }
-    HONE_TRY(hone_device_open(
-        &(struct hone_device_params){.name = p->device, .validate = p->validate}, &b->device));
+    HONE_TRY(open_device(b));
     const struct hone_caps *caps = hone_device_caps(b->device);
     snprintf(r->device, sizeof r->device, "%s", caps->name);
     snprintf(r->driver, sizeof r->driver, "%s", caps->driver);

@@ -16,7 +16,7 @@ hone_status hone_bench_check_plain(struct hone_program *program) {
     for (int i = 0; i < hone_program_node_count(program); i++) {
         struct hone_program_node node;
         HONE_TRY(hone_program_node(program, i, &node));
-        if (strcmp(node.row, "plain") == 0 && has_faster_rows(node.op))
+        if (strcmp(node.row, "plain") == 0 && !node.tuned && has_faster_rows(node.op))
             return hone_fail(HONE_UNSUPPORTED,
                              "node '%s' (%s) runs on the plain kernel (%s); --allow-plain times it "
                              "all the same",

@@ -26,6 +26,7 @@ struct hone_bencher {
     void *user;
     struct hone_device *device;
     unsigned passes_off;
+    double told;                                 // hone_seconds() of the last note of the tuner
     const char *skip_rows[HONE_BENCH_NAMES + 1]; // NULL-terminated
 };
 void hone_bench_note(const struct hone_bencher *b, const char *format, ...) HONE_PRINTF(2, 3);
@@ -36,6 +37,9 @@ hone_status hone_bench_add_net(struct hone_bencher *b, const struct hone_bench_n
 double hone_bench_median(double *values, int count); // sorts
 // Fills gflops, gbs and share from ms, flops and bytes.
 void hone_bench_rate(const struct hone_bench_yardsticks *yardsticks, struct hone_bench_line *line);
+
+// Measures the graph's nodes and keeps the records, where the params ask for it.
+hone_status hone_bench_tune(struct hone_bencher *b, const struct hone_graph *graph);
 
 // ---- shape.c ----
 

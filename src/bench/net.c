@@ -53,15 +53,15 @@ static hone_status time_net(struct hone_bencher *b, struct hone_bench_job *job,
     net->compile_s = hone_seconds() - start;
     net->compiled = hone_device_compiled(b->device) - compiled;
     struct hone_program_memory memory = hone_program_memory(program);
-    struct hone_program_commands commands = hone_program_commands(program);
     net->activation_bytes = memory.pool_bytes;
     net->state_bytes = memory.state_bytes;
     net->staging_bytes = memory.input_bytes;
-    net->dispatches = commands.dispatches;
-    net->barriers = commands.barriers;
     hone_status status = b->params->allow_plain ? HONE_OK : hone_bench_check_plain(program);
     if (status == HONE_OK) status = hone_bench_job_fill(job, store, program);
     if (status == HONE_OK) status = time_steps(job, program, net);
+    struct hone_program_commands commands = hone_program_commands(program);
+    net->dispatches = commands.dispatches;
+    net->barriers = commands.barriers;
     for (int i = 0; i < hone_program_node_count(program) && status == HONE_OK; i++) {
         struct hone_program_node node;
         status = hone_program_node(program, i, &node);
@@ -100,7 +100,8 @@ static hone_status run_point(struct hone_bencher *b, int32_t batch, int32_t size
     struct hone_bench_net net = {.batch = batch, .size = size};
     hone_bench_note(b, "%s, batch %d, %d x %d", b->params->net, (int)batch, (int)size, (int)size);
     HONE_TRY(hone_bench_job_init(b->params, batch, size, &job));
-    hone_status status = hone_store_create(b->device, &store);
+    hone_status status = hone_bench_tune(b, job.graph);
+    if (status == HONE_OK) status = hone_store_create(b->device, &store);
     if (status == HONE_OK) status = time_net(b, &job, store, &net);
     if (status == HONE_OK && layers) status = time_layers(b, &job, store, &net);
     if (status == HONE_OK) status = hone_bench_add_net(b, &net);

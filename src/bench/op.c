@@ -152,9 +152,10 @@ static hone_status time_all(struct hone_bencher *b, const struct hone_bench_buil
 
 hone_status hone_bench_run_op(struct hone_bencher *b) {
     struct hone_bench_build build;
-    struct hone_store *store;
+    struct hone_store *store = NULL;
     HONE_TRY(hone_bench_op_build(b->params->op, b->params->shape, &build));
-    hone_status status = hone_store_create(b->device, &store);
+    hone_status status = hone_bench_tune(b, build.graph);
+    if (status == HONE_OK) status = hone_store_create(b->device, &store);
     if (status == HONE_OK && b->params->rows == HONE_BENCH_ROWS_BEST)
         status = time_choice(b, &build, store, NULL);
     else if (status == HONE_OK)

@@ -1,8 +1,11 @@
 // device.c: opening a GPU or the reference.
 #include "exec/internal.h"
+#include "exec/tuning_file.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#include "base/file.h"
 
 // The ref device has no limits of its own; the numbers below only fill messages and plans.
 static const struct hone_caps ref_caps = {
@@ -19,6 +22,22 @@ static const struct hone_caps ref_caps = {
     .unified_memory = true,
 };
 
+static hone_status open_tuning(const struct hone_device_params *params,
+                               struct hone_device *device) {
+    char *path = NULL;
+    hone_tuning_device(&device->caps, device->key);
+    if (!device->gpu || (params->tuning && !*params->tuning)) return HONE_OK;
+    if (params->tuning && !hone_file_exists(params->tuning))
+        return hone_fail(HONE_NOT_FOUND, "there is no tuning file %s", params->tuning);
+    if (!params->tuning) {
+        HONE_TRY(hone_tuning_path(params->cache_dir, &path));
+        if (!path) return HONE_OK;
+    }
+    hone_status status = hone_tuning_load(params->tuning ? params->tuning : path, &device->tuning);
+    hone_free(path);
+    return status;
+}
+
 hone_status hone_device_open(const struct hone_device_params *params, struct hone_device **out) {
     static const struct hone_device_params defaults = {0};
     if (!params) params = &defaults;
@@ -29,17 +48,20 @@ hone_status hone_device_open(const struct hone_device_params *params, struct hon
     if (params->name && strcmp(params->name, "ref") == 0) {
         device->caps = ref_caps;
     } else {
-        status = hone_gpu_open(&(struct hone_gpu_open_params){.device = params->name,
-                                                              .validate = params->validate,
-                                                              .cache_dir = params->cache_dir},
-                               &device->gpu);
+        status = hone_gpu_open(
+            &(struct hone_gpu_open_params){.device = params->name,
+                                           .validate = params->validate,
+                                           .cache_dir = params->cache_dir,
+                                           .capture = params->capture ? HONE_GPU_CAPTURE_NUMBERS
+                                                                      : HONE_GPU_CAPTURE_NONE},
+            &device->gpu);
         if (status == HONE_OK) device->caps = *hone_gpu_caps(device->gpu);
     }
+    if (status == HONE_OK) status = open_tuning(params, device);
     if (status != HONE_OK) {
-        hone_free(device);
+        hone_device_close(&device);
         return status;
     }
-    hone_tuning_device(&device->caps, device->key);
     *out = device;
     return HONE_OK;
 }
@@ -62,4 +84,12 @@ struct hone_gpu *hone_device_gpu(struct hone_device *device) {
 
 size_t hone_device_compiled(const struct hone_device *device) {
     return device->gpu ? hone_gpu_cache_stats(device->gpu).compiled : 0;
+}
+
+struct hone_tuning *hone_device_tuning(struct hone_device *device) {
+    return device->tuning;
+}
+
+const char *hone_device_key(const struct hone_device *device) {
+    return device->key;
 }

@@ -210,6 +210,22 @@ struct hone_program_commands hone_program_commands(const struct hone_program *pr
                                           .barriers = stats.barriers};
 }
 
+int64_t hone_program_spills(const struct hone_program *program) {
+    struct hone_gpu *gpu = program->store->device->gpu;
+    int64_t sum = 0;
+    for (size_t i = 0; gpu && program->pace.dispatches && i < program->pace.count; i++) {
+        const struct hone_dispatch *d = &program->pace.dispatches[i];
+        struct hone_gpu_pipeline *pipeline;
+        struct hone_gpu_pipeline_statistics statistics;
+        if (hone_gpu_pipeline_get(gpu, d->kernel, d->spec, d->spec_count, 0, &pipeline) ==
+                HONE_OK &&
+            hone_gpu_pipeline_statistics(gpu, pipeline, &statistics) == HONE_OK &&
+            statistics.spills > 0)
+            sum += statistics.spills;
+    }
+    return sum;
+}
+
 const struct hone_graph *hone_program_graph(const struct hone_program *program) {
     return program->graph;
 }
@@ -244,6 +260,7 @@ hone_status hone_program_node(struct hone_program *program, int index,
         .op = node->op->name,
         .row = choice->row ? choice->row->name : "",
         .tile = choice->tile_name,
+        .tuned = choice->tuned,
         .reason = program->reasons && program->reasons[index] ? program->reasons[index] : "",
         .flops = program->costs[index].flops,
         .bytes = program->costs[index].bytes,

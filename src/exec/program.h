@@ -88,6 +88,9 @@ struct hone_program_commands {
     uint32_t dispatches, copies, barriers;
 };
 struct hone_program_commands hone_program_commands(const struct hone_program *program);
+// Registers that the program's kernels keep in memory, all dispatches together; 0 where the driver
+// does not say or the device was opened without `capture`. To be asked before the second run.
+int64_t hone_program_spills(const struct hone_program *program);
 // The graph after the passes; lives as long as the program.
 const struct hone_graph *hone_program_graph(const struct hone_program *program);
 // How a run is submitted, and what is known of its times.
@@ -104,6 +107,7 @@ struct hone_program_pace hone_program_pace(const struct hone_program *program);
 struct hone_program_node {
     const char *name, *op, *row;
     const char *tile;   // "" where the row chose itself
+    bool tuned;         // a tuning record chose the row
     const char *reason; // with params.explain: why this row; else ""
     double flops, bytes, ms;
     int dispatches;

@@ -151,14 +151,18 @@ static uint64_t hash_text(uint64_t hash, const char *text) {
     return (hash ^ 0xff) * 0x100000001b3u; // between fields
 }
 
+bool hone_tuning_holds(const struct hone_tuning_record *record, const char *device) {
+    char any[HONE_TUNING_DEVICE];
+    any_driver(device, any);
+    return strcmp(record->device, device) == 0 || strcmp(record->device, any) == 0;
+}
+
 // A sum over records: their order does not matter, their times do not decide.
 uint64_t hone_tuning_hash(const struct hone_tuning *tuning, const char *device) {
-    char any[HONE_TUNING_DEVICE];
     uint64_t sum = 0;
-    any_driver(device, any);
     for (size_t i = 0; i < tuning->count; i++) {
         const struct hone_tuning_record *r = &tuning->records[i];
-        if (strcmp(r->device, device) != 0 && strcmp(r->device, any) != 0) continue;
+        if (!hone_tuning_holds(r, device)) continue;
         const char *const fields[] = {r->device, r->op, r->dtypes, r->shapes, r->row, r->tile};
         uint64_t hash = 0xcbf29ce484222325u;
         for (int k = 0; k < 6; k++) hash = hash_text(hash, fields[k]);

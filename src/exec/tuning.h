@@ -36,6 +36,8 @@ hone_status hone_tuning_print(const struct hone_tuning *tuning, struct hone_text
 
 size_t hone_tuning_count(const struct hone_tuning *tuning);
 const struct hone_tuning_record *hone_tuning_get(const struct hone_tuning *tuning, size_t index);
+// Whether the record is for this device, by this driver or any.
+bool hone_tuning_holds(const struct hone_tuning_record *record, const char *device);
 // A number that names the records which hold for this device: 0 where there are none. Two runs
 // with the same number choose the same rows.
 uint64_t hone_tuning_hash(const struct hone_tuning *tuning, const char *device);

@@ -60,6 +60,10 @@ hone_status hone_train_check_params(const struct hone_train_params *params);
 hone_status hone_trainer_tune(struct hone_trainer *t);
 hone_status hone_trainer_fit_head(struct hone_trainer *t);
 
+// kernels.c: measures the kernels of the step where the options ask for it, and keeps the tuning
+// records that hold in the run's folder.
+hone_status hone_trainer_tune_kernels(struct hone_trainer *t, const struct hone_graph *graph);
+
 // judge.c. Compiles t->judge against t->store.
 hone_status hone_trainer_compile_judge(struct hone_trainer *t);
 // Figures of a part with the weights in t->store; a part without pictures gives class_count 0.

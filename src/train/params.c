@@ -62,6 +62,12 @@ static const hone_option train_rows[] = {
           .help = "move training pictures at random, up to this share of their size"),
     TRAIN(seed, I64, "seed", .initial = "0", .least = 0, .most = 4294967295.0, .metavar = "N",
           .help = "of every random choice: the same seed gives the same weights"),
+    TRAIN(tune, ENUM, "tune", .initial = "auto", .words = "auto|off|full",
+          .help = "measure kernels at first use and keep the fastest: auto: for at most 20 s, on "
+                  "GPUs; full: all of them"),
+    TRAIN(tuning, STRING, "tuning", .metavar = "FILE|off",
+          .help = "tuning records to go by, as the tuning.tune of an earlier run; left out: those "
+                  "in ~/.cache/hone"),
     TRAIN(validate, BOOL, "validate", .help = "run with the Vulkan validation layers"),
 };
 

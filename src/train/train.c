@@ -65,8 +65,11 @@ static hone_status open_inputs(struct hone_trainer *t) {
     HONE_TRY(hone_fail_context(
         hone_model_replace_head(t->model, t->classes, t->class_names, (uint64_t)p->seed), "%s",
         p->backbone));
-    HONE_TRY(hone_device_open(
-        &(struct hone_device_params){.name = p->device, .validate = p->validate}, &t->device));
+    bool untuned = p->tuning && strcmp(p->tuning, "off") == 0;
+    HONE_TRY(hone_device_open(&(struct hone_device_params){.name = p->device,
+                                                           .validate = p->validate,
+                                                           .tuning = untuned ? "" : p->tuning},
+                              &t->device));
     hone_trainer_note(t, "device: %s", hone_device_caps(t->device)->name);
     for (size_t i = 0; hone_model_warning(t->model, i); i++)
         hone_trainer_note(t, "%s: %s", p->backbone, hone_model_warning(t->model, i));

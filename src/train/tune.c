@@ -71,7 +71,8 @@ static hone_status compile_step(struct hone_trainer *t) {
     struct hone_graph *graph;
     t->clock = build.augment;
     HONE_TRY(hone_train_graph(&build, &graph));
-    hone_status status = hone_program_compile(t->store, graph, NULL, &t->step);
+    hone_status status = hone_trainer_tune_kernels(t, graph);
+    if (status == HONE_OK) status = hone_program_compile(t->store, graph, NULL, &t->step);
     hone_graph_destroy(&graph);
     HONE_TRY(status);
     struct hone_program_memory memory = hone_program_memory(t->step);

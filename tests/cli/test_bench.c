@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "ops/ops.h"
 #include "ops/row.h"
 #include "support/support.h"
+#include "support/tiny.h"
 
 static struct command_result r;
 
@@ -125,6 +127,77 @@ static void test_plain_is_an_error(void **state) {
     command_expect_success(&r);
 }
 
+static char *slurp(const char *folder, const char *name, size_t *bytes) {
+    char path[400], *data;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_ok(hone_file_read(path, 0, &data, bytes));
+    return data;
+}
+
+// --tune fills a file that later runs go by, in bench and in training; a run leaves its records,
+// and with them and its seed it can be repeated bit for bit.
+static void test_tuning(void **state) {
+    (void)state;
+    if (!has_device()) skip();
+    char folder[256], tune[300], out[3][300], pictures[300], record[400];
+    test_temp_dir(folder);
+    snprintf(tune, sizeof tune, "%s/a.tune", folder);
+    command_hone(NULL, &r, "bench", "--op", "add", "--shape", "h=8", "--tune", "--tuning", tune);
+    command_expect_success(&r);
+    command_expect_text(r.err, "tuned 1 operators");
+    command_expect_text(r.out, "measured: ");
+    command_hone(NULL, &r, "bench", "--op", "add", "--shape", "h=8", "--tuning", tune);
+    command_expect_success(&r);
+    command_expect_text(r.out, "measured: ");
+    command_hone(NULL, &r, "bench", "--op", "add", "--shape", "h=8", "--tuning", "off");
+    command_expect_success(&r);
+    command_expect_text(r.out, "first row");
+    command_hone(NULL, &r, "bench", "--op", "add", "--tuning", "/nowhere/b.tune");
+    command_expect_line(&r, 1, "there is no tuning file /nowhere/b.tune");
+
+    snprintf(pictures, sizeof pictures, "%s/pictures", folder);
+    test_tiny_pictures(pictures, 8);
+    struct command_how cache = {.env = {"HONE_TUNING="}};
+    char home[400];
+    snprintf(home, sizeof home, "XDG_CACHE_HOME=%s/cache", folder);
+    cache.env[1] = home;
+    for (int i = 0; i < 3; i++) {
+        snprintf(out[i], sizeof out[i], "%s/run%d", folder, i);
+        snprintf(record, sizeof record, "%s/tuning.tune", out[0]);
+        const char *const args[] = {"train",
+                                    pictures,
+                                    "--backbone",
+                                    HONE_SOURCE_DIR "/assets/backbone/hone_small.onnx",
+                                    "--out",
+                                    out[i],
+                                    "--epochs",
+                                    "1",
+                                    "--batch",
+                                    "4",
+                                    "--size",
+                                    "32",
+                                    "--tune",
+                                    "full",
+                                    i == 2 ? "--tuning" : NULL,
+                                    record,
+                                    NULL};
+        command_run(&cache, args, &r);
+        command_expect_success(&r);
+        if (i == 0) command_expect_text(r.out, "tuning: measured");
+        if (i > 0) assert_null(strstr(r.out, "tuning: measured"));
+        command_expect_text(r.out, "tuning records of this device: ");
+    }
+    size_t bytes[3];
+    char *weights[3];
+    for (int i = 0; i < 3; i++) weights[i] = slurp(out[i], "last.safetensors", &bytes[i]);
+    for (int i = 1; i < 3; i++) {
+        assert_int_equal(bytes[i], bytes[0]);
+        assert_memory_equal(weights[i], weights[0], bytes[0]);
+    }
+    for (int i = 0; i < 3; i++) hone_free(weights[i]);
+    test_temp_remove(folder);
+}
+
 static void test_slips(void **state) {
     (void)state;
     static const struct {
@@ -141,6 +214,7 @@ static void test_slips(void **state) {
         {{"bench", "--op", "add", "--skip-row", "plus/fast"}, 1, "no operator is named 'plus'"},
         {{"bench", "--op", "add", "--device", "ref"}, 1, "reference device"},
         {{"bench", "--op", "add", "--rows", "some"}, 2, "--rows"},
+        {{"bench", "--op", "add", "--tune", "--tuning", "off"}, 1, "nowhere to keep"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         command_run(NULL, cases[i].args, &r);
@@ -165,6 +239,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_op, tear_down),
         cmocka_unit_test_teardown(test_net, tear_down),
         cmocka_unit_test_teardown(test_plain_is_an_error, tear_down),
+        cmocka_unit_test_teardown(test_tuning, tear_down),
         cmocka_unit_test_teardown(test_slips, tear_down),
     };
     return cmocka_run_group_tests_name("cli bench", tests, NULL, NULL);

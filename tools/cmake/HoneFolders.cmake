@@ -39,6 +39,8 @@ macro(hone_add_folders)
     hone_folder_sources(${folder} sources)
     if(folder STREQUAL "kernels")
       list(APPEND sources ${HONE_KERNEL_TABLE})
+    elseif(folder STREQUAL "exec")
+      list(APPEND sources ${HONE_TUNING_TABLE})
     elseif(folder STREQUAL "formats")
       list(APPEND sources ${HONE_PROTO_SOURCES})
     endif()
@@ -80,3 +82,13 @@ foreach(proto IN LISTS hone_protos)
   set_source_files_properties(${generated}.c PROPERTIES COMPILE_OPTIONS "-w")
   list(APPEND HONE_PROTO_SOURCES ${generated}.c)
 endforeach()
+
+# Tuning records that hone ships.
+file(GLOB hone_tunes CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/assets/tuning/*.tune)
+set(HONE_TUNING_TABLE ${CMAKE_BINARY_DIR}/generated/exec/tuning_shipped.c)
+string(REPLACE ";" "\\;" hone_tunes_list "${hone_tunes}")
+add_custom_command(OUTPUT ${HONE_TUNING_TABLE}
+  COMMAND ${CMAKE_COMMAND} "-DFILES=${hone_tunes_list}" -DOUT=${HONE_TUNING_TABLE}
+    -P ${CMAKE_SOURCE_DIR}/tools/cmake/embed_tuning.cmake
+  DEPENDS ${hone_tunes} ${CMAKE_SOURCE_DIR}/tools/cmake/embed_tuning.cmake
+  COMMENT "tuning records" VERBATIM)
