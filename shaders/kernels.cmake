@@ -44,6 +44,28 @@ foreach(pair "f16;1" "bf16;2")
   hone_kernel(conv_wgrad_sum_${type} conv/wgrad_sum.comp BINDINGS 2 PUSH 8 SPEC 1 DEFINES ELEM=0 OUT=${elem})
   hone_kernel(conv_flip_${type} conv/flip.comp BINDINGS 2 PUSH 80 SPEC 1 DEFINES ELEM=${elem})
 endforeach()
+# On cooperative matrices (generated), and the same code with loops in their place, which tests choose
+foreach(type f16 bf16)
+  set(elem 1)
+  set(needs cooperative_matrix f16 subgroup_basic)
+  set(made 15.0 2023.4)
+  if(type STREQUAL bf16)
+    set(elem 2)
+    set(needs cooperative_matrix bf16_matrix subgroup_basic)
+    set(made 15.3 2025.2)
+  endif()
+  hone_kernel(conv_coop_fprop_${type} conv/coop.comp BINDINGS 4 PUSH 80 SPEC 15
+    DEFINES COOP=1 ELEM=${elem} NEEDS ${needs} GENERATED ${made})
+  hone_kernel(conv_coop_dgrad_${type} conv/coop.comp BINDINGS 4 PUSH 80 SPEC 15
+    DEFINES COOP=1 ELEM=${elem} DGRAD=1 NEEDS ${needs} GENERATED ${made})
+  hone_kernel(conv_coop_wgrad_${type} conv/coop_wgrad.comp BINDINGS 3 PUSH 80 SPEC 12
+    DEFINES COOP=1 ELEM=${elem} NEEDS ${needs} GENERATED ${made})
+  hone_kernel(conv_coop_emulated_fprop_${type} conv/coop.comp BINDINGS 4 PUSH 80 SPEC 15 DEFINES COOP=0 ELEM=${elem})
+  hone_kernel(conv_coop_emulated_dgrad_${type} conv/coop.comp BINDINGS 4 PUSH 80 SPEC 15
+    DEFINES COOP=0 ELEM=${elem} DGRAD=1)
+  hone_kernel(conv_coop_emulated_wgrad_${type} conv/coop_wgrad.comp BINDINGS 3 PUSH 80 SPEC 12
+    DEFINES COOP=0 ELEM=${elem})
+endforeach()
 hone_kernel(conv_cpu_fprop conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9
   NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
 hone_kernel(conv_cpu_dgrad conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES DGRAD=1

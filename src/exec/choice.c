@@ -14,8 +14,8 @@ static bool is_skipped(const char *const *skips, const char *row) {
 
 static bool row_fits(const struct hone_op_row *row, const struct hone_row_args *args,
                      const char *const *skips) {
-    return !is_skipped(skips, row->name) && !(row->needs & ~args->caps->features) &&
-           (!row->fits || row->fits(args));
+    return !row->test_only && !is_skipped(skips, row->name) &&
+           !(row->needs & ~args->caps->features) && (!row->fits || row->fits(args));
 }
 
 int hone_choice_tile(const struct hone_op_row *row, const struct hone_row_args *args,
@@ -87,7 +87,8 @@ hone_status hone_choice_explain(const struct hone_op *op, const struct hone_row_
                                                                 : "first row that fits"));
     for (int i = 0; i < op->row_count && &op->rows[i] != choice->row; i++) {
         const struct hone_op_row *row = &op->rows[i];
-        const char *why = is_skipped(skips, row->name)         ? "switched off"
+        const char *why = row->test_only                       ? "for tests only"
+                          : is_skipped(skips, row->name)       ? "switched off"
                           : row->needs & ~args->caps->features ? "needs what the device lacks"
                           : row->fits && !row->fits(args)      ? "does not fit these shapes"
                                                                : "measured slower";

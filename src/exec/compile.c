@@ -1,6 +1,7 @@
 // compile.c: the recipe: passes, states, kernel choice, memory plan, recording. Read
 // hone_program_compile() first.
 #include "exec/internal.h"
+#include "exec/matrix_check.h"
 
 #include "ir/passes.h"
 
@@ -128,13 +129,14 @@ hone_status hone_program_compile(struct hone_store *store, const struct hone_gra
     struct hone_program *program = hone_calloc(1, sizeof *program, "a program");
     if (!program) return HONE_OUT_OF_MEMORY;
     program->store = store;
+    hone_status status = hone_device_sift_matrices(store->device, graph);
     program->caps = *hone_device_caps(store->device);
     if (params->binding_bytes && params->binding_bytes < program->caps.storage_range_bytes)
         program->caps.storage_range_bytes = params->binding_bytes;
     program->profile = params->profile && hone_device_caps(store->device)->timestamp_ns > 0;
 
-    hone_status status =
-        hone_graph_run_passes(graph, HONE_PASS_ALL & ~params->passes_off, &program->graph);
+    if (status == HONE_OK)
+        status = hone_graph_run_passes(graph, HONE_PASS_ALL & ~params->passes_off, &program->graph);
     size_t nodes = program->graph ? program->graph->node_count : 0;
     if (status == HONE_OK) {
         program->choices = hone_calloc(nodes, sizeof *program->choices, "kernel choice");

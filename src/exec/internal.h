@@ -12,6 +12,7 @@
 struct hone_device {
     struct hone_gpu *gpu; // NULL: the ref device
     struct hone_caps caps;
+    bool matrices_checked; // caps.matrices holds those that have passed (matrix_check.h)
     char key[HONE_TUNING_DEVICE]; // in tuning records
     struct hone_tuning *tuning;   // NULL: none
 };

@@ -217,7 +217,7 @@ int64_t hone_program_spills(const struct hone_program *program) {
         const struct hone_dispatch *d = &program->pace.dispatches[i];
         struct hone_gpu_pipeline *pipeline;
         struct hone_gpu_pipeline_statistics statistics;
-        if (hone_gpu_pipeline_get(gpu, d->kernel, d->spec, d->spec_count, 0, &pipeline) ==
+        if (hone_gpu_pipeline_get(gpu, d->kernel, d->spec, d->spec_count, d->subgroup, &pipeline) ==
                 HONE_OK &&
             hone_gpu_pipeline_statistics(gpu, pipeline, &statistics) == HONE_OK &&
             statistics.spills > 0)

@@ -69,7 +69,7 @@ static hone_status record_piece(struct hone_program *program, struct hone_gpu_re
     push_bytes += d->push_bytes;
     struct hone_gpu_pipeline *pipeline;
     HONE_TRY(hone_gpu_pipeline_get(program->store->device->gpu, d->kernel, d->spec, d->spec_count,
-                                   0, &pipeline));
+                                   d->subgroup, &pipeline));
     return hone_gpu_record_part(rec, pipeline, ranges, d->operand_count, push, push_bytes, base,
                                 size);
 }

@@ -10,6 +10,7 @@
 // Shapes and attributes: ops.h. Chetlur et al. 2014 (cuDNN) names the three; launches are in
 // conv_*.c.
 #include "ops/common.h"
+#include "ops/conv_coop.h"
 #include "ops/conv_launch.h"
 
 #include <string.h>
@@ -352,20 +353,54 @@ ROW_SETUP(bwd_w_cpu, bwd_w_run, hone_conv_wgrad_cpu)
 ROW_SETUP(bwd_w_tiled, bwd_w_run, hone_conv_wgrad_tiled)
 ROW_SETUP(bwd_w_plain, bwd_w_run, hone_conv_wgrad_plain)
 
+// A row on cooperative matrices; `run` is the way of the operator above.
+#define ROW_COOP(name, run, geometry_of, form, body)                                               \
+    static bool name##_fits(const struct hone_row_args *args) {                                    \
+        struct hone_conv_job job = job_of(geometry_of(args->node), args);                          \
+        return hone_conv_coop_fits(body, form, &job);                                              \
+    }                                                                                              \
+    static bool name##_tile(const struct hone_row_args *args, int k, char text[HONE_TILE_NAME]) {  \
+        struct hone_conv_job job = job_of(geometry_of(args->node), args);                          \
+        return hone_conv_coop_tile(body, form, &job, k, text);                                     \
+    }                                                                                              \
+    static hone_status name##_body(const struct hone_conv_job *job, struct hone_launch *launch) {  \
+        return hone_conv_coop(body, form, job, launch);                                            \
+    }                                                                                              \
+    static hone_status name##_setup(const struct hone_row_args *args,                              \
+                                    struct hone_launch *launch) {                                  \
+        return run(args, name##_body, launch);                                                     \
+    }
+#define ROWS_COOP(op, geometry_of, form)                                                           \
+    ROW_COOP(op##_f16, op##_run, geometry_of, form, HONE_COOP_F16)                                 \
+    ROW_COOP(op##_bf16, op##_run, geometry_of, form, HONE_COOP_BF16)                               \
+    ROW_COOP(op##_emulated, op##_run, geometry_of, form, HONE_COOP_EMULATED)
+ROWS_COOP(conv2d, conv2d_geometry, HONE_CONV_FPROP)
+ROWS_COOP(bwd_x, bwd_x_geometry, HONE_CONV_DGRAD)
+ROWS_COOP(bwd_w, bwd_w_geometry, HONE_CONV_WGRAD)
+#define COOP_FUNCTIONS(name) .fits = name##_fits, .setup = name##_setup, .tile = name##_tile
+#define COOP_ROWS(op)                                                                              \
+    {.name = "coop", .needs = HONE_COOP_F16_NEEDS, COOP_FUNCTIONS(op##_f16)},                      \
+        {.name = "coop_bf16", .needs = HONE_COOP_BF16_NEEDS, COOP_FUNCTIONS(op##_bf16)}, {         \
+        .name = "coop_emulated", .test_only = true, COOP_FUNCTIONS(op##_emulated)                  \
+    }
+
 static const struct hone_op_row conv2d_rows[] = {
     {.name = "depthwise", .fits = conv2d_fits_depthwise, .setup = conv2d_depthwise},
+    COOP_ROWS(conv2d),
     {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = conv2d_fits_cpu, .setup = conv2d_cpu},
     {.name = "tiled", .fits = conv2d_fits_tiled, .setup = conv2d_tiled, .tile = conv2d_tile},
     {.name = "plain", .setup = conv2d_plain},
 };
 static const struct hone_op_row bwd_x_rows[] = {
     {.name = "depthwise", .fits = bwd_x_fits_depthwise, .setup = bwd_x_depthwise},
+    COOP_ROWS(bwd_x),
     {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = bwd_x_fits_cpu, .setup = bwd_x_cpu},
     {.name = "tiled", .fits = bwd_x_fits_tiled, .setup = bwd_x_tiled, .tile = bwd_x_tile},
     {.name = "plain", .setup = bwd_x_plain},
 };
 static const struct hone_op_row bwd_w_rows[] = {
     {.name = "depthwise", .fits = bwd_w_fits_depthwise, .setup = bwd_w_depthwise},
+    COOP_ROWS(bwd_w),
     {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = bwd_w_fits_cpu, .setup = bwd_w_cpu},
     {.name = "tiled", .fits = bwd_w_fits_tiled, .setup = bwd_w_tiled, .tile = bwd_w_tile},
     {.name = "plain", .setup = bwd_w_plain},

@@ -5,6 +5,7 @@
 // a 1x1 convolution; by b (K,N) it is its input gradient; a (K,M) transposed by b (K,N) is its
 // weight gradient. What is left transposes a first.
 #include "ops/common.h"
+#include "ops/conv_coop.h"
 #include "ops/conv_launch.h"
 
 struct product {
@@ -232,7 +233,48 @@ static hone_status matmul_plain(const struct hone_row_args *args, struct hone_la
     return matmul_run(args, setups, launch);
 }
 
+static struct hone_conv_job coop_job(const struct hone_row_args *args, const struct plan *plan) {
+    return (struct hone_conv_job){.push = plan->push,
+                                  .caps = args->caps,
+                                  .dtype = args->node->in[0].dtype,
+                                  .out_dtype = args->node->out[0].dtype};
+}
+
+// The rows on one kind of cooperative matrices.
+#define ROW_COOP(name, body)                                                                       \
+    static bool name##_fits(const struct hone_row_args *args) {                                    \
+        struct plan plan = plan_of(args->node);                                                    \
+        struct hone_conv_job job = coop_job(args, &plan);                                          \
+        return hone_conv_coop_fits(body, plan.form, &job);                                         \
+    }                                                                                              \
+    static bool name##_tile(const struct hone_row_args *args, int k, char text[HONE_TILE_NAME]) {  \
+        struct plan plan = plan_of(args->node);                                                    \
+        struct hone_conv_job job = coop_job(args, &plan);                                          \
+        return hone_conv_coop_tile(body, plan.form, &job, k, text);                                \
+    }                                                                                              \
+    static hone_status name##_fprop(const struct hone_conv_job *job, struct hone_launch *launch) { \
+        return hone_conv_coop(body, HONE_CONV_FPROP, job, launch);                                 \
+    }                                                                                              \
+    static hone_status name##_dgrad(const struct hone_conv_job *job, struct hone_launch *launch) { \
+        return hone_conv_coop(body, HONE_CONV_DGRAD, job, launch);                                 \
+    }                                                                                              \
+    static hone_status name##_wgrad(const struct hone_conv_job *job, struct hone_launch *launch) { \
+        return hone_conv_coop(body, HONE_CONV_WGRAD, job, launch);                                 \
+    }                                                                                              \
+    static hone_status name##_setup(const struct hone_row_args *args,                              \
+                                    struct hone_launch *launch) {                                  \
+        static hone_conv_setup *const setups[] = {name##_fprop, name##_dgrad, name##_wgrad};       \
+        return matmul_run(args, setups, launch);                                                   \
+    }
+ROW_COOP(matmul_f16, HONE_COOP_F16)
+ROW_COOP(matmul_bf16, HONE_COOP_BF16)
+ROW_COOP(matmul_emulated, HONE_COOP_EMULATED)
+#define COOP_FUNCTIONS(name) .fits = name##_fits, .setup = name##_setup, .tile = name##_tile
+
 static const struct hone_op_row matmul_rows[] = {
+    {.name = "coop", .needs = HONE_COOP_F16_NEEDS, COOP_FUNCTIONS(matmul_f16)},
+    {.name = "coop_bf16", .needs = HONE_COOP_BF16_NEEDS, COOP_FUNCTIONS(matmul_bf16)},
+    {.name = "coop_emulated", .test_only = true, COOP_FUNCTIONS(matmul_emulated)},
     {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = matmul_fits_cpu, .setup = matmul_cpu},
     {.name = "tiled", .fits = matmul_fits_tiled, .setup = matmul_tiled, .tile = matmul_tile},
     {.name = "plain", .setup = matmul_plain},

@@ -73,7 +73,7 @@ const struct hone_op_row *hone_row_select(const struct hone_op *op,
         bool skipped = false;
         for (const char *const *name = skip; name && *name; name++)
             skipped = skipped || strcmp(*name, row->name) == 0;
-        if (skipped || (row->needs & ~args->caps->features)) continue;
+        if (skipped || row->test_only || (row->needs & ~args->caps->features)) continue;
         if (!row->fits || row->fits(args)) return row;
     }
     return NULL;

@@ -30,6 +30,7 @@ struct hone_dispatch {
     int push_bytes;
     struct hone_operand operands[HONE_DISPATCH_OPERANDS];
     int operand_count;
+    uint32_t subgroup; // full subgroups of exactly this size; 0: any
 };
 
 // What setup() fills: a short list of dispatches, run in order, each seeing the writes of those
@@ -59,6 +60,7 @@ struct hone_op_row {
     // records hold it) and returns true; false past the last. setup() takes each of them. NULL: one
     // way only.
     bool (*tile)(const struct hone_row_args *args, int k, char name[HONE_TILE_NAME]);
+    bool test_only; // never chosen: it proves the code of another row where that can't run
 };
 
 // Helpers for setup(). hone_launch_add() appends a dispatch of the named kernel; binding and spec
@@ -75,7 +77,8 @@ void hone_dispatch_scratch(struct hone_dispatch *dispatch, int index);
 // exceeds 65,535. Kernels compute their index as (gid.y * num_groups.x + gid.x) * group + lid.
 void hone_dispatch_linear(struct hone_dispatch *dispatch, uint64_t threads, uint32_t group);
 
-// The first row that fits, or NULL. `skip` names rows to pass over (may be NULL; NULL-terminated).
+// The first row that fits and isn't for tests only, or NULL. `skip` names rows to pass over (may be
+// NULL; NULL-terminated).
 const struct hone_op_row *hone_row_select(const struct hone_op *op,
                                           const struct hone_row_args *args,
                                           const char *const *skip);

@@ -6,7 +6,8 @@
 // element of every output within c eps sqrt(reduction) scale of the reference (op_case.h). Rows
 // whose output may overwrite an input run a second time in that way; rows that can be cut once more
 // as if the device bound half of the longest tensor at most; and all with their grids in three
-// parts, as long dispatches are. HONE_TEST_OP=name restricts the run to one operator.
+// parts, as long dispatches are. HONE_TEST_OP=name restricts the run to one operator,
+// HONE_TEST_ROW=name to one row of each.
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,7 +127,8 @@ static struct hone_gpu_range operand_range(const struct run *run, const struct h
 
 static struct hone_gpu_pipeline *compile(const struct run *run, const struct hone_dispatch *d) {
     struct hone_gpu_pipeline *pipeline;
-    if (hone_gpu_pipeline_get(gpu, d->kernel, d->spec, d->spec_count, 0, &pipeline) != HONE_OK)
+    if (hone_gpu_pipeline_get(gpu, d->kernel, d->spec, d->spec_count, d->subgroup, &pipeline) !=
+        HONE_OK)
         fail_msg("%s: %s", run->label, hone_error_message());
     return pipeline;
 }
@@ -311,6 +313,7 @@ enum { MAX_ROWS = 16 };
 
 static void check_op(const struct hone_op *op) {
     const struct hone_caps *caps = hone_gpu_caps(gpu);
+    const char *only = getenv("HONE_TEST_ROW");
     int reached[MAX_ROWS] = {0};
     assert_in_range(op->row_count, 0, MAX_ROWS);
     const struct op_case *test;
@@ -322,7 +325,7 @@ static void check_op(const struct hone_op *op) {
         for (int r = 0; r < op->row_count; r++) {
             const struct hone_op_row *row = &op->rows[r];
             const struct hone_row_args args = {.node = &eval.args, .caps = caps};
-            if (row->needs & ~caps->features) continue;
+            if (row->needs & ~caps->features || (only && strcmp(only, row->name) != 0)) continue;
             if (row->fits && !row->fits(&args)) continue;
             run_row(&eval, row, reached[r]);
             reached[r]++;
@@ -330,7 +333,7 @@ static void check_op(const struct hone_op *op) {
         op_eval_deinit(&eval);
     }
     for (int r = 0; r < op->row_count; r++)
-        if (!reached[r] && !(op->rows[r].needs & ~caps->features))
+        if (!reached[r] && !only && !(op->rows[r].needs & ~caps->features))
             fail_msg("no case reaches row %s of %s on this device", op->rows[r].name, op->name);
 }
 
@@ -339,7 +342,7 @@ static void test_every_row(void **state) {
     const char *only = getenv("HONE_TEST_OP");
     for (int i = 0; i < hone_op_count; i++)
         if (!only || strcmp(only, hone_ops[i]->name) == 0) check_op(hone_ops[i]);
-    if (!only) assert_true(cut_count > 10);
+    if (!only && !getenv("HONE_TEST_ROW")) assert_true(cut_count > 10);
 }
 
 static int open_device(void **state) {

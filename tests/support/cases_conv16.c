@@ -41,6 +41,16 @@
         .tolerance = {.c = 8, .reduction = 36, .scale = 4}, .large = true                          \
     }
 
+#define CONV_ACT8(type, name_, ...)                                                                \
+    {                                                                                              \
+        .op = &hone_op_conv2d, .name = name_,                                                      \
+        .attrs = ATTRS(SAME, .groups = 1, .act = {__VA_ARGS__}), .input_count = 3,                 \
+        .in = {{.desc = OP_DESC(type, 2, 7, 5, 16)},                                               \
+               {.desc = OP_DESC(type, 24, 3, 3, 16)},                                              \
+               {.desc = OP_F32(24)}},                                                              \
+        .tolerance = {.c = 8, .reduction = 144, .scale = 4}, .large = true                         \
+    }
+
 const struct op_case op_cases_conv16[] = {
     BOTH("3x3, odd sizes", 2, 9, 7, 8, 12, 3, 3, 8, 9, 7, SAME, .groups = 1),
     BOTH("3x3, stride 2", 2, 9, 7, 8, 20, 3, 3, 8, 5, 4, HALVED, .groups = 1),
@@ -52,6 +62,23 @@ const struct op_case op_cases_conv16[] = {
     BOTH("1x1", 3, 5, 5, 16, 24, 1, 1, 16, 5, 5, POINTWISE, .groups = 1),
     BOTH("1x1, wide, ragged tiles", 2, 13, 11, 72, 136, 1, 1, 72, 13, 11, POINTWISE, .groups = 1),
     BOTH("3x3, several tiles", 2, 17, 15, 36, 68, 3, 3, 36, 17, 15, SAME, .groups = 1),
+    // Multiples of eight channels: matrix units.
+    BOTH("eights, 3x3, odd sizes", 2, 9, 7, 24, 40, 3, 3, 24, 9, 7, SAME, .groups = 1),
+    BOTH("eights, 3x3, stride 2, asymmetric", 1, 10, 10, 16, 24, 3, 3, 16, 5, 5, .stride = {2, 2},
+         .dilation = {1, 1}, .pad = {0, 0, 1, 1}, .groups = 1),
+    BOTH("eights, stride 4: pixels without a tap", 1, 7, 6, 8, 16, 2, 2, 8, 2, 2, .stride = {4, 4},
+         .dilation = {1, 1}, .groups = 1),
+    BOTH("eights, 3x5, two groups, dilated", 1, 11, 13, 32, 48, 3, 5, 16, 5, 12, .stride = {2, 1},
+         .dilation = {2, 1}, .pad = {0, 1, 2, 2}, .groups = 2),
+    BOTH("eights, 1x1, stride 2", 2, 6, 7, 40, 16, 1, 1, 40, 3, 4, .stride = {2, 2},
+         .dilation = {1, 1}, .groups = 1),
+    BOTH("eights, 1x1, padded", 1, 4, 4, 8, 8, 1, 1, 8, 6, 6, .stride = {1, 1}, .dilation = {1, 1},
+         .pad = {1, 1, 1, 1}, .groups = 1),
+    BOTH("eights, 3x3, several tiles", 2, 13, 11, 72, 136, 3, 3, 72, 13, 11, SAME, .groups = 1),
+    BOTH("eights, 3x3, many slices", 2, 31, 29, 8, 16, 3, 3, 8, 31, 29, SAME, .groups = 1),
+    CONV_ACT8(HONE_F16, "f16, eights, bias, silu", .kind = HONE_ACT_SILU),
+    CONV_ACT8(HONE_BF16, "bf16, eights, bias, hard sigmoid", .kind = HONE_ACT_HARD_SIGMOID,
+              .a = 0.01f, .b = 0.5f),
     CONV_ACT(HONE_F16, "f16, bias, silu", 8, .kind = HONE_ACT_SILU),
     CONV_ACT(HONE_BF16, "bf16, bias, relu, odd filters", 7, .kind = HONE_ACT_RELU),
     {.op = NULL},
@@ -77,6 +104,13 @@ const struct op_case op_cases_conv16[] = {
         PRODUCT(type, text ", to f32", 5, 8, 12, 8, 8, .trans_b = 1, .wide = 1),                   \
         PRODUCT(type, text ", odd, to f32", 3, 7, 7, 5, 7, .wide = 1),                             \
         PRODUCT(type, text ", a transposed, to f32", 37, 12, 37, 20, 37, .trans_a = 1, .wide = 1), \
+        PRODUCT(type, text ", eights", 70, 264, 264, 136, 264, .trans_a = 0),                      \
+        PRODUCT(type, text ", eights, b transposed", 67, 264, 136, 264, 264, .trans_b = 1),        \
+        PRODUCT(type, text ", eights, a transposed", 1000, 72, 1000, 136, 1000, .trans_a = 1,      \
+                .wide = 1),                                                                        \
+        PRODUCT(type, text ", eights, both transposed", 72, 48, 40, 72, 72, .trans_a = 1,          \
+                .trans_b = 1),                                                                     \
+        PRODUCT(type, text ", eights, to f32", 67, 72, 72, 40, 72, .wide = 1),                     \
         PRODUCT(type, text ", large", 67, 256, 131, 256, 256, .trans_b = 1),                       \
         PRODUCT(type, text ", large, a transposed", 1000, 68, 1000, 132, 1000, .trans_a = 1)
 

@@ -6,11 +6,19 @@ file(GLOB HONE_SHADER_LIB CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/shaders/lib/*.gl
 set(hone_kernel_rows "")
 set(hone_kernel_modules "")
 
-# One variant: hone_kernel(NAME source BINDINGS n PUSH bytes SPEC n [DEFINES A=1 ...] [NEEDS feature ...])
+# Whether spirv-val knows what generated modules use is a question of its version.
+execute_process(COMMAND ${HONE_SPIRV_VAL} --version OUTPUT_VARIABLE hone_spirv_val_text)
+string(REGEX MATCH "SPIRV-Tools v([0-9.]+)" hone_spirv_val_text "${hone_spirv_val_text}")
+set(HONE_SPIRV_VAL_VERSION ${CMAKE_MATCH_1})
+
+# One variant: hone_kernel(NAME source BINDINGS n PUSH bytes SPEC n [DEFINES A=1 ...] [NEEDS feature ...]
+#   [GENERATED glslang spirv-tools])
 # NAME is what C asks for; source lies below shaders/; features are those of enum hone_feature,
 # lower case without the prefix (subgroup_basic, subgroup_ballot, buffer_address, cpu, ...).
+# GENERATED: the module lies in shaders/generated, made by tools/regenerate-spirv, since it needs these versions of the
+# compiler and of spirv-val; the build checks that it belongs to the present sources.
 function(hone_kernel name source)
-  cmake_parse_arguments(K "" "BINDINGS;PUSH;SPEC" "DEFINES;NEEDS" ${ARGN})
+  cmake_parse_arguments(K "" "BINDINGS;PUSH;SPEC" "DEFINES;NEEDS;GENERATED" ${ARGN})
   if(K_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "kernel ${name}: unknown words ${K_UNPARSED_ARGUMENTS}")
   endif()
@@ -19,12 +27,27 @@ function(hone_kernel name source)
     list(APPEND defines -D${define})
   endforeach()
   set(module ${HONE_SPIRV_DIR}/${name}.spv)
-  add_custom_command(OUTPUT ${module}
-    COMMAND ${HONE_GLSLANG} --quiet -V --target-env vulkan1.2 -I${CMAKE_SOURCE_DIR}/shaders/lib ${defines}
-      -o ${module} ${CMAKE_SOURCE_DIR}/shaders/${source}
-    COMMAND ${HONE_SPIRV_VAL} --target-env vulkan1.2 --scalar-block-layout ${module}
-    DEPENDS ${CMAKE_SOURCE_DIR}/shaders/${source} ${HONE_SHADER_LIB}
-    COMMENT "shader ${name}" VERBATIM)
+  set(validate ${HONE_SPIRV_VAL} --target-env vulkan1.2 --scalar-block-layout ${module})
+  if(K_GENERATED)
+    list(GET K_GENERATED 1 needs_validator)
+    if(HONE_SPIRV_VAL_VERSION VERSION_LESS needs_validator)
+      set(validate ${CMAKE_COMMAND} -E true)
+    endif()
+    add_custom_command(OUTPUT ${module}
+      COMMAND ${CMAKE_COMMAND} -DROOT=${CMAKE_SOURCE_DIR} -DNAME=${name} -DSOURCE=${source} "-DDEFINES=${K_DEFINES}"
+        -DOUT=${module} -P ${CMAKE_SOURCE_DIR}/tools/cmake/take_generated.cmake
+      COMMAND ${validate}
+      DEPENDS ${CMAKE_SOURCE_DIR}/shaders/${source} ${HONE_SHADER_LIB} ${CMAKE_SOURCE_DIR}/shaders/generated/hashes.txt
+        ${CMAKE_SOURCE_DIR}/tools/cmake/take_generated.cmake ${CMAKE_SOURCE_DIR}/tools/cmake/spirv_hash.cmake
+      COMMENT "generated shader ${name}" VERBATIM)
+  else()
+    add_custom_command(OUTPUT ${module}
+      COMMAND ${HONE_GLSLANG} --quiet -V --target-env vulkan1.2 -I${CMAKE_SOURCE_DIR}/shaders/lib ${defines}
+        -o ${module} ${CMAKE_SOURCE_DIR}/shaders/${source}
+      COMMAND ${validate}
+      DEPENDS ${CMAKE_SOURCE_DIR}/shaders/${source} ${HONE_SHADER_LIB}
+      COMMENT "shader ${name}" VERBATIM)
+  endif()
   set(needs 0)
   foreach(feature IN LISTS K_NEEDS)
     string(TOUPPER ${feature} feature)

@@ -1,0 +1,43 @@
+# spirv_hash: what a generated SPIR-V module depends on, as one hash: its GLSL, every file that this includes, the
+# defines and the options of the compiler.
+set(HONE_SPIRV_OPTIONS -V --target-env vulkan1.2)
+
+# The files that `source` includes, itself first, each once; includes are found in shaders/lib.
+function(hone_shader_files root source out)
+  set(files ${root}/shaders/${source})
+  set(queue ${files})
+  while(queue)
+    list(POP_FRONT queue file)
+    file(STRINGS ${file} lines REGEX "^#include \"")
+    foreach(line IN LISTS lines)
+      string(REGEX REPLACE "^#include \"([^\"]+)\".*" "${root}/shaders/lib/\\1" included "${line}")
+      if(NOT included IN_LIST files)
+        list(APPEND files ${included})
+        list(APPEND queue ${included})
+      endif()
+    endforeach()
+  endwhile()
+  set(${out} ${files} PARENT_SCOPE)
+endfunction()
+
+function(hone_shader_hash root source defines out)
+  hone_shader_files(${root} ${source} files)
+  set(text "${HONE_SPIRV_OPTIONS} ${defines}")
+  foreach(file IN LISTS files)
+    file(SHA256 ${file} one)
+    string(APPEND text " ${one}")
+  endforeach()
+  string(SHA256 hash "${text}")
+  string(SUBSTRING ${hash} 0 32 hash)
+  set(${out} ${hash} PARENT_SCOPE)
+endfunction()
+
+# The hash that shaders/generated/hashes.txt records for a module; empty without one.
+function(hone_recorded_hash root name out)
+  set(hash "")
+  if(EXISTS ${root}/shaders/generated/hashes.txt)
+    file(STRINGS ${root}/shaders/generated/hashes.txt line REGEX "^${name} ")
+    string(REGEX REPLACE "^[^ ]+ ([0-9a-f]+).*" "\\1" hash "${line}")
+  endif()
+  set(${out} "${hash}" PARENT_SCOPE)
+endfunction()
