@@ -183,12 +183,17 @@ static hone_status race(struct tuner *t, const struct tune_node *node,
     const char *skips[TUNE_SKIPS + 1];
     double first_ms = 0;
     struct hone_choice first = {0};
+    const struct hone_op_row *hopeless =
+        NULL; // so slow in its own way that the others are not tried
     skips_of(t, node->node->op->name, skips);
     while (hone_choice_next(node->node->op, &row, skips, &choice)) {
         double ms;
+        if (choice.row == hopeless) continue;
         HONE_TRY(tolerate(time_candidate(t, store, graph, node, &choice, *best_ms, &ms),
                           node->node->op->name, &choice));
         if (ms <= 0) continue;
+        if (best->row && ms > TUNE_HOPELESS * *best_ms)
+            hopeless = choice.tile ? hopeless : choice.row;
         if (!first.row) {
             first = choice;
             first_ms = ms;
