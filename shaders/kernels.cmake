@@ -83,6 +83,10 @@ foreach(width 1 2 4)
   hone_kernel(conv_depthwise_dgrad_w${width} conv/depthwise.comp BINDINGS 4 PUSH 80 SPEC 12 DEFINES WIDTH=${width} DGRAD=1)
   hone_kernel(conv_depthwise_wgrad_w${width} conv/depthwise_wgrad.comp BINDINGS 3 PUSH 80 SPEC 8 DEFINES WIDTH=${width})
 endforeach()
+hone_kernel(conv_winograd_input conv/winograd_input.comp BINDINGS 2 PUSH 80 SPEC 2)
+hone_kernel(conv_winograd_filter conv/winograd_filter.comp BINDINGS 2 PUSH 80 SPEC 4)
+hone_kernel(conv_winograd_cpu conv/winograd_cpu.comp BINDINGS 4 PUSH 80 SPEC 6
+  NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
 
 # Activations
 hone_kernel(act act/act.comp BINDINGS 2 PUSH 12 SPEC 2 DEFINES T=float)

@@ -337,6 +337,10 @@ TILED(bwd_w, bwd_w_geometry, HONE_CONV_WGRAD)
 ROW_FITS(conv2d_fits_cpu, conv2d_geometry, hone_conv_fprop_fits_cpu)
 ROW_FITS(bwd_x_fits_cpu, bwd_x_geometry, hone_conv_dgrad_fits_cpu)
 ROW_FITS(bwd_w_fits_cpu, bwd_w_geometry, hone_conv_wgrad_fits_cpu)
+ROW_FITS(conv2d_fits_winograd_cpu, conv2d_geometry, hone_conv_fprop_fits_winograd_cpu)
+ROW_FITS(bwd_x_fits_winograd_cpu, bwd_x_geometry, hone_conv_dgrad_fits_winograd_cpu)
+ROW_SETUP(conv2d_winograd_cpu, conv2d_run, hone_conv_fprop_winograd_cpu)
+ROW_SETUP(bwd_x_winograd_cpu, bwd_x_run, hone_conv_dgrad_winograd_cpu)
 ROW_FITS(conv2d_fits_depthwise, conv2d_geometry, hone_conv_fits_depthwise)
 ROW_FITS(bwd_x_fits_depthwise, bwd_x_geometry, hone_conv_fits_depthwise)
 ROW_FITS(bwd_w_fits_depthwise, bwd_w_geometry, hone_conv_fits_depthwise)
@@ -387,6 +391,10 @@ ROWS_COOP(bwd_w, bwd_w_geometry, HONE_CONV_WGRAD)
 static const struct hone_op_row conv2d_rows[] = {
     {.name = "depthwise", .fits = conv2d_fits_depthwise, .setup = conv2d_depthwise},
     COOP_ROWS(conv2d),
+    {.name = "winograd_cpu",
+     .needs = HONE_CONV_CPU_NEEDS,
+     .fits = conv2d_fits_winograd_cpu,
+     .setup = conv2d_winograd_cpu},
     {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = conv2d_fits_cpu, .setup = conv2d_cpu},
     {.name = "tiled", .fits = conv2d_fits_tiled, .setup = conv2d_tiled, .tile = conv2d_tile},
     {.name = "plain", .setup = conv2d_plain},
@@ -394,6 +402,10 @@ static const struct hone_op_row conv2d_rows[] = {
 static const struct hone_op_row bwd_x_rows[] = {
     {.name = "depthwise", .fits = bwd_x_fits_depthwise, .setup = bwd_x_depthwise},
     COOP_ROWS(bwd_x),
+    {.name = "winograd_cpu",
+     .needs = HONE_CONV_CPU_NEEDS,
+     .fits = bwd_x_fits_winograd_cpu,
+     .setup = bwd_x_winograd_cpu},
     {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = bwd_x_fits_cpu, .setup = bwd_x_cpu},
     {.name = "tiled", .fits = bwd_x_fits_tiled, .setup = bwd_x_tiled, .tile = bwd_x_tile},
     {.name = "plain", .setup = bwd_x_plain},

@@ -47,6 +47,12 @@ bool hone_conv_fits_tiled(const struct hone_conv_push *push, enum hone_conv_form
 // hone_op_row.tile of these rows.
 bool hone_conv_tiled_name(const struct hone_conv_push *push, enum hone_conv_form form,
                           const struct hone_caps *caps, int k, char name[HONE_TILE_NAME]);
+// 3x3 of stride 1 by Winograd's F(2x2,3x3), on CPU drivers.
+hone_conv_setup hone_conv_fprop_winograd_cpu, hone_conv_dgrad_winograd_cpu;
+bool hone_conv_fprop_fits_winograd_cpu(const struct hone_conv_push *push,
+                                       const struct hone_caps *caps);
+bool hone_conv_dgrad_fits_winograd_cpu(const struct hone_conv_push *push,
+                                       const struct hone_caps *caps);
 // Depthwise, any device.
 hone_conv_setup hone_conv_fprop_depthwise, hone_conv_dgrad_depthwise, hone_conv_wgrad_depthwise;
 bool hone_conv_fits_depthwise(const struct hone_conv_push *push, const struct hone_caps *caps);
