@@ -66,18 +66,20 @@ foreach(type f16 bf16)
   hone_kernel(conv_coop_emulated_wgrad_${type} conv/coop_wgrad.comp BINDINGS 3 PUSH 80 SPEC 12
     DEFINES COOP=0 ELEM=${elem})
 endforeach()
-hone_kernel(conv_cpu_fprop conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9
-  NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
-hone_kernel(conv_cpu_dgrad conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES DGRAD=1
-  NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
-hone_kernel(conv_cpu_wgrad conv/cpu_wgrad.comp BINDINGS 3 PUSH 80 SPEC 6
-  NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
-hone_kernel(conv_cpu_fprop_any conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES ANY=1
-  NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
-hone_kernel(conv_cpu_dgrad_any conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES DGRAD=1 ANY=1
-  NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
-hone_kernel(conv_cpu_wgrad_any conv/cpu_wgrad.comp BINDINGS 3 PUSH 80 SPEC 6 DEFINES ANY=1
-  NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
+set(conv_cpu cpu subgroup_basic subgroup_ballot subgroup_shuffle)
+hone_kernel(conv_cpu_fprop conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 NEEDS ${conv_cpu})
+hone_kernel(conv_cpu_fprop_any conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES ANY=1 NEEDS ${conv_cpu})
+hone_kernel(conv_cpu_fprop_wide conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES WIDE=1 NEEDS ${conv_cpu} int64)
+hone_kernel(conv_cpu_dgrad conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES DGRAD=1 NEEDS ${conv_cpu})
+hone_kernel(conv_cpu_dgrad_any conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES DGRAD=1 ANY=1 NEEDS ${conv_cpu})
+hone_kernel(conv_cpu_dgrad_wide conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES DGRAD=1 WIDE=1
+  NEEDS ${conv_cpu} int64)
+hone_kernel(conv_cpu_dgrad_direct conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES DGRAD=1 WIDE=1 DIRECT=1
+  NEEDS ${conv_cpu} int64)
+hone_kernel(conv_cpu_wgrad conv/cpu_wgrad.comp BINDINGS 3 PUSH 80 SPEC 7 NEEDS ${conv_cpu})
+hone_kernel(conv_cpu_wgrad_any conv/cpu_wgrad.comp BINDINGS 3 PUSH 80 SPEC 7 DEFINES ANY=1 NEEDS ${conv_cpu})
+hone_kernel(conv_cpu_wgrad_wide conv/cpu_wgrad.comp BINDINGS 3 PUSH 80 SPEC 7 DEFINES WIDE=1 NEEDS ${conv_cpu} int64)
+hone_kernel(conv_flip_wide conv/flip_wide.comp BINDINGS 2 PUSH 80 SPEC 1 NEEDS cpu int64)
 foreach(width 1 2 4)
   hone_kernel(conv_depthwise_fprop_w${width} conv/depthwise.comp BINDINGS 4 PUSH 80 SPEC 12 DEFINES WIDTH=${width})
   hone_kernel(conv_depthwise_dgrad_w${width} conv/depthwise.comp BINDINGS 4 PUSH 80 SPEC 12 DEFINES WIDTH=${width} DGRAD=1)

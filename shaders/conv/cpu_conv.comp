@@ -1,15 +1,17 @@
 // conv_cpu_fprop, conv_cpu_dgrad (-DDGRAD): convolution and its input gradient as implicit GEMM for CPU drivers;
-// with _any (-DANY): one channel at a time instead of four, for stems and odd channel counts
-// A subgroup is a workgroup. Rows of the product are pixels of dst: a lane loads one pixel's channels by fours,
+// with _any (-DANY): one channel at a time instead of four, for stems and odd channel counts; _wide (-DWIDE): eight
+// A subgroup is a workgroup. Rows of the product are pixels of dst: a lane loads PACK of one pixel's channels,
 // MA pixels a lane, and its values go to the others by shuffles; columns are channels of dst, NL consecutive ones a
 // lane; accumulators stay in registers; no shared memory, no barrier.
 // fprop: src x (N,H,W,C)    w (K,R,S,C/G)   b (K) or any buffer   dst y (N,P,Q,K) = act(conv(x, w) + b)
 // dgrad: src dy (N,P,Q,K)   w (C,R,S,K/G) by conv_flip            dst dx (N,H,W,C); pixels of one remainder modulo
-//   the stride form a class, whose taps are the same for all: nothing is multiplied by inserted zeros
+//   the stride form a class, whose taps are the same for all: nothing is multiplied by inserted zeros.
+//   conv_cpu_dgrad_direct (-DDIRECT) takes w (K,R,S,C/G) as it is
 // grid (ceil(dst channels/G / (L NL)) * G, pixel tiles, pixel tiles / 65,535 * classes)   push conv.glsl
 // spec L MA NL VEC BROADCAST TAPS MASK ACT BIAS. TAPS 0: 1x1 filter. MASK 0: no pixel of src lies outside. VEC: width
 //   of stores
-// needs src channels/G % 4 == 0 (not _any), dst channels % VEC == 0, subgroups of exactly L lanes
+// needs src channels/G % PACK == 0, dst channels % VEC == 0, subgroups of exactly L lanes; DIRECT: NL % PACK == 0 and
+//   dst channels/G % PACK == 0
 #version 460
 #extension GL_GOOGLE_include_directive : require
 
@@ -25,20 +27,17 @@ layout(constant_id = 7) const uint ACT = 0;
 layout(constant_id = 8) const uint BIAS = 0;
 #include "lanes.glsl"
 #include "conv.glsl"
+#include "pack.glsl"
 
-#ifdef ANY
-#define QUAD float
-const int PACK = 1; // channels a load
-#else
-#define QUAD vec4
-const int PACK = 4;
-#endif
-layout(set = 0, binding = 0, std430) readonly buffer Src { QUAD src[]; };
-layout(set = 0, binding = 1, std430) readonly buffer W { QUAD w[]; };
+layout(set = 0, binding = 0, std430) readonly buffer Src { PACK_T src[]; };
+layout(set = 0, binding = 1, std430) readonly buffer W { PACK_T w[]; };
 layout(set = 0, binding = 2, std430) readonly buffer B { float b[]; };
 layout(set = 0, binding = 3, std430) writeonly buffer Dst { float dst[]; };
 layout(set = 0, binding = 3, std430) writeonly buffer Dst2 { vec2 dst2[]; };
 layout(set = 0, binding = 3, std430) writeonly buffer Dst4 { vec4 dst4[]; };
+#ifdef WIDE
+layout(set = 0, binding = 3, std430) writeonly buffer Dst8 { u64vec4 dst8[]; };
+#endif
 
 // One axis of the pixel map: dst = first + step i; src = i * mul + offset(tap) for tap = tap0, tap0 + tap_step, ...
 struct axis {
@@ -74,28 +73,35 @@ int tap_offset(axis a, int tap, int stride, int pad, int dilation) {
 
 float acc[MA * L * NL];
 
-float part(QUAD v, uint e) {
-#ifdef ANY
-    return v;
+// The filters of NL columns for PACK channels from c on.
+void load_w(int column[NL], int c, out pack wv[NL]) {
+#ifdef DIRECT
+    // w (K,R,S,C/G) as it is: PACK filters, each with columns side by side
+    [[unroll]] for (uint j = 0; j < NL; j += PACK)
+        [[unroll]] for (int e = 0; e < PACK; e++) {
+            pack row = pack_values(w[column[j] + (c * PACK + e) * g.r * g.s * g.c / g.groups / PACK]);
+            [[unroll]] for (int u = 0; u < PACK; u++) wv[j + u].v[e] = row.v[u];
+        }
 #else
-    return v[e];
+    [[unroll]] for (uint j = 0; j < NL; j++) wv[j] = pack_values(w[column[j] + c]);
 #endif
 }
 
-// acc += src[rows at row + c] * w[columns at column + c], c < count; rows outside src count as zeros
+// acc += src[rows at row + c] * w[columns at column, c], c < count; rows outside src count as zeros
 void accumulate(int row[MA], bool inside[MA], int column[NL], int count) {
     for (int c = 0; c < count; c++) {
-        QUAD wv[NL];
-        [[unroll]] for (uint j = 0; j < NL; j++) wv[j] = w[column[j] + c];
+        pack wv[NL];
+        load_w(column, c, wv);
         [[unroll]] for (uint i = 0; i < MA; i++) {
-            QUAD a = src[row[i] + c];
-            if (MASK != 0) a = inside[i] ? a : QUAD(0.0);
+            PACK_T loaded = src[row[i] + c];
+            if (MASK != 0) loaded = inside[i] ? loaded : PACK_T(0);
+            pack a = pack_values(loaded);
             [[unroll]] for (uint l = 0; l < L; l++)
                 [[unroll]] for (uint e = 0; e < PACK; e++) {
-                    float v = lane_value(part(a, e), l);
+                    float v = lane_value(a.v[e], l);
                     [[unroll]] for (uint j = 0; j < NL; j++) {
                         uint o = (i * L + l) * NL + j;
-                        acc[o] = fma(v, part(wv[j], e), acc[o]);
+                        acc[o] = fma(v, wv[j].v[e], acc[o]);
                     }
                 }
         }
@@ -112,6 +118,13 @@ void store(int pixel, uint row, int channel, int channels, int group_end) {
     [[unroll]] for (uint j = 0; j < NL; j += VEC) {
         int o = pixel * channels + channel + int(j);
         if (channel + int(j) >= group_end) continue;
+#ifdef WIDE
+        if (VEC == 8)
+            dst8[o >> 3] =
+                u64vec4(pack_two(v[j], v[(j + 1) % NL]), pack_two(v[(j + 2) % NL], v[(j + 3) % NL]),
+                        pack_two(v[(j + 4) % NL], v[(j + 5) % NL]), pack_two(v[(j + 6) % NL], v[(j + 7) % NL]));
+        else
+#endif
         if (VEC == 4) dst4[o >> 2] = vec4(v[j], v[(j + 1) % NL], v[(j + 2) % NL], v[(j + 3) % NL]);
         else if (VEC == 2) dst2[o >> 1] = vec2(v[j], v[(j + 1) % NL]);
         else dst[o] = v[j];
@@ -138,7 +151,13 @@ void main() {
 
     int column0[NL], column[NL];
     [[unroll]] for (uint j = 0; j < NL; j++)
+#ifdef DIRECT
+        column0[j] = group * src_cg * g.r * g.s * dst_cg / PACK + min(first + int(j), dst_cg - PACK) / PACK;
+    const int tap_step = dst_cg / PACK;
+#else
         column0[j] = (group * dst_cg + min(first + int(j), dst_cg - 1)) * g.r * g.s * quads;
+    const int tap_step = quads;
+#endif
     int row[MA], image[MA], y[MA], x[MA], out_pixel[MA];
     bool inside[MA];
     [[unroll]] for (uint i = 0; i < MA; i++) {
@@ -169,7 +188,7 @@ void main() {
                     v = min(max(v, 0), src_w - 1);
                     row[i] = (((image[i] + h) * src_w + v) * src_c + group * src_cg) / PACK;
                 }
-                [[unroll]] for (uint j = 0; j < NL; j++) column[j] = column0[j] + (r * g.s + s) * quads;
+                [[unroll]] for (uint j = 0; j < NL; j++) column[j] = column0[j] + (r * g.s + s) * tap_step;
                 accumulate(row, inside, column, quads);
             }
         }

@@ -16,6 +16,7 @@ static const struct {
     {"norm_bwd", HONE_PASS_NORM_BWD},
     {"conv_stats", HONE_PASS_CONV_STATS},
     {"grad_add", HONE_PASS_GRAD_ADD},
+    {"remat", HONE_PASS_REMAT},
 };
 
 unsigned hone_pass_find(const char *name) {
@@ -64,5 +65,9 @@ hone_status hone_graph_run_passes(const struct hone_graph *graph, unsigned passe
     if (passes & HONE_PASS_DCE) hone_rewrite_drop_dead(&rewrite);
     if (status == HONE_OK) status = hone_rewrite_emit(&rewrite, out);
     hone_rewrite_deinit(&rewrite);
+    if (status != HONE_OK || !(passes & HONE_PASS_REMAT)) return status;
+    struct hone_graph *kept = *out;
+    status = hone_graph_remat(kept, out);
+    hone_graph_destroy(&kept);
     return status;
 }

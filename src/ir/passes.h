@@ -16,7 +16,8 @@ enum hone_pass {
     HONE_PASS_GRAD_ADD = 1 << 5,      // gradients of convolution: the sum with another gradient
     HONE_PASS_FUSE = HONE_PASS_CONV_EPILOGUE | HONE_PASS_NORM_ACT | HONE_PASS_NORM_BWD |
                      HONE_PASS_CONV_STATS | HONE_PASS_GRAD_ADD,
-    HONE_PASS_ALL = HONE_PASS_DCE | HONE_PASS_FUSE,
+    HONE_PASS_REMAT = 1 << 15, // make cheap functions of the inputs again, late, instead of keeping
+    HONE_PASS_ALL = HONE_PASS_DCE | HONE_PASS_FUSE | HONE_PASS_REMAT,
 };
 // The bits of a pass by its name: that of the enum in lower case, "fuse" for all of fusion; 0 for
 // an unknown name. For switching passes off by name.
@@ -27,6 +28,9 @@ const char *hone_pass_name(size_t index);
 // Runs the passes of the mask. *out is a new graph that the caller owns; `graph` is untouched.
 hone_status hone_graph_run_passes(const struct hone_graph *graph, unsigned passes,
                                   struct hone_graph **out);
+
+// HONE_PASS_REMAT alone (remat.c).
+hone_status hone_graph_remat(const struct hone_graph *graph, struct hone_graph **out);
 
 // Appends to `target` the nodes of `source` that `keep` marks (NULL: all), replacing values by map:
 // map[v] must be set for every input and state of source that a kept node reads, and receives the

@@ -334,8 +334,11 @@ TILED(bwd_w, bwd_w_geometry, HONE_CONV_WGRAD)
     static hone_status name(const struct hone_row_args *args, struct hone_launch *launch) {        \
         return run(args, setup, launch);                                                           \
     }
+ROW_FITS(conv2d_fits_wide, conv2d_geometry, hone_conv_fprop_fits_wide)
 ROW_FITS(conv2d_fits_cpu, conv2d_geometry, hone_conv_fprop_fits_cpu)
+ROW_FITS(bwd_x_fits_wide, bwd_x_geometry, hone_conv_dgrad_fits_wide)
 ROW_FITS(bwd_x_fits_cpu, bwd_x_geometry, hone_conv_dgrad_fits_cpu)
+ROW_FITS(bwd_w_fits_wide, bwd_w_geometry, hone_conv_wgrad_fits_wide)
 ROW_FITS(bwd_w_fits_cpu, bwd_w_geometry, hone_conv_wgrad_fits_cpu)
 ROW_FITS(conv2d_fits_winograd_cpu, conv2d_geometry, hone_conv_fprop_fits_winograd_cpu)
 ROW_FITS(bwd_x_fits_winograd_cpu, bwd_x_geometry, hone_conv_dgrad_fits_winograd_cpu)
@@ -347,12 +350,15 @@ ROW_FITS(bwd_w_fits_depthwise, bwd_w_geometry, hone_conv_fits_depthwise)
 ROW_SETUP(conv2d_depthwise, conv2d_run, hone_conv_fprop_depthwise)
 ROW_SETUP(bwd_x_depthwise, bwd_x_run, hone_conv_dgrad_depthwise)
 ROW_SETUP(bwd_w_depthwise, bwd_w_run, hone_conv_wgrad_depthwise)
+ROW_SETUP(conv2d_wide, conv2d_run, hone_conv_fprop_wide)
 ROW_SETUP(conv2d_cpu, conv2d_run, hone_conv_fprop_cpu)
 ROW_SETUP(conv2d_tiled, conv2d_run, hone_conv_fprop_tiled)
 ROW_SETUP(conv2d_plain, conv2d_run, hone_conv_fprop_plain)
+ROW_SETUP(bwd_x_wide, bwd_x_run, hone_conv_dgrad_wide)
 ROW_SETUP(bwd_x_cpu, bwd_x_run, hone_conv_dgrad_cpu)
 ROW_SETUP(bwd_x_tiled, bwd_x_run, hone_conv_dgrad_tiled)
 ROW_SETUP(bwd_x_plain, bwd_x_run, hone_conv_dgrad_plain)
+ROW_SETUP(bwd_w_wide, bwd_w_run, hone_conv_wgrad_wide)
 ROW_SETUP(bwd_w_cpu, bwd_w_run, hone_conv_wgrad_cpu)
 ROW_SETUP(bwd_w_tiled, bwd_w_run, hone_conv_wgrad_tiled)
 ROW_SETUP(bwd_w_plain, bwd_w_run, hone_conv_wgrad_plain)
@@ -395,6 +401,7 @@ static const struct hone_op_row conv2d_rows[] = {
      .needs = HONE_CONV_CPU_NEEDS,
      .fits = conv2d_fits_winograd_cpu,
      .setup = conv2d_winograd_cpu},
+    {.name = "wide", .needs = HONE_CONV_WIDE_NEEDS, .fits = conv2d_fits_wide, .setup = conv2d_wide},
     {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = conv2d_fits_cpu, .setup = conv2d_cpu},
     {.name = "tiled", .fits = conv2d_fits_tiled, .setup = conv2d_tiled, .tile = conv2d_tile},
     {.name = "plain", .setup = conv2d_plain},
@@ -406,6 +413,7 @@ static const struct hone_op_row bwd_x_rows[] = {
      .needs = HONE_CONV_CPU_NEEDS,
      .fits = bwd_x_fits_winograd_cpu,
      .setup = bwd_x_winograd_cpu},
+    {.name = "wide", .needs = HONE_CONV_WIDE_NEEDS, .fits = bwd_x_fits_wide, .setup = bwd_x_wide},
     {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = bwd_x_fits_cpu, .setup = bwd_x_cpu},
     {.name = "tiled", .fits = bwd_x_fits_tiled, .setup = bwd_x_tiled, .tile = bwd_x_tile},
     {.name = "plain", .setup = bwd_x_plain},
@@ -413,6 +421,7 @@ static const struct hone_op_row bwd_x_rows[] = {
 static const struct hone_op_row bwd_w_rows[] = {
     {.name = "depthwise", .fits = bwd_w_fits_depthwise, .setup = bwd_w_depthwise},
     COOP_ROWS(bwd_w),
+    {.name = "wide", .needs = HONE_CONV_WIDE_NEEDS, .fits = bwd_w_fits_wide, .setup = bwd_w_wide},
     {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = bwd_w_fits_cpu, .setup = bwd_w_cpu},
     {.name = "tiled", .fits = bwd_w_fits_tiled, .setup = bwd_w_tiled, .tile = bwd_w_tile},
     {.name = "plain", .setup = bwd_w_plain},

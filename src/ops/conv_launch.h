@@ -27,6 +27,7 @@ struct hone_conv_job {
     const struct hone_caps *caps;
     enum hone_dtype dtype;     // of a and b
     enum hone_dtype out_dtype; // theirs or f32
+    bool wide;                 // kernels may load eight channels at once: HONE_CONV_WIDE_NEEDS
     int tile;                  // struct hone_row_args
 };
 enum hone_conv_form { HONE_CONV_FPROP, HONE_CONV_DGRAD, HONE_CONV_WGRAD };
@@ -40,6 +41,11 @@ hone_conv_setup hone_conv_fprop_cpu, hone_conv_dgrad_cpu, hone_conv_wgrad_cpu;
 bool hone_conv_fprop_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps);
 bool hone_conv_dgrad_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps);
 bool hone_conv_wgrad_fits_cpu(const struct hone_conv_push *push, const struct hone_caps *caps);
+// The same with loads of eight channels.
+hone_conv_setup hone_conv_fprop_wide, hone_conv_dgrad_wide, hone_conv_wgrad_wide;
+bool hone_conv_fprop_fits_wide(const struct hone_conv_push *push, const struct hone_caps *caps);
+bool hone_conv_dgrad_fits_wide(const struct hone_conv_push *push, const struct hone_caps *caps);
+bool hone_conv_wgrad_fits_wide(const struct hone_conv_push *push, const struct hone_caps *caps);
 // Through shared memory, f32 and 16-bit, for devices whose subgroups run side by side.
 hone_conv_setup hone_conv_fprop_tiled, hone_conv_dgrad_tiled, hone_conv_wgrad_tiled;
 bool hone_conv_fits_tiled(const struct hone_conv_push *push, enum hone_conv_form form,
@@ -65,7 +71,8 @@ hone_status hone_conv_flip(const struct hone_conv_job *job, struct hone_operand 
 // What rows of the CPU body need.
 enum {
     HONE_CONV_CPU_NEEDS = HONE_FEATURE_CPU | HONE_FEATURE_SUBGROUP_BASIC |
-                          HONE_FEATURE_SUBGROUP_BALLOT | HONE_FEATURE_SUBGROUP_SHUFFLE
+                          HONE_FEATURE_SUBGROUP_BALLOT | HONE_FEATURE_SUBGROUP_SHUFFLE,
+    HONE_CONV_WIDE_NEEDS = HONE_CONV_CPU_NEEDS | HONE_FEATURE_INT64
 };
 
 #endif

@@ -184,8 +184,10 @@ static hone_status matmul_run(const struct hone_row_args *args, hone_conv_setup 
     };
     if (plan.transpose_a) {
         struct product s = product_of(args->node);
-        struct hone_conv_job flip = {
-            .push = pixels(1, s.m, s.k), .caps = args->caps, .dtype = job.dtype};
+        struct hone_conv_job flip = {.push = pixels(1, s.m, s.k),
+                                     .caps = args->caps,
+                                     .dtype = job.dtype,
+                                     .wide = setups[0] == hone_conv_fprop_wide};
         struct hone_operand t = {.kind = HONE_OPERAND_SCRATCH, .index = 1};
         uint64_t bytes = hone_dtype_bytes(job.dtype);
         launch->scratch_bytes[1] = (bytes * (uint64_t)(s.m * s.k) + 3) / 4 * 4;
@@ -203,6 +205,22 @@ static bool matmul_fits_cpu(const struct hone_row_args *args) {
     case HONE_CONV_DGRAD: return hone_conv_dgrad_fits_cpu(&plan.push, args->caps);
     default: return hone_conv_wgrad_fits_cpu(&plan.push, args->caps);
     }
+}
+
+static bool matmul_fits_wide(const struct hone_row_args *args) {
+    struct plan plan = plan_of(args->node);
+    if (!hone_op_is_f32(args->node, 1)) return false;
+    switch (plan.form) {
+    case HONE_CONV_FPROP: return hone_conv_fprop_fits_wide(&plan.push, args->caps);
+    case HONE_CONV_DGRAD: return hone_conv_dgrad_fits_wide(&plan.push, args->caps);
+    default: return hone_conv_wgrad_fits_wide(&plan.push, args->caps);
+    }
+}
+
+static hone_status matmul_wide(const struct hone_row_args *args, struct hone_launch *launch) {
+    static hone_conv_setup *const setups[] = {hone_conv_fprop_wide, hone_conv_dgrad_wide,
+                                              hone_conv_wgrad_wide};
+    return matmul_run(args, setups, launch);
 }
 
 static hone_status matmul_cpu(const struct hone_row_args *args, struct hone_launch *launch) {
@@ -275,6 +293,7 @@ static const struct hone_op_row matmul_rows[] = {
     {.name = "coop", .needs = HONE_COOP_F16_NEEDS, COOP_FUNCTIONS(matmul_f16)},
     {.name = "coop_bf16", .needs = HONE_COOP_BF16_NEEDS, COOP_FUNCTIONS(matmul_bf16)},
     {.name = "coop_emulated", .test_only = true, COOP_FUNCTIONS(matmul_emulated)},
+    {.name = "wide", .needs = HONE_CONV_WIDE_NEEDS, .fits = matmul_fits_wide, .setup = matmul_wide},
     {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = matmul_fits_cpu, .setup = matmul_cpu},
     {.name = "tiled", .fits = matmul_fits_tiled, .setup = matmul_tiled, .tile = matmul_tile},
     {.name = "plain", .setup = matmul_plain},

@@ -1,0 +1,135 @@
+// conv_tile.c: the cost model behind conv_tile.h: hundredths of a nanosecond that a core spends,
+// fitted to times of lavapipe 22.3.6 and 25.0.7 at eight lanes over six layers and eleven tiles
+// (error 8 %). Only the ratios matter.
+#include "ops/conv_tile.h"
+
+#include "ops/conv_parts.h"
+
+enum {
+    COST_FMA = 40,        // a subgroup's multiply and add
+    COST_SPREAD = 15,     // a value from one lane to all
+    COST_START = 6000,    // a workgroup
+    COST_FLIP = 12000000, // the dispatch of conv_flip, halved: it has two cores
+    FEW_REGISTERS = 64, // accumulators a lane; with more, code and spills outgrow the first caches
+    REGISTERS = 128,
+};
+
+// What one lane's load of so many floats costs, and its store.
+static double load_cost(uint32_t width) {
+    return width == 8 ? 230 : width == 4 ? 180 : width == 2 ? 130 : 100;
+}
+
+static double store_cost(uint32_t width) {
+    return width == 8 ? 940 : width == 4 ? 640 : width == 2 ? 420 : 310;
+}
+
+static double fma_cost(double accumulators) {
+    return accumulators > FEW_REGISTERS ? 1.15 * COST_FMA : COST_FMA;
+}
+
+// Channels a load. Eight pay where a subgroup has eight lanes or fewer: with sixteen, vectors of
+// 64-bit words exceed what x86-64 holds in a register, and the code falls apart.
+static uint32_t widest(int64_t channels, bool wide, uint32_t lanes) {
+    return channels % 8 == 0 && wide && lanes <= 8 ? 8 : channels % 4 == 0 ? 4 : 1;
+}
+
+struct conv_sizes {
+    int64_t pixels, classes, groups, depth, taps, channels;
+};
+
+static struct conv_sizes conv_sizes(const struct hone_conv_push *g, bool dgrad) {
+    if (!dgrad)
+        return (struct conv_sizes){(int64_t)g->n * g->p * g->q,
+                                   1,
+                                   g->groups,
+                                   g->c / g->groups,
+                                   g->r * g->s,
+                                   g->k / g->groups};
+    int64_t classes = (int64_t)g->stride_h * g->stride_w;
+    return (struct conv_sizes){g->n * hone_ceil_div(g->h, g->stride_h) *
+                                   hone_ceil_div(g->w, g->stride_w),
+                               classes,
+                               g->groups,
+                               g->k / g->groups,
+                               hone_ceil_div(g->r, g->stride_h) * hone_ceil_div(g->s, g->stride_w),
+                               g->c / g->groups};
+}
+
+static double conv_cost(const struct conv_sizes *s, struct hone_conv_tile t, uint32_t lanes) {
+    double accumulators = (double)t.ma * lanes * t.nl;
+    double rounds = (double)(s->taps * hone_ceil_div(s->depth, t.pack));
+    double round = (t.ma + t.nl) * lanes * load_cost(t.pack) +
+                   accumulators * t.pack * fma_cost(accumulators) +
+                   t.ma * lanes * t.pack * COST_SPREAD;
+    uint32_t width = s->channels % t.nl ? 1 : t.nl;
+    double stores = (double)t.ma * lanes * lanes * (t.nl / width) * store_cost(width);
+    int64_t workgroups = hone_ceil_div(s->pixels, lanes * t.ma) * s->classes * s->groups *
+                         hone_ceil_div(s->channels, lanes * t.nl);
+    // of two cores, the one that has more to do
+    return (double)hone_ceil_div(workgroups, 2) * (rounds * round + stores + COST_START);
+}
+
+struct hone_conv_tile hone_conv_cpu_tile(const struct hone_conv_push *push, bool dgrad, bool wide,
+                                         const struct hone_caps *caps) {
+    struct conv_sizes s = conv_sizes(push, dgrad);
+    uint32_t lanes = caps->subgroup_size, pack = widest(s.depth, wide, lanes);
+    bool can_direct = dgrad && pack == 8 && s.channels % 8 == 0;
+    struct hone_conv_tile best = {0};
+    double least = 0;
+    for (uint32_t nl = 1; nl <= 8; nl *= 2)
+        for (uint32_t ma = 1; ma <= 4; ma++) {
+            uint32_t most = nl == 8 ? REGISTERS : FEW_REGISTERS;
+            if (ma * nl > 1 && ma * nl * lanes > most) continue;
+            if (nl == 8 && pack != 8) continue;
+            struct hone_conv_tile t = {ma, nl, pack, can_direct && nl == 8};
+            double cost = conv_cost(&s, t, lanes) + (dgrad && !t.direct ? COST_FLIP : 0);
+            if (best.ma && cost >= least) continue;
+            best = t;
+            least = cost;
+        }
+    return best;
+}
+
+// ---- Weight gradient ------------------------------------------------------------------------
+
+static double wgrad_cost(const struct hone_conv_wgrad_tile *t, uint32_t lanes) {
+    double accumulators = (double)t->ma * lanes * t->nc;
+    uint32_t pixels = t->pack == 1 ? 4 : t->pack; // a round
+    double loads =
+        t->ma * load_cost(pixels) + pixels * (double)t->nc / t->pack * load_cost(t->pack);
+    double round = loads * lanes + accumulators * pixels * fma_cost(accumulators) +
+                   t->ma * lanes * pixels * COST_SPREAD;
+    return round / pixels * (double)hone_ceil_div(t->rows, lanes * t->ma) *
+           (double)hone_ceil_div(t->columns, lanes * t->nc);
+}
+
+static void consider(struct hone_conv_wgrad_tile *best, double *least,
+                     struct hone_conv_wgrad_tile t, uint32_t lanes) {
+    double cost = wgrad_cost(&t, lanes);
+    if (best->ma && cost >= *least) return;
+    *best = t;
+    *least = cost;
+}
+
+struct hone_conv_wgrad_tile hone_conv_cpu_wgrad_tile(const struct hone_conv_push *push, bool wide,
+                                                     const struct hone_caps *caps) {
+    int64_t c = push->c / push->groups, k = push->k / push->groups;
+    int64_t filter = (int64_t)push->r * push->s * c;
+    uint32_t lanes = caps->subgroup_size;
+    uint32_t widest_pack = c % 8 == 0 && k % 8 == 0 && wide && lanes == 8 ? 8
+                           : c % 4 == 0 && k % 4 == 0                     ? 4
+                                                                          : 1;
+    struct hone_conv_wgrad_tile best = {0};
+    double least = 0;
+    for (uint32_t pack = widest_pack; pack; pack = pack == 8 ? 4 : 0)
+        for (uint32_t ma = 1; ma <= 4; ma++)
+            for (uint32_t nc = pack; nc <= 8; nc *= 2) {
+                if (ma * nc * lanes > REGISTERS) continue;
+                struct hone_conv_wgrad_tile t = {ma, nc, pack, false, k, filter};
+                consider(&best, &least, t, lanes);
+                if (pack == 1) continue;
+                t = (struct hone_conv_wgrad_tile){ma, nc, pack, true, filter, k};
+                consider(&best, &least, t, lanes);
+            }
+    return best;
+}
