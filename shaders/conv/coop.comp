@@ -71,7 +71,8 @@ int tile_begin() {
 #ifdef DGRAD
     classes = g.stride_h * g.stride_w;
 #endif
-    int tiles = int(gl_NumWorkGroups.x) / g.groups, cls = int(gl_WorkGroupID.z) % classes;
+    int channels = DST_C / g.groups, tiles = (channels + int(BN) - 1) / int(BN);
+    int cls = int(gl_WorkGroupID.z) % classes;
     group = int(gl_WorkGroupID.x) / tiles;
     first_channel = (int(gl_WorkGroupID.x) - group * tiles) * int(BN);
     first_pixel = (int(gl_WorkGroupID.z) / classes * int(gl_NumWorkGroups.y) + int(gl_WorkGroupID.y)) * int(BM);
@@ -88,7 +89,6 @@ int tile_begin() {
         a_y[i] = (t - n * ay.count) * ay.mul;
         a_image[i] = n * SRC_H;
     }
-    int channels = DST_C / g.groups;
     [[unroll]] for (int i = 0; i < B_LINES; i++)
         b_row[i] = (group * channels + min(first_channel + line + i * int(LINES), channels - 1)) * g.r * g.s *
                    src_octets;

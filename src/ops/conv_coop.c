@@ -19,8 +19,14 @@ static const struct tile tiles[] = {
 };
 enum { TILES = sizeof tiles / sizeof *tiles };
 
-// The number of workgroups from which a device counts as busy. A prior: the tuner measures.
-enum { BUSY = 128, INVOCATIONS = 256, SHORTEST_SLICE = 512 };
+// Priors: the tuner measures.
+enum { INVOCATIONS = 256, SHORTEST_SLICE = 512 };
+
+// The number of workgroups from which a device counts as busy.
+static int64_t busy(const struct hone_caps *caps) {
+    return hone_max64(2 * (int64_t)caps->cores, 2);
+}
+
 // More accumulators a subgroup don't fit into registers.
 enum { MATRICES = 16 };
 
@@ -139,11 +145,14 @@ static bool choose(enum hone_coop_body body, enum hone_conv_form form,
     struct product p = product_of(form, &job->push);
     struct choice c;
     int64_t best = -1;
+    uint32_t most = UINT32_MAX;
+    for (int k = 0; choice_at(body, form, job, k, &c); k++)
+        if (c.invocations <= INVOCATIONS) most = INVOCATIONS;
     for (int k = 0; choice_at(body, form, job, k, &c); k++) {
-        if (c.invocations > INVOCATIONS && best >= 0) continue;
+        if (c.invocations > most) continue;
         int64_t count = tile_count(p, &c.tile);
         int64_t score = form == HONE_CONV_WGRAD ? INT32_MAX - count * c.tile.bm * c.tile.bn / 1024
-                                                : hone_min64(count, BUSY);
+                                                : hone_min64(count, busy(job->caps));
         if (score <= best) continue;
         best = score;
         *out = c;
@@ -241,7 +250,8 @@ static hone_status coop_wgrad(enum hone_coop_body body, const struct choice *c,
     struct hone_conv_slicing cuts = {.unit = HONE_CONV_UNIT_PIXEL};
     int64_t count = tile_count(product_of(HONE_CONV_WGRAD, &job->push), &c->tile);
     // 2^20 pixels a slice: 32,768 steps, where some drivers end a loop after 65,535.
-    HONE_TRY(hone_conv_cut(job, hone_ceil_div(BUSY, count), SHORTEST_SLICE, 1 << 20, &cuts));
+    HONE_TRY(
+        hone_conv_cut(job, hone_ceil_div(busy(job->caps), count), SHORTEST_SLICE, 1 << 20, &cuts));
     return hone_conv_wgrad(job, kernel, cuts, coop_wgrad_fill, &fill, launch);
 }
 

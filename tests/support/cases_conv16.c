@@ -105,6 +105,7 @@ const struct op_case op_cases_conv16[] = {
         PRODUCT(type, text ", odd, to f32", 3, 7, 7, 5, 7, .wide = 1),                             \
         PRODUCT(type, text ", a transposed, to f32", 37, 12, 37, 20, 37, .trans_a = 1, .wide = 1), \
         PRODUCT(type, text ", eights", 70, 264, 264, 136, 264, .trans_a = 0),                      \
+        PRODUCT(type, text ", eights, few rows", 24, 72, 136, 72, 72, .trans_b = 1),               \
         PRODUCT(type, text ", eights, b transposed", 67, 264, 136, 264, 264, .trans_b = 1),        \
         PRODUCT(type, text ", eights, a transposed", 1000, 72, 1000, 136, 1000, .trans_a = 1,      \
                 .wide = 1),                                                                        \
