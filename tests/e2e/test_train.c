@@ -50,6 +50,9 @@ static int tear_down(void **state) {
 struct seen {
     double loss[1024];
     int rows, steps, stop_after;
+    // Of the steps after the first epoch: how many allocated and how many did not.
+    int allocating, quiet, last_row;
+    size_t allocations;
 };
 
 static void on_epoch(void *user, const struct hone_train_epoch *epoch) {
@@ -59,6 +62,13 @@ static void on_epoch(void *user, const struct hone_train_epoch *epoch) {
 
 static bool on_cancel(void *user) {
     struct seen *seen = user;
+    size_t now = hone_alloc_count();
+    if (seen->rows > 0 && seen->last_row == seen->rows) { // asked once a step
+        seen->quiet += now == seen->allocations;
+        seen->allocating += now != seen->allocations;
+    }
+    seen->last_row = seen->rows;
+    seen->allocations = now;
     return seen->stop_after && ++seen->steps >= seen->stop_after;
 }
 
@@ -263,6 +273,26 @@ static void test_device_as_ref(void **state) {
     hone_train_result_deinit(&result);
 }
 
+// Steps of an epoch allocate nothing, once the first ones are measured.
+static void test_steady_steps(void **state) {
+    (void)state;
+    struct seen seen = {0};
+    struct hone_train_result result;
+    struct hone_train_params params = usual;
+    int absent = test_gpu_require_running(); // says why
+    if (absent == 77) skip();
+    assert_int_equal(absent, 0);
+    params.device = NULL;
+    params.batch = 2;
+    params.epochs = 11;
+    params.rotate = 5;
+    assert_ok(train(&params, &seen, &result));
+    hone_train_result_deinit(&result);
+    if (seen.allocating > 0)
+        fail_msg("%d of %d steps allocated", seen.allocating, seen.allocating + seen.quiet);
+    assert_true(seen.quiet >= 100);
+}
+
 static void test_cancel(void **state) {
     (void)state;
     struct seen seen = {.stop_after = 8};
@@ -318,11 +348,11 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fine_tune), cmocka_unit_test(test_head_only),
-        cmocka_unit_test(test_repeats),   cmocka_unit_test(test_freeze),
-        cmocka_unit_test(test_sgd),       cmocka_unit_test(test_device_as_ref),
-        cmocka_unit_test(test_cancel),    cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_fine_tune),    cmocka_unit_test(test_head_only),
+        cmocka_unit_test(test_repeats),      cmocka_unit_test(test_freeze),
+        cmocka_unit_test(test_sgd),          cmocka_unit_test(test_device_as_ref),
+        cmocka_unit_test(test_steady_steps), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_full_disk),    cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
