@@ -80,10 +80,18 @@ hone_kernel(conv_cpu_wgrad conv/cpu_wgrad.comp BINDINGS 3 PUSH 80 SPEC 7 NEEDS $
 hone_kernel(conv_cpu_wgrad_any conv/cpu_wgrad.comp BINDINGS 3 PUSH 80 SPEC 7 DEFINES ANY=1 NEEDS ${conv_cpu})
 hone_kernel(conv_cpu_wgrad_wide conv/cpu_wgrad.comp BINDINGS 3 PUSH 80 SPEC 7 DEFINES WIDE=1 NEEDS ${conv_cpu} int64)
 hone_kernel(conv_flip_wide conv/flip_wide.comp BINDINGS 2 PUSH 80 SPEC 1 NEEDS cpu int64)
-foreach(width 1 2 4)
-  hone_kernel(conv_depthwise_fprop_w${width} conv/depthwise.comp BINDINGS 4 PUSH 80 SPEC 12 DEFINES WIDTH=${width})
-  hone_kernel(conv_depthwise_dgrad_w${width} conv/depthwise.comp BINDINGS 4 PUSH 80 SPEC 12 DEFINES WIDTH=${width} DGRAD=1)
-  hone_kernel(conv_depthwise_wgrad_w${width} conv/depthwise_wgrad.comp BINDINGS 3 PUSH 80 SPEC 8 DEFINES WIDTH=${width})
+foreach(variant "1;0" "2;0" "4;0" "8;cpu;int64")
+  list(POP_FRONT variant width)
+  set(needs NEEDS ${variant})
+  if(variant EQUAL 0)
+    set(needs)
+  endif()
+  hone_kernel(conv_depthwise_fprop_w${width} conv/depthwise.comp BINDINGS 4 PUSH 80 SPEC 13 DEFINES WIDTH=${width}
+    ${needs})
+  hone_kernel(conv_depthwise_dgrad_w${width} conv/depthwise.comp BINDINGS 4 PUSH 80 SPEC 13
+    DEFINES WIDTH=${width} DGRAD=1 ${needs})
+  hone_kernel(conv_depthwise_wgrad_w${width} conv/depthwise_wgrad.comp BINDINGS 3 PUSH 80 SPEC 9
+    DEFINES WIDTH=${width} ${needs})
 endforeach()
 hone_kernel(conv_winograd_input conv/winograd_input.comp BINDINGS 2 PUSH 80 SPEC 2)
 hone_kernel(conv_winograd_filter conv/winograd_filter.comp BINDINGS 2 PUSH 80 SPEC 4)

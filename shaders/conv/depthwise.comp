@@ -1,12 +1,14 @@
 // conv_depthwise_fprop, conv_depthwise_dgrad (-DDGRAD): depthwise convolution and its input gradient, G = C = K
-// An invocation owns WIDTH channels (-DWIDTH=1, 2, 4) and a strip of dst, TQ columns wide, up to slice_len rows high.
-// It walks down the rows of src, loads each once, and adds it to every row of dst that is still open; the oldest is
-// then complete and stored, and the others move up. Filter and stride are constants; the loop body is short on purpose:
-// a block of 4x4 pixels written out took Mesa 25 up to 13 seconds to compile.
+// An invocation owns WIDTH channels (-DWIDTH=1, 2, 4, 8) and a strip of dst, TQ columns wide, up to slice_len rows
+// high. It walks down the rows of src, loads each once, and adds it to every row of dst that is still open; the oldest
+// is then complete and stored, and the others move up. Filter and stride are constants; the loop body is short on
+// purpose: a block of 4x4 pixels written out took Mesa 25 up to 13 seconds to compile.
+// ALONG exchanges rows and columns in all this (R S SH ... come exchanged too): it walks along TQ rows, whose next
+// elements a CPU fetches ahead; down a column, each step would be a miss.
 // fprop: src x (N,H,W,C)    w (C,R,S,1)   b (C) or any buffer   dst y (N,P,Q,C) = act(conv(x, w) + b)
 // dgrad: src dy (N,P,Q,C)   w (C,R,S,1)   b any buffer          dst dx (N,H,W,C)
 // grid linear over N * ceil(dst rows/slice_len) * ceil(dst columns/TQ) * C/WIDTH
-// spec WG TQ R S SH SW DH DW PH PW ACT BIAS   push conv.glsl   needs C % WIDTH == 0; dgrad: TQ % SW == 0
+// spec WG TQ R S SH SW DH DW PH PW ACT BIAS ALONG   push conv.glsl   needs C % WIDTH == 0; dgrad: TQ % SW == 0
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "index.glsl"
@@ -24,11 +26,12 @@ layout(constant_id = 8) const int PH = 1; // pad_h, pad_w
 layout(constant_id = 9) const int PW = 1;
 layout(constant_id = 10) const uint ACT = 0;
 layout(constant_id = 11) const uint BIAS = 0;
+layout(constant_id = 12) const uint ALONG = 0;
 
-layout(set = 0, binding = 0, std430) readonly buffer Src { LANES src[]; };
-layout(set = 0, binding = 1, std430) readonly buffer W { LANES w[]; };
-layout(set = 0, binding = 2, std430) readonly buffer B { LANES b[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer Dst { LANES dst[]; };
+layout(set = 0, binding = 0, std430) readonly buffer Src { STORED src[]; };
+layout(set = 0, binding = 1, std430) readonly buffer W { STORED w[]; };
+layout(set = 0, binding = 2, std430) readonly buffer B { STORED b[]; };
+layout(set = 0, binding = 3, std430) writeonly buffer Dst { STORED dst[]; };
 
 // A step reads IN rows of src from row step * IN + in0 on. Open row d of dst takes the u-th of them by tap
 // tap_h(u, d), if that is >= 0. Then OUT rows of dst are complete: rows step * OUT + out0 to that + OUT - 1.
@@ -55,6 +58,12 @@ int origin_w(int x0) { return x0 * SW - PW; }
 int place_w(int j, int s) { return j * SW + s * DW; }
 #endif
 
+// Element (i down, j across) of picture n of that size.
+int element(int n, int i, int j, ivec2 size) {
+    return ALONG != 0 ? (n * size.y + j) * size.x + i : (n * size.x + i) * size.y + j;
+}
+int tap(int i, int j) { return ALONG != 0 ? j * R + i : i * S + j; }
+
 LANES activate(LANES v) {
     if (ACT != 0)
         [[unroll]] for (int e = 0; e < WIDTH; e++) LANE(v, e) = conv_act(LANE(v, e), ACT);
@@ -67,6 +76,10 @@ void main() {
 #else
     ivec2 src_size = ivec2(g.h, g.w), dst_size = ivec2(g.p, g.q);
 #endif
+    if (ALONG != 0) {
+        src_size = src_size.yx;
+        dst_size = dst_size.yx;
+    }
     int cw = g.c / WIDTH, blocks = (dst_size.y + TQ - 1) / TQ, bands = (dst_size.x + g.slice_len - 1) / g.slice_len;
     int index = int(linear_index());
     if (index >= g.n * bands * blocks * cw) return;
@@ -74,12 +87,12 @@ void main() {
     int n = t / bands, y0 = (t - n * bands) * g.slice_len, y1 = min(y0 + g.slice_len, dst_size.x);
 
     LANES flat_w[R * S], taps[R * S]; // in memory: WIDTH filters of R S taps each, one behind the other
-    [[unroll]] for (int k = 0; k < R * S; k++) flat_w[k] = w[c * (R * S) + k];
+    [[unroll]] for (int k = 0; k < R * S; k++) flat_w[k] = lanes_of(w[c * (R * S) + k]);
     [[unroll]] for (int k = 0; k < R * S; k++)
         [[unroll]] for (int e = 0; e < WIDTH; e++)
             LANE(taps[k], e) = LANE(flat_w[(e * R * S + k) / WIDTH], (e * R * S + k) % WIDTH);
     LANES bias = LANES(0.0);
-    if (BIAS != 0) bias = b[c];
+    if (BIAS != 0) bias = lanes_of(b[c]);
 
     LANES acc[OPEN * TQ];
     [[unroll]] for (int i = 0; i < OPEN * TQ; i++) acc[i] = bias;
@@ -96,11 +109,11 @@ void main() {
             int h = step * SH - PH + u;
 #endif
             bool row_inside = h >= 0 && h < src_size.x;
-            int row_at = (n * src_size.x + min(max(h, 0), src_size.x - 1)) * src_size.y;
+            int h_at = min(max(h, 0), src_size.x - 1);
             LANES row[WW];
             [[unroll]] for (int k = 0; k < WW; k++) {
                 int v = origin_w(x0) + k;
-                LANES value = src[(row_at + min(max(v, 0), src_size.y - 1)) * cw + c];
+                LANES value = lanes_of(src[element(n, h_at, min(max(v, 0), src_size.y - 1), src_size) * cw + c]);
                 row[k] = row_inside && v >= 0 && v < src_size.y ? value : LANES(0.0);
             }
             [[unroll]] for (int d = 0; d < OPEN; d++)
@@ -109,7 +122,8 @@ void main() {
                         [[unroll]] for (int s = 0; s < S; s++)
                             if (place_w(j, s) >= 0)
                                 acc[d * TQ + j] =
-                                    fma(row[max(place_w(j, s), 0)], taps[max(tap_h(u, d), 0) * S + s], acc[d * TQ + j]);
+                                    lanes_fma(row[max(place_w(j, s), 0)], taps[tap(max(tap_h(u, d), 0), s)],
+                                              acc[d * TQ + j]);
         }
         [[unroll]] for (int o = 0; o < OUT; o++) {
 #ifdef DGRAD
@@ -117,10 +131,9 @@ void main() {
 #else
             int y = step - FIRST_DONE;
 #endif
-            int row_at = (n * dst_size.x + y) * dst_size.y + x0;
             [[unroll]] for (int j = 0; j < TQ; j++)
                 if (y >= y0 && y < y1 && x0 + j < dst_size.y)
-                    dst[(row_at + j) * cw + c] = activate(acc[(FIRST_DONE + o) * TQ + j]);
+                    dst[element(n, y, x0 + j, dst_size) * cw + c] = stored(activate(acc[(FIRST_DONE + o) * TQ + j]));
         }
 #ifdef DGRAD
         [[unroll]] for (int i = 0; i < OPEN * TQ; i++)

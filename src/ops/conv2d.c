@@ -344,11 +344,17 @@ ROW_FITS(conv2d_fits_winograd_cpu, conv2d_geometry, hone_conv_fprop_fits_winogra
 ROW_FITS(bwd_x_fits_winograd_cpu, bwd_x_geometry, hone_conv_dgrad_fits_winograd_cpu)
 ROW_SETUP(conv2d_winograd_cpu, conv2d_run, hone_conv_fprop_winograd_cpu)
 ROW_SETUP(bwd_x_winograd_cpu, bwd_x_run, hone_conv_dgrad_winograd_cpu)
+ROW_FITS(conv2d_fits_depthwise_wide, conv2d_geometry, hone_conv_fits_depthwise_wide)
 ROW_FITS(conv2d_fits_depthwise, conv2d_geometry, hone_conv_fits_depthwise)
+ROW_FITS(bwd_x_fits_depthwise_wide, bwd_x_geometry, hone_conv_fits_depthwise_wide)
 ROW_FITS(bwd_x_fits_depthwise, bwd_x_geometry, hone_conv_fits_depthwise)
+ROW_FITS(bwd_w_fits_depthwise_wide, bwd_w_geometry, hone_conv_fits_depthwise_wide)
 ROW_FITS(bwd_w_fits_depthwise, bwd_w_geometry, hone_conv_fits_depthwise)
+ROW_SETUP(conv2d_depthwise_wide, conv2d_run, hone_conv_fprop_depthwise_wide)
 ROW_SETUP(conv2d_depthwise, conv2d_run, hone_conv_fprop_depthwise)
+ROW_SETUP(bwd_x_depthwise_wide, bwd_x_run, hone_conv_dgrad_depthwise_wide)
 ROW_SETUP(bwd_x_depthwise, bwd_x_run, hone_conv_dgrad_depthwise)
+ROW_SETUP(bwd_w_depthwise_wide, bwd_w_run, hone_conv_wgrad_depthwise_wide)
 ROW_SETUP(bwd_w_depthwise, bwd_w_run, hone_conv_wgrad_depthwise)
 ROW_SETUP(conv2d_wide, conv2d_run, hone_conv_fprop_wide)
 ROW_SETUP(conv2d_cpu, conv2d_run, hone_conv_fprop_cpu)
@@ -395,6 +401,10 @@ ROWS_COOP(bwd_w, bwd_w_geometry, HONE_CONV_WGRAD)
     }
 
 static const struct hone_op_row conv2d_rows[] = {
+    {.name = "depthwise_wide",
+     .needs = HONE_CONV_DEPTHWISE_WIDE_NEEDS,
+     .fits = conv2d_fits_depthwise_wide,
+     .setup = conv2d_depthwise_wide},
     {.name = "depthwise", .fits = conv2d_fits_depthwise, .setup = conv2d_depthwise},
     COOP_ROWS(conv2d),
     {.name = "winograd_cpu",
@@ -407,6 +417,10 @@ static const struct hone_op_row conv2d_rows[] = {
     {.name = "plain", .setup = conv2d_plain},
 };
 static const struct hone_op_row bwd_x_rows[] = {
+    {.name = "depthwise_wide",
+     .needs = HONE_CONV_DEPTHWISE_WIDE_NEEDS,
+     .fits = bwd_x_fits_depthwise_wide,
+     .setup = bwd_x_depthwise_wide},
     {.name = "depthwise", .fits = bwd_x_fits_depthwise, .setup = bwd_x_depthwise},
     COOP_ROWS(bwd_x),
     {.name = "winograd_cpu",
@@ -419,6 +433,10 @@ static const struct hone_op_row bwd_x_rows[] = {
     {.name = "plain", .setup = bwd_x_plain},
 };
 static const struct hone_op_row bwd_w_rows[] = {
+    {.name = "depthwise_wide",
+     .needs = HONE_CONV_DEPTHWISE_WIDE_NEEDS,
+     .fits = bwd_w_fits_depthwise_wide,
+     .setup = bwd_w_depthwise_wide},
     {.name = "depthwise", .fits = bwd_w_fits_depthwise, .setup = bwd_w_depthwise},
     COOP_ROWS(bwd_w),
     {.name = "wide", .needs = HONE_CONV_WIDE_NEEDS, .fits = bwd_w_fits_wide, .setup = bwd_w_wide},

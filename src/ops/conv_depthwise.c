@@ -4,10 +4,12 @@
 
 #include "ops/conv_parts.h"
 
-// Columns a strip: fewer where a window of x would be wide.
-static int64_t strip_columns(const struct hone_conv_push *g, bool dgrad) {
-    if (dgrad) return g->stride_w == 1 ? 4 : 2 * g->stride_w;
-    return g->stride_w == 1 ? 4 : 2;
+// Columns (rows, for a CPU) a strip: fewer where a window of x would be wide.
+static int64_t strip_columns(const struct hone_conv_push *g, const struct hone_caps *caps,
+                             bool dgrad) {
+    int64_t stride = caps->kind == HONE_DEVICE_CPU ? g->stride_h : g->stride_w;
+    if (dgrad) return stride == 1 ? 4 : 2 * stride;
+    return stride == 1 ? 4 : 2;
 }
 
 // Values of each channel that an invocation holds: open rows of a strip, a row of the window, taps.
@@ -21,11 +23,13 @@ static int64_t window_values(const struct hone_conv_push *g, int64_t strip, bool
 
 // Channels an invocation: as many as divide C and keep the values of a GPU's lane to 64. With four,
 // a 3x3 takes some 110 registers and a 5x5 over 200, which halves the lanes in flight on NVIDIA and
-// AMD and spills on Intel (128 registers). A CPU driver loads four as cheaply as one.
+// AMD and spills on Intel (128 registers). A CPU driver loads four as cheaply as one, and eight, as
+// 64-bit words, where the vectors of its subgroups don't outgrow the registers.
 static uint32_t channel_width(const struct hone_conv_job *job, int64_t strip, bool dgrad) {
     const struct hone_conv_push *g = &job->push;
     int64_t most = job->caps->kind == HONE_DEVICE_CPU ? INT64_MAX : 64;
-    for (uint32_t width = 4; width > 1; width /= 2)
+    bool eight = job->wide && job->caps->subgroup_size <= 8 && g->r * g->s <= 9;
+    for (uint32_t width = eight ? 8 : 4; width > 1; width /= 2)
         if (g->c % (int32_t)width == 0 && window_values(g, strip, dgrad) <= most / width)
             return width;
     return 1;
@@ -49,6 +53,31 @@ static uint32_t depthwise_group(const struct hone_caps *caps) {
     return caps->kind == HONE_DEVICE_CPU ? caps->subgroup_size : HONE_OP_GROUP;
 }
 
+bool hone_conv_fits_depthwise_wide(const struct hone_conv_push *push,
+                                   const struct hone_caps *caps) {
+    return hone_conv_fits_depthwise(push, caps) && push->c % 8 == 0;
+}
+
+// Filter, stride and dilation as the kernels take them: down, then across what they walk. CPUs walk
+// along rows.
+struct walk {
+    uint32_t along, size[2], stride[2], dilation[2], pad[2];
+};
+
+static struct walk walk_of(const struct hone_conv_push *g, const struct hone_caps *caps) {
+    uint32_t along = caps->kind == HONE_DEVICE_CPU, down = along, across = !along;
+    struct walk walk = {.along = along};
+    walk.size[down] = (uint32_t)g->r;
+    walk.size[across] = (uint32_t)g->s;
+    walk.stride[down] = (uint32_t)g->stride_h;
+    walk.stride[across] = (uint32_t)g->stride_w;
+    walk.dilation[down] = (uint32_t)g->dilation_h;
+    walk.dilation[across] = (uint32_t)g->dilation_w;
+    walk.pad[down] = (uint32_t)g->pad_h;
+    walk.pad[across] = (uint32_t)g->pad_w;
+    return walk;
+}
+
 static hone_status depthwise(const struct hone_conv_job *job, bool dgrad,
                              struct hone_launch *launch) {
     int32_t images;
@@ -56,17 +85,17 @@ static hone_status depthwise(const struct hone_conv_job *job, bool dgrad,
     const struct hone_conv_push *g = &job->push;
     int64_t a_image = dgrad ? hone_conv_y_image(g) : hone_conv_x_image(g),
             out_image = dgrad ? hone_conv_x_image(g) : hone_conv_y_image(g);
-    int64_t rows = dgrad ? g->h : g->p, columns = dgrad ? g->w : g->q;
-    // A CPU walks whole columns, so that weights are read once; a GPU wants many invocations.
-    int64_t band = job->caps->kind == HONE_DEVICE_CPU ? rows : 8, strip = strip_columns(g, dgrad);
+    struct walk walk = walk_of(g, job->caps);
+    int64_t height = dgrad ? g->h : g->p, breadth = dgrad ? g->w : g->q;
+    int64_t rows = walk.along ? breadth : height, columns = walk.along ? height : breadth;
+    // A CPU walks whole rows, so that weights are read once; a GPU wants many invocations.
+    int64_t band = walk.along ? rows : 8, strip = strip_columns(g, job->caps, dgrad);
     uint32_t group = depthwise_group(job->caps), width = channel_width(job, strip, dgrad);
     char name[HONE_CONV_KERNEL_NAME];
-    // clang-format off
-    const uint32_t spec[] = {
-        group, (uint32_t)strip, (uint32_t)g->r, (uint32_t)g->s, (uint32_t)g->stride_h,
-        (uint32_t)g->stride_w, (uint32_t)g->dilation_h, (uint32_t)g->dilation_w,
-        (uint32_t)g->pad_h, (uint32_t)g->pad_w, (uint32_t)job->act, job->has_bias};
-    // clang-format on
+    const uint32_t spec[] = {group,          (uint32_t)strip, walk.size[0],       walk.size[1],
+                             walk.stride[0], walk.stride[1],  walk.dilation[0],   walk.dilation[1],
+                             walk.pad[0],    walk.pad[1],     (uint32_t)job->act, job->has_bias,
+                             walk.along};
     for (int32_t n = 0; n < g->n; n += images) {
         struct hone_conv_push push = *g;
         push.n = (int32_t)hone_min64(images, g->n - n);
@@ -97,32 +126,46 @@ hone_status hone_conv_dgrad_depthwise(const struct hone_conv_job *job, struct ho
 
 struct wgrad_shape {
     uint32_t group, width;
+    const struct hone_caps *caps;
 };
 
 static void depthwise_wgrad_fill(struct hone_dispatch *d, const struct hone_conv_push *g,
                                  int64_t slices, const void *tile) {
     const struct wgrad_shape *shape = tile;
-    // clang-format off
-    const uint32_t spec[] = {
-        shape->group, (uint32_t)strip_columns(g, false), (uint32_t)g->r, (uint32_t)g->s,
-        (uint32_t)g->stride_h, (uint32_t)g->stride_w, (uint32_t)g->dilation_h,
-        (uint32_t)g->dilation_w};
-    // clang-format on
+    struct walk walk = walk_of(g, shape->caps);
+    const uint32_t spec[] = {shape->group,     (uint32_t)strip_columns(g, shape->caps, false),
+                             walk.size[0],     walk.size[1],
+                             walk.stride[0],   walk.stride[1],
+                             walk.dilation[0], walk.dilation[1],
+                             walk.along};
     hone_conv_spec_all(d, spec, sizeof spec / sizeof *spec);
     hone_dispatch_linear(d, (uint64_t)(slices * (g->c / (int32_t)shape->width)), shape->group);
 }
 
 hone_status hone_conv_wgrad_depthwise(const struct hone_conv_job *job, struct hone_launch *launch) {
     const struct hone_conv_push *g = &job->push;
-    int64_t strip = strip_columns(g, false), strips = hone_ceil_div(g->q, strip);
-    const struct wgrad_shape shape = {depthwise_group(job->caps), channel_width(job, strip, false)};
+    int64_t strip = strip_columns(g, job->caps, false), strips = hone_ceil_div(g->q, strip);
+    const struct wgrad_shape shape = {depthwise_group(job->caps), channel_width(job, strip, false),
+                                      job->caps};
     // 64 subgroups of a CPU driver, some 16,000 invocations of four channels on a GPU; loops within
     // lavapipe's 65,535 rounds
     int64_t threads = job->caps->kind == HONE_DEVICE_CPU ? 64 * (int64_t)shape.group : 1 << 14;
     struct hone_conv_slicing cuts = {.unit = HONE_CONV_UNIT_ROW};
     int64_t longest = hone_max64(60000 / strips - g->r * g->dilation_h, 1);
+    if (job->caps->kind == HONE_DEVICE_CPU)
+        longest = hone_max64(60000 / (g->q + g->s * g->dilation_w) * strip, strip);
     HONE_TRY(hone_conv_cut(job, hone_ceil_div(threads, hone_ceil_div(g->c, 4)), 4, longest, &cuts));
     char name[HONE_CONV_KERNEL_NAME];
     return hone_conv_wgrad(job, kernel_name("wgrad", shape.width, name), cuts, depthwise_wgrad_fill,
                            &shape, launch);
 }
+
+#define WIDE(name)                                                                                 \
+    hone_status name##_wide(const struct hone_conv_job *job, struct hone_launch *launch) {         \
+        struct hone_conv_job wide = *job;                                                          \
+        wide.wide = true;                                                                          \
+        return name(&wide, launch);                                                                \
+    }
+WIDE(hone_conv_fprop_depthwise)
+WIDE(hone_conv_dgrad_depthwise)
+WIDE(hone_conv_wgrad_depthwise)

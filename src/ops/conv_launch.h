@@ -62,6 +62,10 @@ bool hone_conv_dgrad_fits_winograd_cpu(const struct hone_conv_push *push,
 // Depthwise, any device.
 hone_conv_setup hone_conv_fprop_depthwise, hone_conv_dgrad_depthwise, hone_conv_wgrad_depthwise;
 bool hone_conv_fits_depthwise(const struct hone_conv_push *push, const struct hone_caps *caps);
+// The same with loads of eight channels, for CPU drivers.
+hone_conv_setup hone_conv_fprop_depthwise_wide, hone_conv_dgrad_depthwise_wide,
+    hone_conv_wgrad_depthwise_wide;
+bool hone_conv_fits_depthwise_wide(const struct hone_conv_push *push, const struct hone_caps *caps);
 
 // t (C,R,S,K/G) = w (K,R,S,C/G) with the channel axes exchanged; for a matrix (K,C): its transpose.
 // In job->dtype.
@@ -72,7 +76,8 @@ hone_status hone_conv_flip(const struct hone_conv_job *job, struct hone_operand 
 enum {
     HONE_CONV_CPU_NEEDS = HONE_FEATURE_CPU | HONE_FEATURE_SUBGROUP_BASIC |
                           HONE_FEATURE_SUBGROUP_BALLOT | HONE_FEATURE_SUBGROUP_SHUFFLE,
-    HONE_CONV_WIDE_NEEDS = HONE_CONV_CPU_NEEDS | HONE_FEATURE_INT64
+    HONE_CONV_WIDE_NEEDS = HONE_CONV_CPU_NEEDS | HONE_FEATURE_INT64,
+    HONE_CONV_DEPTHWISE_WIDE_NEEDS = HONE_FEATURE_CPU | HONE_FEATURE_INT64,
 };
 
 #endif
