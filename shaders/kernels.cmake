@@ -99,13 +99,34 @@ hone_kernel(conv_winograd_cpu conv/winograd_cpu.comp BINDINGS 4 PUSH 80 SPEC 6
   NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
 
 # Activations
-hone_kernel(act_f32 act/act.comp BINDINGS 2 PUSH 12 SPEC 2 DEFINES T=float)
+hone_kernel(act act/act.comp BINDINGS 2 PUSH 12 SPEC 2 DEFINES T=float)
 hone_kernel(act_vec4 act/act.comp BINDINGS 2 PUSH 12 SPEC 2 DEFINES T=vec4)
-hone_kernel(act_bwd_f32 act/act_bwd.comp BINDINGS 3 PUSH 12 SPEC 2 DEFINES T=float)
+hone_kernel(act_bwd act/act_bwd.comp BINDINGS 3 PUSH 12 SPEC 2 DEFINES T=float)
 hone_kernel(act_bwd_vec4 act/act_bwd.comp BINDINGS 3 PUSH 12 SPEC 2 DEFINES T=vec4)
 
+# In 16 bits, four elements an invocation: activations, arithmetic, batch norm, pooling
+foreach(pair "f16;1" "bf16;2")
+  list(GET pair 0 type)
+  list(GET pair 1 elem)
+  hone_kernel(act_${type} act/act.comp BINDINGS 2 PUSH 12 SPEC 2 DEFINES T=vec4 ELEM=${elem})
+  hone_kernel(act_bwd_${type} act/act_bwd.comp BINDINGS 3 PUSH 12 SPEC 2 DEFINES T=vec4 ELEM=${elem})
+  hone_kernel(binary_${type} arith/binary.comp BINDINGS 3 PUSH 48 SPEC 3 DEFINES T=vec4 ELEM=${elem})
+  hone_kernel(norm_stats_${type} norm/reduce.comp BINDINGS 2 PUSH 12 SPEC 3 DEFINES WIDTH=4 STATS=1 ELEM=${elem})
+  hone_kernel(norm_sums_${type} norm/reduce.comp BINDINGS 9 PUSH 20 SPEC 6 DEFINES WIDTH=4 ELEM=${elem})
+  hone_kernel(norm_apply_${type} norm/apply.comp BINDINGS 7 PUSH 24 SPEC 5 DEFINES WIDTH=4 ELEM=${elem})
+  hone_kernel(norm_apply_bwd_${type} norm/apply_bwd.comp BINDINGS 10 PUSH 24 SPEC 4 DEFINES WIDTH=4 ELEM=${elem})
+  hone_kernel(norm_scale_bwd_${type} norm/scale_bwd.comp BINDINGS 4 PUSH 24 SPEC 2 DEFINES WIDTH=4 ELEM=${elem})
+  hone_kernel(pool_max_${type} pool/max.comp BINDINGS 3 PUSH 36 SPEC 5 DEFINES WIDTH=4 ELEM=${elem})
+  hone_kernel(pool_max_bwd_${type} pool/max_bwd.comp BINDINGS 3 PUSH 36 SPEC 5 DEFINES WIDTH=4 ELEM=${elem})
+  hone_kernel(pool_avg_${type} pool/avg.comp BINDINGS 2 PUSH 36 SPEC 5 DEFINES WIDTH=4 ELEM=${elem})
+  hone_kernel(pool_avg_bwd_${type} pool/avg_bwd.comp BINDINGS 2 PUSH 36 SPEC 5 DEFINES WIDTH=4 ELEM=${elem})
+  hone_kernel(pool_sum_${type} pool/sum.comp BINDINGS 2 PUSH 24 SPEC 1 DEFINES WIDTH=4 ELEM=${elem})
+  hone_kernel(pool_sum_${type}_f32 pool/sum.comp BINDINGS 2 PUSH 24 SPEC 1 DEFINES WIDTH=4 ELEM=${elem} OUT=0)
+  hone_kernel(pool_sum_f32_${type} pool/sum.comp BINDINGS 2 PUSH 24 SPEC 1 DEFINES WIDTH=4 ELEM=0 OUT=${elem})
+endforeach()
+
 # Arithmetic
-hone_kernel(binary_f32 arith/binary.comp BINDINGS 3 PUSH 48 SPEC 3 DEFINES T=float)
+hone_kernel(binary arith/binary.comp BINDINGS 3 PUSH 48 SPEC 3 DEFINES T=float)
 hone_kernel(binary_vec4 arith/binary.comp BINDINGS 3 PUSH 48 SPEC 3 DEFINES T=vec4)
 hone_kernel(scale_f32 arith/scale.comp BINDINGS 2 PUSH 8 SPEC 1 DEFINES T=float)
 hone_kernel(scale_vec4 arith/scale.comp BINDINGS 2 PUSH 8 SPEC 1 DEFINES T=vec4)

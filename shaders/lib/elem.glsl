@@ -47,4 +47,20 @@ const int OUT_WIDTH = 2;
 uvec2 out_vec4(vec4 v) { return uvec2(out_pack(v.xy), out_pack(v.zw)); }
 #endif
 
+// For kernels that handle a T (float or vec4, in 16 bits always vec4) at a time: what a buffer holds for one.
+#if ELEM == 0
+#define LOADED(T) T
+#define LOAD(v)   (v)
+#else
+#define LOADED(T) uvec2
+#define LOAD(v)   elem_vec4(v)
+#endif
+#if OUT == 0
+#define STORED(T) T
+#define STORE(v)  (v)
+#else
+#define STORED(T) uvec2
+#define STORE(v)  out_vec4(v)
+#endif
+
 #endif

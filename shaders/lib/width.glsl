@@ -1,7 +1,9 @@
 // width.glsl: V is what an invocation handles of a tensor whose last axis is channels: four of them (-DWIDTH=4,
-// sizes in push constants count fours) or one. Code between #includes is written once for both.
+// sizes in push constants count fours) or one. Code between #includes is written once for both. Tensors of pictures
+// are read with LOAD and written with STORE (elem.glsl); in 16 bits WIDTH is 4.
 #ifndef HONE_WIDTH_GLSL
 #define HONE_WIDTH_GLSL
+#include "elem.glsl"
 
 #if WIDTH == 4
 #define V                vec4

@@ -1,5 +1,5 @@
 // pool_avg: the mean of each window; padding counts as zeros where count_pad is 1
-// x (N,H,W,C) f32   y (N,P,Q,C) f32
+// x (N,H,W,C) ELEM   y (N,P,Q,C) ELEM
 // grid linear over N*P*Q*C   spec WG R S STRIDE_H STRIDE_W   push pool.glsl   C % WIDTH == 0, else any size
 #version 460
 #extension GL_GOOGLE_include_directive : require
@@ -7,8 +7,8 @@
 #include "width.glsl"
 #include "pool.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer X { V x[]; };
-layout(set = 0, binding = 1, std430) writeonly buffer Y { V y[]; };
+layout(set = 0, binding = 0, std430) readonly buffer X { LOADED(V) x[]; };
+layout(set = 0, binding = 1, std430) writeonly buffer Y { STORED(V) y[]; };
 
 void main() {
     int i = int(linear_index());
@@ -19,8 +19,8 @@ void main() {
     for (int r = 0; r < R; r++)
         for (int s = 0; s < S; s++) {
             int h = top + r, w = left + s;
-            V value = x[((n * g.h + clamp(h, 0, g.h - 1)) * g.w + clamp(w, 0, g.w - 1)) * g.c + c];
+            V value = LOAD(x[((n * g.h + clamp(h, 0, g.h - 1)) * g.w + clamp(w, 0, g.w - 1)) * g.c + c]);
             sum += inside(h, g.h) && inside(w, g.w) ? value : V(0.0);
         }
-    y[i] = sum / window_divisor(top, left);
+    y[i] = STORE(sum / window_divisor(top, left));
 }

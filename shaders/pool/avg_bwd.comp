@@ -1,5 +1,5 @@
 // pool_avg_bwd: dx = the sum of this element's shares of dy
-// dy (N,P,Q,C) f32   dx (N,H,W,C) f32
+// dy (N,P,Q,C) ELEM   dx (N,H,W,C) ELEM
 // grid linear over N*H*W*C   spec WG R S STRIDE_H STRIDE_W   push pool.glsl   C % WIDTH == 0, else any size
 // gathers: no atomics
 #version 460
@@ -8,8 +8,8 @@
 #include "width.glsl"
 #include "pool.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer Dy { V dy[]; };
-layout(set = 0, binding = 1, std430) writeonly buffer Dx { V dx[]; };
+layout(set = 0, binding = 0, std430) readonly buffer Dy { LOADED(V) dy[]; };
+layout(set = 0, binding = 1, std430) writeonly buffer Dx { STORED(V) dx[]; };
 
 void main() {
     int i = int(linear_index());
@@ -20,7 +20,7 @@ void main() {
     // Bounds that vary, not unrolled: a CPU driver would load what is masked off.
     for (int p = ps.x; p <= ps.y; p++)
         for (int q = qs.x; q <= qs.y; q++)
-            sum += dy[((n * g.p + p) * g.q + q) * g.c + c] /
+            sum += LOAD(dy[((n * g.p + p) * g.q + q) * g.c + c]) /
                    window_divisor(p * STRIDE_H - g.pad_h, q * STRIDE_W - g.pad_w);
-    dx[i] = sum;
+    dx[i] = STORE(sum);
 }

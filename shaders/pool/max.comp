@@ -1,5 +1,5 @@
 // pool_max: the largest element of each window and where it is
-// x (N,H,W,C) f32   y (N,P,Q,C) f32   index (N,P,Q,C) i32: r S + s of the first largest; padding never wins
+// x (N,H,W,C) ELEM   y (N,P,Q,C) ELEM   index (N,P,Q,C) i32: r S + s of the first largest; padding never wins
 // grid linear over N*P*Q*C   spec WG R S STRIDE_H STRIDE_W   push pool.glsl   C % WIDTH == 0, else any size
 #version 460
 #extension GL_GOOGLE_include_directive : require
@@ -8,8 +8,8 @@
 #include "nan.glsl"
 #include "pool.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer X { V x[]; };
-layout(set = 0, binding = 1, std430) writeonly buffer Y { V y[]; };
+layout(set = 0, binding = 0, std430) readonly buffer X { LOADED(V) x[]; };
+layout(set = 0, binding = 1, std430) writeonly buffer Y { STORED(V) y[]; };
 layout(set = 0, binding = 2, std430) writeonly buffer Index { IV index[]; };
 
 void main() {
@@ -22,11 +22,11 @@ void main() {
     for (int r = 0; r < R; r++)
         for (int s = 0; s < S; s++) {
             int h = top + r, w = left + s;
-            V value = x[((n * g.h + clamp(h, 0, g.h - 1)) * g.w + clamp(w, 0, g.w - 1)) * g.c + c];
+            V value = LOAD(x[((n * g.h + clamp(h, 0, g.h - 1)) * g.w + clamp(w, 0, g.w - 1)) * g.c + c]);
             if (!inside(h, g.h) || !inside(w, g.w)) value = V(uintBitsToFloat(0xff800000u));
             where = mix(where, IV(r * S + s), V_OR(V_GREATER(value, best), is_nan(value)));
             best = mix(best, value, V_OR(V_GREATER(value, best), is_nan(value)));
         }
-    y[i] = best;
+    y[i] = STORE(best);
     index[i] = where;
 }

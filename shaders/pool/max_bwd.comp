@@ -1,5 +1,5 @@
 // pool_max_bwd: dx = the sum of dy of those windows whose largest element this is
-// dy (N,P,Q,C) f32   index (N,P,Q,C) i32   dx (N,H,W,C) f32
+// dy (N,P,Q,C) ELEM   index (N,P,Q,C) i32   dx (N,H,W,C) ELEM
 // grid linear over N*H*W*C   spec WG R S STRIDE_H STRIDE_W   push pool.glsl   C % WIDTH == 0, else any size
 // gathers: no atomics
 #version 460
@@ -8,9 +8,9 @@
 #include "width.glsl"
 #include "pool.glsl"
 
-layout(set = 0, binding = 0, std430) readonly buffer Dy { V dy[]; };
+layout(set = 0, binding = 0, std430) readonly buffer Dy { LOADED(V) dy[]; };
 layout(set = 0, binding = 1, std430) readonly buffer Index { IV index[]; };
-layout(set = 0, binding = 2, std430) writeonly buffer Dx { V dx[]; };
+layout(set = 0, binding = 2, std430) writeonly buffer Dx { STORED(V) dx[]; };
 
 void main() {
     int i = int(linear_index());
@@ -23,7 +23,7 @@ void main() {
         for (int q = qs.x; q <= qs.y; q++) {
             int at = ((n * g.p + p) * g.q + q) * g.c + c;
             int here = (h + g.pad_h - p * STRIDE_H) * S + (w + g.pad_w - q * STRIDE_W);
-            sum += mix(V(0.0), dy[at], V_EQUAL(index[at], IV(here)));
+            sum += mix(V(0.0), LOAD(dy[at]), V_EQUAL(index[at], IV(here)));
         }
-    dx[i] = sum;
+    dx[i] = STORE(sum);
 }

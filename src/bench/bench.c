@@ -30,7 +30,7 @@ static const hone_option bench_rows[] = {
                   "that fits, or these in every way that they can cut the work"),
     BENCH(net, STRING, "net", .metavar = "NAME|FILE",
           .help = "time a net: resnet18, resnet34, resnet50, resnet101, mobilenet_v2, "
-                  "efficientnet_b0 with random weights, or an ONNX file"),
+                  "efficientnet_b0, ... with random weights, or a file of a network"),
     BENCH(mode, ENUM, "mode", .initial = "train", .words = "train|infer",
           .help = "train: forward, loss, backward and update of every weight; infer: answers"),
     BENCH(batch, I32, "batch", .initial = "8", .least = 1, .most = 4096, .metavar = "N",

@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "base/file.h"
 #include "base/rng.h"
 #include "infer/graph.h"
 #include "model/zoo/zoo.h"
@@ -15,7 +14,7 @@ static const double RATE = 1e-4;
 
 static hone_status load_model(const struct hone_bench_params *p, int32_t size,
                               struct hone_model **out) {
-    bool file = strcmp(hone_path_extension(p->net), ".onnx") == 0 || strchr(p->net, '/');
+    bool file = strchr(p->net, '.') || strchr(p->net, '/'); // no net is named so
     if (!file) return hone_zoo_model(p->net, size, 1, out);
     HONE_TRY(hone_model_load(p->net, &(hone_model_load_params){.size = size}, out));
     if ((*out)->head.kind != HONE_HEAD_NONE) return HONE_OK;

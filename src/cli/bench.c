@@ -32,7 +32,8 @@ static void print_line(void *user, const char *text) {
 
 // ---- CSV ----
 
-// One line for each yardstick, kernel, layer and net; fields that do not apply are empty.
+// One line for the device (its driver under "reason"), each yardstick, kernel, layer and net;
+// fields that do not apply are empty.
 static const char csv_heading[] = "kind,name,op,shape,mode,batch,size,row,tile,ms,device_ms,"
                                   "images_per_second,gflops,gbs,share,flops,bytes,dispatches,"
                                   "barriers,submit_us,peak_bytes,compile_s,deviation,reason";
@@ -87,7 +88,11 @@ static void csv_net(FILE *to, const struct hone_bench_params *params,
 static void write_csv(FILE *to, const struct hone_bench_params *params,
                       const struct hone_bench_result *r) {
     const struct hone_bench_yardsticks *y = &r->yardsticks;
-    fprintf(to, "%s\n", csv_heading);
+    fprintf(to, "%s\ndevice,", csv_heading);
+    csv_text(to, r->device);
+    fprintf(to, ",,,,,,,,,,,,,,,,,,,,,,");
+    csv_text(to, r->driver);
+    fprintf(to, "\n");
     csv_yardstick(to, "copy", 0, y->copy_gbs, 0);
     csv_yardstick(to, "fma", y->fma_gflops, 0, 0);
     csv_yardstick(to, "dispatch", 0, 0, y->dispatch_us * 1e-3);

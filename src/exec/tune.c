@@ -14,6 +14,7 @@
 
 enum { TUNE_RUNS = 5, TUNE_SKIPS = 16 };
 static const double TUNE_HOPELESS = 2.5; // times the best: one run is enough
+static const double TUNE_LOST = 8;       // the same of the run that warms up
 static const double TUNE_MARGIN = 0.97;  // a change must be worth three in a hundred
 static const double TUNE_BALANCE = 20; // operations that cost as much as a byte, for the order only
 
@@ -139,7 +140,8 @@ static hone_status time_candidate(struct tuner *t, struct hone_store *store,
         return HONE_OK;
     }
     if (status == HONE_OK) status = run_once(program, ms); // to warm up
-    if (status == HONE_OK) status = run_once(program, ms);
+    bool lost = best_ms > 0 && *ms > TUNE_LOST * best_ms;
+    if (status == HONE_OK && !lost) status = run_once(program, ms);
     if (status == HONE_OK && (best_ms == 0 || *ms < TUNE_HOPELESS * best_ms)) {
         all[0] = *ms;
         for (int i = 1; i < TUNE_RUNS && status == HONE_OK; i++)
@@ -181,12 +183,17 @@ static hone_status race(struct tuner *t, const struct tune_node *node,
     const char *skips[TUNE_SKIPS + 1];
     double first_ms = 0;
     struct hone_choice first = {0};
+    const struct hone_op_row *hopeless =
+        NULL; // so slow in its own way that the others are not tried
     skips_of(t, node->node->op->name, skips);
     while (hone_choice_next(node->node->op, &row, skips, &choice)) {
         double ms;
+        if (choice.row == hopeless) continue;
         HONE_TRY(tolerate(time_candidate(t, store, graph, node, &choice, *best_ms, &ms),
                           node->node->op->name, &choice));
         if (ms <= 0) continue;
+        if (best->row && ms > TUNE_HOPELESS * *best_ms)
+            hopeless = choice.tile ? hopeless : choice.row;
         if (!first.row) {
             first = choice;
             first_ms = ms;

@@ -68,7 +68,9 @@ hone_status hone_act_check(const struct hone_act_attrs *attrs) {
 
 static hone_status act_infer(const struct hone_infer_args *args) {
     HONE_TRY(hone_act_check(args->attrs));
-    return hone_op_infer_unary(args);
+    HONE_TRY(hone_op_expect_data(args, 0, "x", -1));
+    args->out[0] = args->in[0];
+    return HONE_OK;
 }
 
 static void act_grad(struct hone_graph *graph, const struct hone_node *node, const hone_value *dout,
@@ -89,7 +91,7 @@ static void act_ref(const struct hone_ref_args *args) {
 
 static hone_status act_bwd_infer(const struct hone_infer_args *args) {
     HONE_TRY(hone_act_check(args->attrs));
-    HONE_TRY(hone_op_expect_f32(args, 0, "dy", -1));
+    HONE_TRY(hone_op_expect_data(args, 0, "dy", -1));
     HONE_TRY(hone_op_expect_same(args, 1, "saved", 0, "dy"));
     args->out[0] = args->in[0];
     return HONE_OK;
@@ -107,8 +109,12 @@ static struct hone_cost act_cost(const struct hone_infer_args *args) {
 
 // shaders/act/act.comp and act_bwd.comp: `width` elements a thread
 static hone_status setup(const struct hone_row_args *args, struct hone_launch *launch,
-                         const char *kernel, uint32_t width, int inputs) {
+                         const char *base, uint32_t width, int inputs) {
     const struct hone_act_attrs *attrs = args->node->attrs;
+    enum hone_dtype dtype = args->node->out[0].dtype;
+    char kernel[HONE_OP_KERNEL_NAME];
+    width = hone_op_width_for(dtype, width);
+    hone_op_kernel_for(base, dtype, width, kernel);
     uint32_t count = (uint32_t)hone_desc_elements(&args->node->out[0]) / width;
     struct hone_dispatch *dispatch = hone_op_linear(launch, kernel, count);
     if (!dispatch) return HONE_INTERNAL;
@@ -121,20 +127,20 @@ static hone_status setup(const struct hone_row_args *args, struct hone_launch *l
 }
 
 static hone_status act_setup_vec4(const struct hone_row_args *args, struct hone_launch *launch) {
-    return setup(args, launch, "act_vec4", 4, 1);
+    return setup(args, launch, "act", 4, 1);
 }
 
 static hone_status act_setup(const struct hone_row_args *args, struct hone_launch *launch) {
-    return setup(args, launch, "act_f32", 1, 1);
+    return setup(args, launch, "act", 1, 1);
 }
 
 static hone_status act_bwd_setup_vec4(const struct hone_row_args *args,
                                       struct hone_launch *launch) {
-    return setup(args, launch, "act_bwd_vec4", 4, 2);
+    return setup(args, launch, "act_bwd", 4, 2);
 }
 
 static hone_status act_bwd_setup(const struct hone_row_args *args, struct hone_launch *launch) {
-    return setup(args, launch, "act_bwd_f32", 1, 2);
+    return setup(args, launch, "act_bwd", 1, 2);
 }
 
 static const struct hone_op_row act_rows[] = {

@@ -18,8 +18,9 @@
 // ----------------------------------------------------------------------------------------------
 
 static hone_status binary_infer(const struct hone_infer_args *args) {
-    HONE_TRY(hone_op_expect_f32(args, 0, "a", -1));
-    HONE_TRY(hone_op_expect_f32(args, 1, "b", -1));
+    HONE_TRY(hone_op_expect_data(args, 0, "a", -1));
+    HONE_TRY(hone_op_expect_data(args, 1, "b", -1));
+    HONE_TRY(hone_op_expect_one_dtype(args, 1, "b", 0, "a"));
     return hone_op_broadcast(&args->in[0], &args->in[1], &args->out[0]);
 }
 
@@ -111,6 +112,10 @@ static bool binary_fits_vec4(const struct hone_row_args *args) {
 static hone_status binary_setup(const struct hone_row_args *args, struct hone_launch *launch,
                                 int32_t width, uint32_t product) {
     struct binary_walk walk = binary_walk(args->node);
+    enum hone_dtype dtype = args->node->out[0].dtype;
+    char kernel[HONE_OP_KERNEL_NAME];
+    width = (int32_t)hone_op_width_for(dtype, (uint32_t)width);
+    hone_op_kernel_for("binary", dtype, (uint32_t)width, kernel);
     if (width > 1) {
         walk.size[3] /= width;
         for (int i = 0; i < 3; i++) {
@@ -119,8 +124,7 @@ static hone_status binary_setup(const struct hone_row_args *args, struct hone_la
         }
     }
     uint32_t count = (uint32_t)(hone_desc_elements(&args->node->out[0]) / width);
-    struct hone_dispatch *dispatch =
-        hone_op_linear(launch, width > 1 ? "binary_vec4" : "binary_f32", count);
+    struct hone_dispatch *dispatch = hone_op_linear(launch, kernel, count);
     if (!dispatch) return HONE_INTERNAL;
     hone_dispatch_spec(dispatch, product);
     hone_dispatch_spec(dispatch, (uint32_t)walk.rank);

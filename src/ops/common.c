@@ -1,6 +1,8 @@
 // common.c: see common.h.
 #include "ops/common.h"
 
+#include <stdio.h>
+
 bool hone_op_has(const struct hone_infer_args *args, int input) {
     return input < args->input_count && args->in[input].rank >= 0;
 }
@@ -33,6 +35,18 @@ hone_status hone_op_expect_float(const struct hone_infer_args *args, int input, 
         return hone_fail(HONE_INVALID, "%s is %s; f32, f16 or bf16 is expected", what,
                          hone_desc_text(in, text));
     return hone_op_expect(args, input, what, in->dtype, rank);
+}
+
+hone_status hone_op_expect_data(const struct hone_infer_args *args, int input, const char *what,
+                                int rank) {
+    HONE_TRY(hone_op_expect_float(args, input, what, rank));
+    const struct hone_desc *in = &args->in[input];
+    char text[HONE_DESC_TEXT];
+    if (in->dtype == HONE_F32 || (in->rank > 0 && in->dim[in->rank - 1] % 4 == 0)) return HONE_OK;
+    return hone_fail(HONE_INVALID,
+                     "%s is %s; in 16 bits the last dimension must be a multiple of four: cast to "
+                     "f32",
+                     what, hone_desc_text(in, text));
 }
 
 hone_status hone_op_expect_one_dtype(const struct hone_infer_args *args, int input,
@@ -295,6 +309,20 @@ hone_status hone_op_row_lanes(struct hone_launch *launch, const char *kernel,
     hone_dispatch_linear(dispatch, (uint64_t)rows * lanes, group);
     *out = dispatch;
     return HONE_OK;
+}
+
+uint32_t hone_op_width_for(enum hone_dtype dtype, uint32_t width) {
+    return dtype == HONE_F32 ? width : 4;
+}
+
+const char *hone_op_kernel_for(const char *base, enum hone_dtype dtype, uint32_t width,
+                               char name[HONE_OP_KERNEL_NAME]) {
+    bool narrow = dtype != HONE_F32;
+    snprintf(name, HONE_OP_KERNEL_NAME, "%s%s%s", base, narrow ? "_" : "",
+             narrow       ? hone_dtype_name(dtype)
+             : width == 4 ? "_vec4"
+                          : "");
+    return name;
 }
 
 void hone_op_bind_all(struct hone_dispatch *dispatch, int inputs, int outputs) {

@@ -20,6 +20,10 @@ hone_status hone_op_expect_f32(const struct hone_infer_args *args, int input, co
 // The same for f32, f16 or bf16.
 hone_status hone_op_expect_float(const struct hone_infer_args *args, int input, const char *what,
                                  int rank);
+// The same for data of pictures: in 16 bits the last axis is a multiple of four, as kernels take
+// it.
+hone_status hone_op_expect_data(const struct hone_infer_args *args, int input, const char *what,
+                                int rank);
 // Inputs of one element type.
 hone_status hone_op_expect_one_dtype(const struct hone_infer_args *args, int input,
                                      const char *what, int other, const char *other_what);
@@ -108,6 +112,13 @@ uint32_t hone_op_group(const struct hone_caps *caps);
 // follow.
 struct hone_dispatch *hone_op_linear(struct hone_launch *launch, const char *kernel,
                                      uint64_t threads);
+// The kernel of a width (1 or 4) for data of a type: "base", "base_vec4" or, in 16 bits, where the
+// width is 4, "base_f16".
+enum { HONE_OP_KERNEL_NAME = 48 };
+const char *hone_op_kernel_for(const char *base, enum hone_dtype dtype, uint32_t width,
+                               char name[HONE_OP_KERNEL_NAME]);
+// `width`, or 4 in 16 bits.
+uint32_t hone_op_width_for(enum hone_dtype dtype, uint32_t width);
 // in[0..inputs) then out[0..outputs), whole.
 void hone_op_bind_all(struct hone_dispatch *dispatch, int inputs, int outputs);
 // The same for a kernel of shaders/lib/row_lanes.glsl over `rows` rows of `columns`: a power of two
@@ -124,7 +135,7 @@ enum { HONE_OP_WIDTH_ROWS = 2 };
         return setup_##op(args, launch, 4);                                                        \
     }                                                                                              \
     static hone_status op##_plain(const struct hone_row_args *args, struct hone_launch *launch) {  \
-        return setup_##op(args, launch, 1);                                                        \
+        return setup_##op(args, launch, hone_op_width_for(args->node->in[0].dtype, 1));            \
     }                                                                                              \
     const struct hone_op_row table##op[HONE_OP_WIDTH_ROWS] = {                                     \
         {.name = "vec4", .fits = fits_vec4, .setup = op##_vec4},                                   \

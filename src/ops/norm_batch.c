@@ -24,7 +24,7 @@ hone_status hone_op_norm_expect_channels(const struct hone_infer_args *args, int
 }
 
 hone_status hone_op_norm_expect_rows(const struct hone_infer_args *args, const char *what) {
-    HONE_TRY(hone_op_expect_f32(args, 0, what, -1));
+    HONE_TRY(hone_op_expect_data(args, 0, what, -1));
     if (args->in[0].rank < 1)
         return hone_fail(HONE_INVALID, "%s is a scalar; it needs channels", what);
     return HONE_OK;

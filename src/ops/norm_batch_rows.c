@@ -82,8 +82,11 @@ enum norm_mask { NORM_MASK_NONE, NORM_MASK_SAVED, NORM_MASK_AGAIN };
 // ---- Parts of a launch
 
 // A first pass into scratch 0; operands and further constants follow, cut_rows() after them.
-static struct hone_dispatch *add_reduce(struct hone_launch *launch, const struct norm_plan *plan,
-                                        uint32_t width, const char *kernel) {
+static struct hone_dispatch *add_reduce(const struct hone_row_args *args,
+                                        struct hone_launch *launch, const struct norm_plan *plan,
+                                        uint32_t width, const char *base) {
+    char kernel[HONE_OP_KERNEL_NAME];
+    hone_op_kernel_for(base, args->node->in[0].dtype, width, kernel);
     struct hone_dispatch *pass = hone_launch_add(launch, kernel);
     if (!pass) return NULL;
     hone_dispatch_spec(pass, plan->lanes * plan->row_lanes);
@@ -128,9 +131,11 @@ static hone_status add_finish_sums(const struct hone_row_args *args, struct hone
 // A pass over all elements: the dispatch with its push block, whose last member is `number`;
 // operands and further constants follow.
 static struct hone_dispatch *add_pass(const struct hone_row_args *args, struct hone_launch *launch,
-                                      const struct norm_plan *plan, const char *kernel,
-                                      float number) {
+                                      const struct norm_plan *plan, uint32_t width,
+                                      const char *base, float number) {
     const struct hone_act_attrs *act = &attrs_of(args)->act;
+    char kernel[HONE_OP_KERNEL_NAME];
+    hone_op_kernel_for(base, args->node->in[0].dtype, width, kernel);
     struct hone_dispatch *pass = hone_launch_add(launch, kernel);
     if (!pass) return NULL;
     hone_dispatch_spec(pass, plan->lanes * plan->row_lanes);
@@ -197,8 +202,8 @@ static hone_status cut_rows(const struct hone_row_args *args, const struct norm_
 // y = act(...) with mean and spread from these operands.
 static hone_status add_apply(const struct hone_row_args *args, struct hone_launch *launch,
                              const struct norm_plan *plan, uint32_t width, bool frozen) {
-    struct hone_dispatch *pass = add_pass(
-        args, launch, plan, width == 4 ? "norm_apply_vec4" : "norm_apply", attrs_of(args)->eps);
+    struct hone_dispatch *pass =
+        add_pass(args, launch, plan, width, "norm_apply", attrs_of(args)->eps);
     if (!pass) return HONE_INTERNAL;
     bool residual = hone_op_has(args->node, 5);
     hone_dispatch_spec(pass, frozen);
@@ -225,8 +230,7 @@ static hone_status setup_batch_norm(const struct hone_row_args *args, struct hon
 static hone_status setup_train(const struct hone_row_args *args, struct hone_launch *launch,
                                uint32_t width) {
     struct norm_plan plan = norm_plan_of(args, width);
-    struct hone_dispatch *pass =
-        add_reduce(launch, &plan, width, width == 4 ? "norm_stats_vec4" : "norm_stats");
+    struct hone_dispatch *pass = add_reduce(args, launch, &plan, width, "norm_stats");
     if (!pass) return HONE_INTERNAL;
     hone_dispatch_in(pass, 0);
     hone_dispatch_scratch(pass, 0);
@@ -250,8 +254,7 @@ static hone_status setup_bwd_x(const struct hone_row_args *args, struct hone_lau
                                uint32_t width) {
     struct norm_plan plan = norm_plan_of(args, width);
     struct hone_dispatch *pass =
-        add_pass(args, launch, &plan, width == 4 ? "norm_scale_bwd_vec4" : "norm_scale_bwd",
-                 attrs_of(args)->eps);
+        add_pass(args, launch, &plan, width, "norm_scale_bwd", attrs_of(args)->eps);
     if (!pass) return HONE_INTERNAL;
     hone_op_bind_all(pass, 3, 1);
     return cut_rows(args, &plan, 0, launch);
@@ -262,8 +265,7 @@ static hone_status add_sums(const struct hone_row_args *args, struct hone_launch
                             const struct norm_plan *plan, uint32_t width, int mean, int beta,
                             int saved, int dz) {
     const struct hone_act_attrs *act = &attrs_of(args)->act;
-    struct hone_dispatch *pass =
-        add_reduce(launch, plan, width, width == 4 ? "norm_sums_vec4" : "norm_sums");
+    struct hone_dispatch *pass = add_reduce(args, launch, plan, width, "norm_sums");
     if (!pass) return HONE_INTERNAL;
     hone_dispatch_spec(pass, (uint32_t)act->kind);
     hone_dispatch_spec(pass, saved >= 0  ? NORM_MASK_SAVED
@@ -300,8 +302,7 @@ static hone_status add_apply_bwd(const struct hone_row_args *args, struct hone_l
                                  const struct norm_plan *plan, uint32_t width, int beta, int saved,
                                  bool kept) {
     struct hone_dispatch *pass =
-        add_pass(args, launch, plan, width == 4 ? "norm_apply_bwd_vec4" : "norm_apply_bwd",
-                 1.0f / (float)plan->rows);
+        add_pass(args, launch, plan, width, "norm_apply_bwd", 1.0f / (float)plan->rows);
     if (!pass) return HONE_INTERNAL;
     hone_dispatch_spec(pass, (uint32_t)attrs_of(args)->act.kind);
     hone_dispatch_spec(pass, saved >= 0  ? NORM_MASK_SAVED

@@ -4,6 +4,11 @@
 // Letters: N C H W input, K P Q output, R S filter, G groups; M N K in matmul. Activations
 // (N,H,W,C), convolution weights (K,R,S,C/G). Everything is f32 unless a dtype is written; "16-bit"
 // means f16 or bf16, which are storage: every sum is made in f32. [x] is optional.
+//
+// Data may be 16-bit in: conv2d and its gradients, matmul, batch_norm* (x, r, y, dy; parameters and
+// statistics stay f32), act, act_bwd, add, mul, max_pool, avg_pool, their gradients,
+// global_avg_pool and reshape. All data of a node is of one type, results too; but for conv2d* and
+// matmul its last dimension must then be a multiple of four.
 #ifndef HONE_OPS_OPS_H
 #define HONE_OPS_OPS_H
 

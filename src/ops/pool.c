@@ -47,25 +47,25 @@ static hone_status pool_extent(const struct hone_pool_attrs *attrs, int axis, in
 
 static hone_status pool_infer(const struct hone_infer_args *args, struct hone_desc *out) {
     const struct hone_pool_attrs *attrs = args->attrs;
-    HONE_TRY(hone_op_expect_f32(args, 0, "x", 4));
+    HONE_TRY(hone_op_expect_data(args, 0, "x", 4));
     const int32_t *dim = args->in[0].dim;
     int64_t shape[4] = {dim[0], 0, 0, dim[3]};
     HONE_TRY(pool_extent(attrs, 0, dim[1], &shape[1]));
     HONE_TRY(pool_extent(attrs, 1, dim[2], &shape[2]));
-    return hone_op_set(out, HONE_F32, 4, shape);
+    return hone_op_set(out, args->in[0].dtype, 4, shape);
 }
 
 // dx (N,H,W,C) from dy, H and W of the attributes.
 static hone_status pool_bwd_infer(const struct hone_infer_args *args) {
     const struct hone_pool_attrs *attrs = args->attrs;
-    HONE_TRY(hone_op_expect_f32(args, 0, "dy", 4));
+    HONE_TRY(hone_op_expect_data(args, 0, "dy", 4));
     const int32_t *dim = args->in[0].dim;
     int64_t height = 0, width = 0;
     HONE_TRY(pool_extent(attrs, 0, attrs->in_h, &height));
     HONE_TRY(pool_extent(attrs, 1, attrs->in_w, &width));
     HONE_TRY(hone_op_expect_dim(args, 0, "dy", 1, height, "what in_h and the window give"));
     HONE_TRY(hone_op_expect_dim(args, 0, "dy", 2, width, "what in_w and the window give"));
-    return hone_op_set(&args->out[0], HONE_F32, 4,
+    return hone_op_set(&args->out[0], args->in[0].dtype, 4,
                        (const int64_t[]){dim[0], attrs->in_h, attrs->in_w, dim[3]});
 }
 
@@ -312,9 +312,10 @@ const struct hone_op hone_op_avg_pool_bwd = {
 // ---- global_avg_pool(x) -> y (N,1,1,C) ----
 
 static hone_status global_infer(const struct hone_infer_args *args) {
-    HONE_TRY(hone_op_expect_f32(args, 0, "x", 4));
+    HONE_TRY(hone_op_expect_data(args, 0, "x", 4));
     const int32_t *dim = args->in[0].dim;
-    return hone_op_set(&args->out[0], HONE_F32, 4, (const int64_t[]){dim[0], 1, 1, dim[3]});
+    return hone_op_set(&args->out[0], args->in[0].dtype, 4,
+                       (const int64_t[]){dim[0], 1, 1, dim[3]});
 }
 
 static void global_grad(struct hone_graph *graph, const struct hone_node *node,

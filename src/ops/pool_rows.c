@@ -1,6 +1,8 @@
 // pool_rows.c: the kernels of pooling: one invocation an element of the result, channels four at a
 // time where C allows; the mean of a whole picture in slices of rows where there are few results
 // and many rows.
+#include <stdio.h>
+
 #include "ops/ops.h"
 #include "ops/pool.h"
 
@@ -21,8 +23,10 @@ static struct hone_dispatch *add_window(const struct hone_row_args *args,
                                         const char *kernel, const struct hone_desc *big,
                                         const struct hone_desc *small) {
     const struct hone_pool_attrs *attrs = args->node->attrs;
+    char name[HONE_OP_KERNEL_NAME];
+    hone_op_kernel_for(kernel, big->dtype, (uint32_t)width, name);
     struct hone_dispatch *pass =
-        hone_op_linear(launch, kernel, (uint64_t)(hone_desc_elements(&args->node->out[0]) / width));
+        hone_op_linear(launch, name, (uint64_t)(hone_desc_elements(&args->node->out[0]) / width));
     if (!pass) return NULL;
     for (int axis = 0; axis < 2; axis++) hone_dispatch_spec(pass, (uint32_t)attrs->kernel[axis]);
     for (int axis = 0; axis < 2; axis++) hone_dispatch_spec(pass, (uint32_t)attrs->stride[axis]);
@@ -44,8 +48,7 @@ static struct hone_dispatch *add_window(const struct hone_row_args *args,
 static hone_status setup_max(const struct hone_row_args *args, struct hone_launch *launch,
                              int32_t width) {
     struct hone_dispatch *pass =
-        add_window(args, launch, width, width == 4 ? "pool_max_vec4" : "pool_max",
-                   &args->node->in[0], &args->node->out[0]);
+        add_window(args, launch, width, "pool_max", &args->node->in[0], &args->node->out[0]);
     if (!pass) return HONE_INTERNAL;
     hone_op_bind_all(pass, 1, 2);
     return HONE_OK;
@@ -54,8 +57,7 @@ static hone_status setup_max(const struct hone_row_args *args, struct hone_launc
 static hone_status setup_max_bwd(const struct hone_row_args *args, struct hone_launch *launch,
                                  int32_t width) {
     struct hone_dispatch *pass =
-        add_window(args, launch, width, width == 4 ? "pool_max_bwd_vec4" : "pool_max_bwd",
-                   &args->node->out[0], &args->node->in[0]);
+        add_window(args, launch, width, "pool_max_bwd", &args->node->out[0], &args->node->in[0]);
     if (!pass) return HONE_INTERNAL;
     hone_op_bind_all(pass, 2, 1);
     return HONE_OK;
@@ -64,8 +66,7 @@ static hone_status setup_max_bwd(const struct hone_row_args *args, struct hone_l
 static hone_status setup_avg(const struct hone_row_args *args, struct hone_launch *launch,
                              int32_t width) {
     struct hone_dispatch *pass =
-        add_window(args, launch, width, width == 4 ? "pool_avg_vec4" : "pool_avg",
-                   &args->node->in[0], &args->node->out[0]);
+        add_window(args, launch, width, "pool_avg", &args->node->in[0], &args->node->out[0]);
     if (!pass) return HONE_INTERNAL;
     hone_op_bind_all(pass, 1, 1);
     return HONE_OK;
@@ -74,8 +75,7 @@ static hone_status setup_avg(const struct hone_row_args *args, struct hone_launc
 static hone_status setup_avg_bwd(const struct hone_row_args *args, struct hone_launch *launch,
                                  int32_t width) {
     struct hone_dispatch *pass =
-        add_window(args, launch, width, width == 4 ? "pool_avg_bwd_vec4" : "pool_avg_bwd",
-                   &args->node->out[0], &args->node->in[0]);
+        add_window(args, launch, width, "pool_avg_bwd", &args->node->out[0], &args->node->in[0]);
     if (!pass) return HONE_INTERNAL;
     hone_op_bind_all(pass, 1, 1);
     return HONE_OK;
@@ -90,11 +90,16 @@ enum {
     POOL_LONGEST = 32768, // rows of a slice: lavapipe ends a loop after 65,535 rounds
 };
 
+// From elements of type `from` to those of `to`; in 16 bits the width is 4.
 static struct hone_dispatch *add_sum(struct hone_launch *launch, int32_t width,
+                                     enum hone_dtype from, enum hone_dtype to,
                                      const uint32_t size[5], float factor) {
+    char name[HONE_OP_KERNEL_NAME];
+    hone_op_kernel_for("pool_sum", from, (uint32_t)width, name);
+    if (from != to)
+        snprintf(name, sizeof name, "pool_sum_%s_%s", hone_dtype_name(from), hone_dtype_name(to));
     uint64_t results = (uint64_t)size[0] * size[2] * size[3];
-    struct hone_dispatch *pass =
-        hone_op_linear(launch, width == 4 ? "pool_sum_vec4" : "pool_sum", results);
+    struct hone_dispatch *pass = hone_op_linear(launch, name, results);
     if (!pass) return NULL;
     hone_dispatch_push(pass, size, 20);
     hone_dispatch_push(pass, &factor, sizeof factor);
@@ -114,8 +119,10 @@ static hone_status setup_global(const struct hone_row_args *args, struct hone_la
     uint32_t slice_rows = slices > 1 ? (uint32_t)((rows + slices - 1) / slices) : rows;
     uint32_t count = (rows + slice_rows - 1) / slice_rows;
     float share = 1.0f / (float)rows;
-    struct hone_dispatch *pass = add_sum(
-        launch, width, (const uint32_t[]){n, rows, c, count, slice_rows}, count > 1 ? 1.0f : share);
+    enum hone_dtype dtype = args->node->in[0].dtype;
+    struct hone_dispatch *pass =
+        add_sum(launch, width, dtype, count > 1 ? HONE_F32 : dtype,
+                (const uint32_t[]){n, rows, c, count, slice_rows}, count > 1 ? 1.0f : share);
     if (!pass) return HONE_INTERNAL;
     hone_dispatch_in(pass, 0);
     if (count == 1) {
@@ -125,7 +132,8 @@ static hone_status setup_global(const struct hone_row_args *args, struct hone_la
     launch->scratch_bytes[0] = (uint64_t)count * n * (uint32_t)dim[3] * sizeof(float);
     hone_dispatch_scratch(pass, 0);
     // The slices are the rows of one picture with N C channels.
-    pass = add_sum(launch, width, (const uint32_t[]){1, count, n * c, 1, count}, share);
+    pass = add_sum(launch, width, HONE_F32, dtype, (const uint32_t[]){1, count, n * c, 1, count},
+                   share);
     if (!pass) return HONE_INTERNAL;
     hone_dispatch_scratch(pass, 0);
     hone_dispatch_out(pass, 0);

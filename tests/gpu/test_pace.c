@@ -1,6 +1,7 @@
 // test_pace.c: the steady state: runs that are cut into submits and dispatches by made-up low
 // limits leave the same bits as whole ones, and a short program settles as one submit; then a step
-// allocates nothing; batches that overlap keep their results apart.
+// allocates nothing; batches that overlap keep their results apart; and failures on the way leave
+// nothing behind.
 #include "support/support.h"
 
 #include "base/alloc.h"
@@ -206,6 +207,52 @@ static void test_stream(void **state) {
     check_stream("ref");
 }
 
+// Compiles and runs with low limits; stops at the first failure. What was made is gone afterwards.
+static hone_status try_runs(struct hone_device *device, const struct hone_graph *g) {
+    struct hone_store *store = NULL;
+    struct hone_program *program = NULL;
+    const struct hone_compile_params params = {.submit_ms = 0.05, .dispatch_ms = 1};
+    hone_status status = hone_store_create(device, &store);
+    if (status == HONE_OK) status = hone_program_compile(store, g, &params, &program);
+    for (int r = 0; r < 5 && status == HONE_OK; r++) status = hone_program_run(program);
+    if (status == HONE_OK) status = hone_program_wait(program);
+    hone_program_destroy(&program);
+    hone_store_destroy(&store);
+    return status;
+}
+
+// The N-th Vulkan call, then the N-th allocation fails, while runs are measured and recorded again.
+static void test_faults(void **state) {
+    (void)state;
+    struct hone_device *device;
+    struct hone_graph *g;
+    assert_ok(hone_graph_create(&g));
+    hone_value x = hone_graph_input(g, "x", hone_desc_make(HONE_F32, 1, 4096, 0, 0, 0));
+    hone_value y = HONE_EMIT(g, &hone_op_scale, NULL, &(struct hone_scale_attrs){2}, x);
+    hone_graph_mark_output(g, HONE_EMIT(g, &hone_op_add, NULL, NULL, x, y), "y");
+    assert_ok(hone_device_open(NULL, &device));
+    assert_ok(try_runs(device, g)); // the pipelines are there from now on
+    size_t live = hone_alloc_live_bytes();
+    for (int kind = 0; kind < 2; kind++) {
+        void (*fail_after)(long) = kind ? hone_alloc_fail_after : hone_gpu_fail_after;
+        long calls = 0;
+        for (hone_status status = HONE_OUT_OF_MEMORY; status != HONE_OK; calls++) {
+            assert_true(calls < 2000);
+            fail_after(calls);
+            status = try_runs(device, g);
+            fail_after(-1);
+            if (status != HONE_OK) assert_int_equal(status, HONE_OUT_OF_MEMORY);
+        }
+        assert_true(calls > 20);
+        print_message("%ld %s failed one after the other\n", calls - 1,
+                      kind ? "allocations" : "Vulkan calls");
+    }
+    hone_graph_destroy(&g);
+    assert_true(hone_alloc_live_bytes() <= live);
+    hone_device_close(&device);
+    assert_int_equal(hone_gpu_validation_messages(), 0);
+}
+
 int main(void) {
     int unusable = test_gpu_require_running();
     if (unusable) return unusable;
@@ -213,6 +260,7 @@ int main(void) {
         cmocka_unit_test(test_cut_runs_leave_the_same_bits),
         cmocka_unit_test(test_steady_state),
         cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

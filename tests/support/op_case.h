@@ -85,6 +85,7 @@ struct op_case {
     X(matmul16)                                                                                    \
     X(norm)                                                                                        \
     X(pool)                                                                                        \
+    X(data16)                                                                                      \
     X(softmax)                                                                                     \
     X(image)
 #define OP_CASE_DECLARE(family) extern const struct op_case op_cases_##family[];

@@ -1,0 +1,122 @@
+// cases_data16.c: what else a graph in 16 bits is made of, on f16 and bf16: activations, sums and
+// products, batch norm and its gradients, pooling. Statistics and parameters are f32.
+#include "support/op_case.h"
+
+#define BOTH(X, ...) X(HONE_F16, "f16", __VA_ARGS__), X(HONE_BF16, "bf16", __VA_ARGS__)
+#define DATA(type, ...)                                                                            \
+    { .desc = OP_DESC(type, __VA_ARGS__) }
+#define CHANNELS(n)                                                                                \
+    { .desc = OP_F32(n), .values = VALUES_POSITIVE }
+#define ROWS(...) .tolerance = {__VA_ARGS__}, .large = true
+
+#define ACT(type, text, kind_)                                                                     \
+    {.op = &hone_op_act,                                                                           \
+     .name = text,                                                                                 \
+     .attrs = &(const struct hone_act_attrs){.kind = kind_},                                       \
+     .input_count = 1,                                                                             \
+     .in = {{.desc = OP_DESC(type, 3, 5, 7, 12), .lo = -4, .hi = 4}},                              \
+     ROWS(.c = 8)},                                                                                \
+    {                                                                                              \
+        .op = &hone_op_act_bwd, .name = text,                                                      \
+        .attrs = &(const struct hone_act_attrs){.kind = kind_}, .input_count = 2,                  \
+        .in = {DATA(type, 3, 5, 7, 12), DATA(type, 3, 5, 7, 12)}, ROWS(.c = 8)                     \
+    }
+#define BINARY(type, text, op_)                                                                    \
+    {.op = &op_,                                                                                   \
+     .name = text,                                                                                 \
+     .input_count = 2,                                                                             \
+     .in = {DATA(type, 2, 5, 3, 8), DATA(type, 2, 5, 3, 8)},                                       \
+     ROWS(.c = 4)},                                                                                \
+    {                                                                                              \
+        .op = &op_, .name = text ", a factor a channel", .input_count = 2,                         \
+        .in = {DATA(type, 2, 5, 3, 8), DATA(type, 2, 1, 1, 8)}, ROWS(.c = 4)                       \
+    }
+
+#define NORM_ATTRS                                                                                 \
+    .attrs = &(const struct hone_batch_norm_attrs) {                                               \
+        .eps = 1e-5f, .momentum = 0.1f                                                             \
+    }
+#define NORM(type, text, m)                                                                        \
+    {.op = &hone_op_batch_norm,                                                                    \
+     .name = text,                                                                                 \
+     NORM_ATTRS,                                                                                   \
+     .input_count = 5,                                                                             \
+     .in = {DATA(type, m, 20), CHANNELS(20), CHANNELS(20), CHANNELS(20), CHANNELS(20)},            \
+     ROWS(.c = 16)},                                                                               \
+        {.op = &hone_op_batch_norm_bwd_x,                                                          \
+         .name = text,                                                                             \
+         NORM_ATTRS,                                                                               \
+         .input_count = 3,                                                                         \
+         .in = {DATA(type, m, 20), CHANNELS(20), CHANNELS(20)},                                    \
+         ROWS(.c = 16)},                                                                           \
+        {.op = &hone_op_batch_norm_bwd_p,                                                          \
+         .name = text,                                                                             \
+         NORM_ATTRS,                                                                               \
+         .input_count = 4,                                                                         \
+         .in = {DATA(type, m, 20), DATA(type, m, 20), CHANNELS(20), CHANNELS(20)},                 \
+         ROWS(.c = 16, .reduction = m)},                                                           \
+        {.op = &hone_op_batch_norm_train,                                                          \
+         .name = text,                                                                             \
+         NORM_ATTRS,                                                                               \
+         .input_count = 5,                                                                         \
+         .in = {DATA(type, m, 20), CHANNELS(20), CHANNELS(20), CHANNELS(20), CHANNELS(20)},        \
+         ROWS(.c = 16, .reduction = m)},                                                           \
+    {                                                                                              \
+        .op = &hone_op_batch_norm_train_bwd, .name = text, NORM_ATTRS, .input_count = 5,           \
+        .in = {DATA(type, m, 20), DATA(type, m, 20), CHANNELS(20), CHANNELS(20), CHANNELS(20)},    \
+        ROWS(.c = 16, .reduction = m)                                                              \
+    }
+
+#define POOL_ATTRS(...)                                                                            \
+    &(const struct hone_pool_attrs) {                                                              \
+        .kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}, __VA_ARGS__                       \
+    }
+static void fill_taps(double *const *in, double *out, int64_t count) {
+    (void)in;
+    for (int64_t i = 0; i < count; i++) out[i] = (double)(i * 7 % 9);
+}
+#define POOL(type, text, c)                                                                        \
+    {.op = &hone_op_max_pool,                                                                      \
+     .name = text,                                                                                 \
+     .attrs = POOL_ATTRS(0),                                                                       \
+     .input_count = 1,                                                                             \
+     .in = {{.desc = OP_DESC(type, 2, 9, 7, c), .lo = -4, .hi = 4}},                               \
+     ROWS(.exact = true)},                                                                         \
+        {.op = &hone_op_max_pool_bwd,                                                              \
+         .name = text,                                                                             \
+         .attrs = POOL_ATTRS(.in_h = 9, .in_w = 7),                                                \
+         .input_count = 2,                                                                         \
+         .in = {DATA(type, 2, 5, 4, c), {.desc = OP_I32(2, 5, 4, c), .fill = fill_taps}},          \
+         ROWS(.reduction = 4)},                                                                    \
+        {.op = &hone_op_avg_pool,                                                                  \
+         .name = text,                                                                             \
+         .attrs = POOL_ATTRS(0),                                                                   \
+         .input_count = 1,                                                                         \
+         .in = {DATA(type, 2, 9, 7, c)},                                                           \
+         ROWS(.reduction = 9)},                                                                    \
+        {.op = &hone_op_avg_pool_bwd,                                                              \
+         .name = text,                                                                             \
+         .attrs = POOL_ATTRS(.in_h = 9, .in_w = 7),                                                \
+         .input_count = 1,                                                                         \
+         .in = {DATA(type, 2, 5, 4, c)},                                                           \
+         ROWS(.reduction = 9)},                                                                    \
+        {.op = &hone_op_global_avg_pool,                                                           \
+         .name = text,                                                                             \
+         .input_count = 1,                                                                         \
+         .in = {DATA(type, 2, 9, 7, c)},                                                           \
+         ROWS(.reduction = 63)},                                                                   \
+    {                                                                                              \
+        .op = &hone_op_global_avg_pool, .name = text ", in slices", .input_count = 1,              \
+        .in = {DATA(type, 1, 41, 37, c)}, ROWS(.reduction = 1517)                                  \
+    }
+
+const struct op_case op_cases_data16[] = {
+    BOTH(ACT, HONE_ACT_RELU),
+    BOTH(ACT, HONE_ACT_SILU),
+    BOTH(BINARY, hone_op_add),
+    BOTH(BINARY, hone_op_mul),
+    BOTH(NORM, 97),
+    BOTH(NORM, 1531),
+    BOTH(POOL, 12),
+    {.op = NULL},
+};
