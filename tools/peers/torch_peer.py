@@ -130,7 +130,8 @@ class Peer:
                 run(pictures)
 
         ms = median_ms(train_step if train else infer_step, self.sync)
-        return {"ms": ms, "images_per_second": batch / ms * 1e3, "peak_bytes": peak.bytes()}
+        return {"ms": ms, "images_per_second": batch / ms * 1e3,
+                "peak_bytes": peak.bytes()}  # of a fresh process: memory kept from earlier requests is not counted
 
     def tensor(self, *shape):
         x = torch.rand(shape, device=self.device) * 2 - 1
