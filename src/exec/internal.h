@@ -12,7 +12,7 @@
 struct hone_device {
     struct hone_gpu *gpu; // NULL: the ref device
     struct hone_caps caps;
-    bool matrices_checked; // caps.matrices holds those that have passed (matrix_check.h)
+    bool matrices_checked;        // caps.matrices holds those that have passed (matrix_check.h)
     char key[HONE_TUNING_DEVICE]; // in tuning records
     struct hone_tuning *tuning;   // NULL: none
 };
@@ -69,10 +69,12 @@ struct hone_pace {
 
 struct hone_program_input {
     hone_value value;
-    uint64_t offset, bytes; // in the upload buffer
-    int latest;             // slot with the newest content
-    void *bounce;           // ref device: what hone_program_map() gave out
-    bool mapped;            // and whether the next run shall take it
+    uint64_t offset, bytes;            // in the upload buffer
+    int latest;                        // slot with the newest content
+    uint64_t version;                  // of that content
+    uint64_t held[HONE_PROGRAM_SLOTS]; // version that each slot holds
+    void *bounce;                      // ref device: what hone_program_map() gave out
+    bool mapped;                       // and whether the next run shall take it
 };
 
 // An output that each run leaves in results[slot], so that reading it disturbs no other run.

@@ -50,6 +50,7 @@ hone_status hone_program_map(struct hone_program *program, const char *input, ui
     *out =
         (unsigned char *)hone_gpu_buffer_map(program->gpu.upload[program->gpu.slot]) + in->offset;
     in->latest = program->gpu.slot;
+    in->held[in->latest] = ++in->version;
     return HONE_OK;
 }
 
@@ -79,14 +80,14 @@ hone_status hone_program_run(struct hone_program *program) {
     struct hone_program_gpu *g = &program->gpu;
     HONE_TRY(wait_for_slot(program));
     HONE_TRY(hone_pace_prepare(program));
-    // Inputs that were not written for this run keep what they were: bring them along.
+    // Inputs that were not written for this run keep what they were: bring them along, once a slot.
     for (size_t i = 0; i < program->input_count; i++) {
         struct hone_program_input *in = &program->inputs[i];
-        if (in->latest == g->slot) continue;
+        if (in->held[g->slot] == in->version) continue;
         unsigned char *to = hone_gpu_buffer_map(g->upload[g->slot]);
         const unsigned char *from = hone_gpu_buffer_map(g->upload[in->latest]);
         memcpy(to + in->offset, from + in->offset, in->bytes);
-        in->latest = g->slot;
+        in->held[g->slot] = in->version;
     }
     HONE_TRY(hone_pace_run(program));
     g->slot = (g->slot + 1) % HONE_PROGRAM_SLOTS;
