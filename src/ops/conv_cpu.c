@@ -1,7 +1,7 @@
 // conv_cpu.c: the body for CPU drivers, where a subgroup is a SIMD vector of one core: one subgroup
 // a workgroup, tiles in registers, values spread by shuffles, no shared memory and no barrier.
 #include "ops/conv_parts.h"
-#include "ops/conv_tile.h"
+#include "ops/conv_cpu_tile.h"
 
 static bool fits_subgroup(const struct hone_caps *caps) {
     uint32_t lanes = caps->subgroup_size;
@@ -49,7 +49,7 @@ static const char *kernel_of(const char *const names[3], uint32_t pack) {
 
 // One dispatch of conv_cpu_fprop or conv_cpu_dgrad.
 static hone_status cpu_dispatch(const struct hone_conv_job *job, struct hone_conv_push push,
-                                bool dgrad, struct hone_conv_tile tile, struct hone_operand a,
+                                bool dgrad, struct hone_conv_cpu_tile tile, struct hone_operand a,
                                 struct hone_operand w, struct hone_operand out,
                                 struct hone_launch *launch) {
     static const char *const fprop_kernels[] = {"conv_cpu_fprop_any", "conv_cpu_fprop",
@@ -92,8 +92,9 @@ static hone_status cpu_dispatch(const struct hone_conv_job *job, struct hone_con
     return HONE_OK;
 }
 
-static hone_status cpu_conv(const struct hone_conv_job *job, bool dgrad, struct hone_conv_tile tile,
-                            struct hone_operand w, struct hone_launch *launch) {
+static hone_status cpu_conv(const struct hone_conv_job *job, bool dgrad,
+                            struct hone_conv_cpu_tile tile, struct hone_operand w,
+                            struct hone_launch *launch) {
     int32_t images;
     HONE_TRY(hone_conv_images_a_dispatch(job, &images));
     int64_t a_image = dgrad ? hone_conv_y_image(&job->push) : hone_conv_x_image(&job->push);
@@ -109,7 +110,8 @@ static hone_status cpu_conv(const struct hone_conv_job *job, bool dgrad, struct 
 }
 
 hone_status hone_conv_fprop_cpu(const struct hone_conv_job *job, struct hone_launch *launch) {
-    struct hone_conv_tile tile = hone_conv_cpu_tile(&job->push, false, job->wide, job->caps);
+    struct hone_conv_cpu_tile tile =
+        hone_conv_cpu_tile_choose(&job->push, false, job->wide, job->caps);
     return cpu_conv(job, false, tile, job->b, launch);
 }
 
@@ -134,7 +136,8 @@ hone_status hone_conv_flip(const struct hone_conv_job *job, struct hone_operand 
 }
 
 hone_status hone_conv_dgrad_cpu(const struct hone_conv_job *job, struct hone_launch *launch) {
-    struct hone_conv_tile tile = hone_conv_cpu_tile(&job->push, true, job->wide, job->caps);
+    struct hone_conv_cpu_tile tile =
+        hone_conv_cpu_tile_choose(&job->push, true, job->wide, job->caps);
     if (tile.direct) return cpu_conv(job, true, tile, job->b, launch);
     launch->scratch_bytes[0] = 4 * (uint64_t)hone_conv_weights(&job->push);
     HONE_TRY(hone_conv_flip(job, job->b, hone_conv_scratch, launch));
@@ -142,14 +145,14 @@ hone_status hone_conv_dgrad_cpu(const struct hone_conv_job *job, struct hone_lau
 }
 
 struct wgrad_job {
-    struct hone_conv_wgrad_tile tile;
+    struct hone_conv_cpu_wgrad_tile tile;
     const struct hone_caps *caps;
 };
 
 static void cpu_wgrad_fill(struct hone_dispatch *d, const struct hone_conv_push *push,
                            int64_t slices, const void *user) {
     const struct wgrad_job *job = user;
-    const struct hone_conv_wgrad_tile *t = &job->tile;
+    const struct hone_conv_cpu_wgrad_tile *t = &job->tile;
     uint32_t lanes = job->caps->subgroup_size;
     bool even = t->pack > 1 || push->k / push->groups % 4 == 0;
     const uint32_t spec[] = {
@@ -165,10 +168,10 @@ hone_status hone_conv_wgrad_cpu(const struct hone_conv_job *job, struct hone_lau
     static const char *const kernels[] = {"conv_cpu_wgrad_any", "conv_cpu_wgrad",
                                           "conv_cpu_wgrad_wide"};
     const struct hone_conv_push *g = &job->push;
-    struct wgrad_job wgrad = {hone_conv_cpu_wgrad_tile(g, job->wide, job->caps), job->caps};
+    struct wgrad_job wgrad = {hone_conv_cpu_wgrad_tile_choose(g, job->wide, job->caps), job->caps};
     struct hone_conv_slicing cuts = {.unit = hone_conv_is_pointwise(g) ? HONE_CONV_UNIT_FLAT_CHUNK
                                                                        : HONE_CONV_UNIT_CHUNK};
-    const struct hone_conv_wgrad_tile *t = &wgrad.tile;
+    const struct hone_conv_cpu_wgrad_tile *t = &wgrad.tile;
     int64_t tiles = hone_ceil_div(t->rows, job->caps->subgroup_size * t->ma) *
                     hone_ceil_div(t->columns, job->caps->subgroup_size * t->nc);
     HONE_TRY(hone_conv_cut(job, hone_ceil_div(16, tiles * g->groups), 8, 6000, &cuts));

@@ -1,7 +1,7 @@
-// conv_tile.c: the cost model behind conv_tile.h: hundredths of a nanosecond that a core spends,
-// fitted to times of lavapipe 22.3.6 and 25.0.7 at eight lanes over six layers and eleven tiles
-// (error 8 %). Only the ratios matter.
-#include "ops/conv_tile.h"
+// conv_cpu_tile.c: the cost model behind conv_cpu_tile.h: hundredths of a nanosecond that a core
+// spends, fitted to times of lavapipe 22.3.6 and 25.0.7 at eight lanes over six layers and eleven
+// tiles (error 8 %). Only the ratios matter.
+#include "ops/conv_cpu_tile.h"
 
 #include "ops/conv_parts.h"
 
@@ -55,7 +55,7 @@ static struct conv_sizes conv_sizes(const struct hone_conv_push *g, bool dgrad) 
                                g->c / g->groups};
 }
 
-static double conv_cost(const struct conv_sizes *s, struct hone_conv_tile t, uint32_t lanes) {
+static double conv_cost(const struct conv_sizes *s, struct hone_conv_cpu_tile t, uint32_t lanes) {
     double accumulators = (double)t.ma * lanes * t.nl;
     double rounds = (double)(s->taps * hone_ceil_div(s->depth, t.pack));
     double round = (t.ma + t.nl) * lanes * load_cost(t.pack) +
@@ -69,19 +69,19 @@ static double conv_cost(const struct conv_sizes *s, struct hone_conv_tile t, uin
     return (double)hone_ceil_div(workgroups, 2) * (rounds * round + stores + COST_START);
 }
 
-struct hone_conv_tile hone_conv_cpu_tile(const struct hone_conv_push *push, bool dgrad, bool wide,
-                                         const struct hone_caps *caps) {
+struct hone_conv_cpu_tile hone_conv_cpu_tile_choose(const struct hone_conv_push *push, bool dgrad,
+                                                    bool wide, const struct hone_caps *caps) {
     struct conv_sizes s = conv_sizes(push, dgrad);
     uint32_t lanes = caps->subgroup_size, pack = widest(s.depth, wide, lanes);
     bool can_direct = dgrad && pack == 8 && s.channels % 8 == 0;
-    struct hone_conv_tile best = {0};
+    struct hone_conv_cpu_tile best = {0};
     double least = 0;
     for (uint32_t nl = 1; nl <= 8; nl *= 2)
         for (uint32_t ma = 1; ma <= 4; ma++) {
             uint32_t most = nl == 8 ? REGISTERS : FEW_REGISTERS;
             if (ma * nl > 1 && ma * nl * lanes > most) continue;
             if (nl == 8 && pack != 8) continue;
-            struct hone_conv_tile t = {ma, nl, pack, can_direct && nl == 8};
+            struct hone_conv_cpu_tile t = {ma, nl, pack, can_direct && nl == 8};
             double cost = conv_cost(&s, t, lanes) + (dgrad && !t.direct ? COST_FLIP : 0);
             if (best.ma && cost >= least) continue;
             best = t;
@@ -92,7 +92,7 @@ struct hone_conv_tile hone_conv_cpu_tile(const struct hone_conv_push *push, bool
 
 // ---- Weight gradient ------------------------------------------------------------------------
 
-static double wgrad_cost(const struct hone_conv_wgrad_tile *t, uint32_t lanes) {
+static double wgrad_cost(const struct hone_conv_cpu_wgrad_tile *t, uint32_t lanes) {
     double accumulators = (double)t->ma * lanes * t->nc;
     uint32_t pixels = t->pack == 1 ? 4 : t->pack; // a round
     double loads =
@@ -103,32 +103,33 @@ static double wgrad_cost(const struct hone_conv_wgrad_tile *t, uint32_t lanes) {
            (double)hone_ceil_div(t->columns, lanes * t->nc);
 }
 
-static void consider(struct hone_conv_wgrad_tile *best, double *least,
-                     struct hone_conv_wgrad_tile t, uint32_t lanes) {
+static void consider(struct hone_conv_cpu_wgrad_tile *best, double *least,
+                     struct hone_conv_cpu_wgrad_tile t, uint32_t lanes) {
     double cost = wgrad_cost(&t, lanes);
     if (best->ma && cost >= *least) return;
     *best = t;
     *least = cost;
 }
 
-struct hone_conv_wgrad_tile hone_conv_cpu_wgrad_tile(const struct hone_conv_push *push, bool wide,
-                                                     const struct hone_caps *caps) {
+struct hone_conv_cpu_wgrad_tile hone_conv_cpu_wgrad_tile_choose(const struct hone_conv_push *push,
+                                                                bool wide,
+                                                                const struct hone_caps *caps) {
     int64_t c = push->c / push->groups, k = push->k / push->groups;
     int64_t filter = (int64_t)push->r * push->s * c;
     uint32_t lanes = caps->subgroup_size;
     uint32_t widest_pack = c % 8 == 0 && k % 8 == 0 && wide && lanes == 8 ? 8
                            : c % 4 == 0 && k % 4 == 0                     ? 4
                                                                           : 1;
-    struct hone_conv_wgrad_tile best = {0};
+    struct hone_conv_cpu_wgrad_tile best = {0};
     double least = 0;
     for (uint32_t pack = widest_pack; pack; pack = pack == 8 ? 4 : 0)
         for (uint32_t ma = 1; ma <= 4; ma++)
             for (uint32_t nc = pack; nc <= 8; nc *= 2) {
                 if (ma * nc * lanes > REGISTERS) continue;
-                struct hone_conv_wgrad_tile t = {ma, nc, pack, false, k, filter};
+                struct hone_conv_cpu_wgrad_tile t = {ma, nc, pack, false, k, filter};
                 consider(&best, &least, t, lanes);
                 if (pack == 1) continue;
-                t = (struct hone_conv_wgrad_tile){ma, nc, pack, true, filter, k};
+                t = (struct hone_conv_cpu_wgrad_tile){ma, nc, pack, true, filter, k};
                 consider(&best, &least, t, lanes);
             }
     return best;
