@@ -32,6 +32,7 @@ struct hone_bench_params {
     const char *op; // "conv2d", "matmul", ...: hone_bench_op_help() lists them
     const char
         *shape;      // "h=56,c=64,k=64,r=3": keys of that operator; what is left out has a default
+    int dtype;       // of the operator's data: 0 f32, 1 f16, 2 bf16
     const char *net; // "resnet18", "mobilenet_v2", ... with random weights, or an ONNX file
     int mode;        // enum hone_bench_mode
     int32_t batch, size;
@@ -60,7 +61,10 @@ struct hone_bench_line {
     double ms;              // median, by the device's clock
     double flops, bytes;    // what must be computed and moved at least
     double gflops, gbs;     // 10^9 a second
-    double share;           // of the bound: max(flops / peak, bytes / bandwidth) / time
+    // Of the bound: max(flops / peak, bytes / bandwidth) / time. The peak is that of f32
+    // multiply-adds and the bandwidth that of memory: matrix units, short cuts (Winograd) and
+    // caches can pass it.
+    double share;
     int dispatches;
 };
 

@@ -25,6 +25,8 @@ static const hone_option bench_rows[] = {
                   "--ops lists them with the keys of their shapes"),
     BENCH(shape, STRING, "shape", .metavar = "KEY=N,...",
           .help = "its shape, as n=8,h=56,c=64,k=64,r=3; what is left out has a default"),
+    BENCH(dtype, ENUM, "dtype", .initial = "f32", .words = "f32|f16|bf16",
+          .help = "element type of the operator's data; sums are made in f32"),
     BENCH(rows, ENUM, "rows", .initial = "best", .words = "best|all|tiles",
           .help = "kernels of the operator to time: the one that a program would take, every one "
                   "that fits, or these in every way that they can cut the work"),
@@ -205,6 +207,11 @@ static hone_status check_row(const char *name) {
                      rows);
 }
 
+enum hone_dtype hone_bench_dtype(const struct hone_bench_params *params) {
+    static const enum hone_dtype types[] = {HONE_F32, HONE_F16, HONE_BF16};
+    return types[params->dtype];
+}
+
 static hone_status open_device(struct hone_bencher *b) {
     const struct hone_bench_params *p = b->params;
     bool off = p->tuning && strcmp(p->tuning, "off") == 0;
@@ -266,7 +273,7 @@ static hone_status run(struct hone_bencher *b) {
     for (int i = 0; b->skip_rows[i]; i++) HONE_TRY(check_row(b->skip_rows[i]));
     if (p->op) { // what is misspelt is said before a device is opened
         struct hone_bench_build build;
-        HONE_TRY(hone_bench_op_build(p->op, p->shape, &build));
+        HONE_TRY(hone_bench_op_build(p->op, p->shape, hone_bench_dtype(p), &build));
         hone_graph_destroy(&build.graph);
     }
     HONE_TRY(open_device(b));

@@ -82,6 +82,7 @@ struct hone_bench_state {
 enum { HONE_BENCH_STATES = 8 };
 struct hone_bench_build {
     struct hone_graph *graph;
+    enum hone_dtype dtype; // of data; parameters of norms, biases and losses are f32
     int32_t v[HONE_KEY_COUNT];
     struct hone_bench_state states[HONE_BENCH_STATES];
     int state_count;
@@ -94,8 +95,10 @@ struct hone_bench_op {
 extern const struct hone_bench_op hone_bench_op_table[];
 extern const int hone_bench_op_count;
 // HONE_NOT_FOUND lists the operators. The caller destroys build->graph.
-hone_status hone_bench_op_build(const char *name, const char *shape,
+hone_status hone_bench_op_build(const char *name, const char *shape, enum hone_dtype dtype,
                                 struct hone_bench_build *build);
+// The dtype that params->dtype means.
+enum hone_dtype hone_bench_dtype(const struct hone_bench_params *params);
 
 // ---- op.c, net.c, check.c ----
 

@@ -6,35 +6,42 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/half.h"
 #include "base/rng.h"
 #include "base/thread.h"
 #include "exec/choice.h"
 
 static const double OP_SECONDS = 0.3; // short kernels are run more often than five times
 
+// One element of a state from a uniform number.
+static void put_element(enum hone_dtype dtype, const struct hone_bench_state *state, double u,
+                        void *to) {
+    float value = (float)(state->least + u * (state->most - state->least));
+    int32_t whole = (int32_t)(state->least + floor(u * (state->most - state->least + 1.0)));
+    uint16_t half = dtype == HONE_F16 ? hone_half_from_float(value) : hone_bf16_from_float(value);
+    const void *from = dtype == HONE_I32   ? (const void *)&whole
+                       : dtype == HONE_F32 ? (const void *)&value
+                                           : (const void *)&half;
+    memcpy(to, from, hone_dtype_bytes(dtype));
+}
+
 // Random numbers into a state, the same in each run.
 static hone_status fill_state(struct hone_store *store, const struct hone_graph *graph,
                               const struct hone_bench_state *state, uint64_t stream) {
     const struct hone_value_info *info = &graph->values[state->value];
-    size_t count = (size_t)hone_desc_elements(&info->desc);
-    float *values = hone_calloc(count, sizeof *values, info->name);
-    if (!values) return HONE_OUT_OF_MEMORY;
+    size_t count = (size_t)hone_desc_elements(&info->desc),
+           each = hone_dtype_bytes(info->desc.dtype);
+    unsigned char *data = hone_calloc(count, each, info->name);
+    if (!data) return HONE_OUT_OF_MEMORY;
     for (size_t i = 0; i < count; i += 4) {
         uint32_t words[4];
         hone_rng_block(1, stream, i / 4, words);
-        for (size_t k = i; k < count && k < i + 4; k++) {
-            double u = (double)words[k - i] / 4294967296.0;
-            if (info->desc.dtype == HONE_I32) {
-                int32_t whole =
-                    (int32_t)(state->least + floor(u * (state->most - state->least + 1.0)));
-                memcpy(&values[k], &whole, sizeof whole);
-            } else {
-                values[k] = (float)(state->least + u * (state->most - state->least));
-            }
-        }
+        for (size_t k = i; k < count && k < i + 4; k++)
+            put_element(info->desc.dtype, state, (double)words[k - i] / 4294967296.0,
+                        data + k * each);
     }
-    hone_status status = hone_store_write(store, info->name, values, count * sizeof *values);
-    hone_free(values);
+    hone_status status = hone_store_write(store, info->name, data, count * each);
+    hone_free(data);
     return status;
 }
 
@@ -153,7 +160,8 @@ static hone_status time_all(struct hone_bencher *b, const struct hone_bench_buil
 hone_status hone_bench_run_op(struct hone_bencher *b) {
     struct hone_bench_build build;
     struct hone_store *store = NULL;
-    HONE_TRY(hone_bench_op_build(b->params->op, b->params->shape, &build));
+    HONE_TRY(
+        hone_bench_op_build(b->params->op, b->params->shape, hone_bench_dtype(b->params), &build));
     hone_status status = hone_bench_tune(b, build.graph);
     if (status == HONE_OK) status = hone_store_create(b->device, &store);
     if (status == HONE_OK && b->params->rows == HONE_BENCH_ROWS_BEST)

@@ -21,10 +21,16 @@ static hone_value channels(struct hone_bench_build *b, const char *name, float l
     return ranged(b, name, hone_desc_make(HONE_F32, 1, b->v[HONE_KEY_C], 0, 0, 0), least, most);
 }
 
+// Data: of the type that is asked for.
+static hone_value data_state(struct hone_bench_build *b, const char *name, int rank, int32_t d0,
+                             int32_t d1, int32_t d2, int32_t d3) {
+    return ranged(b, name, hone_desc_make(b->dtype, rank, d0, d1, d2, d3), -1, 1);
+}
+
 // (N,H,W,C)
 static hone_value activation(struct hone_bench_build *b, const char *name) {
     const int32_t *v = b->v;
-    return random_state(b, name, 4, v[HONE_KEY_N], v[HONE_KEY_H], v[HONE_KEY_W], v[HONE_KEY_C]);
+    return data_state(b, name, 4, v[HONE_KEY_N], v[HONE_KEY_H], v[HONE_KEY_W], v[HONE_KEY_C]);
 }
 
 static struct hone_act_attrs act_attrs(const struct hone_bench_build *b) {
@@ -56,14 +62,14 @@ static struct hone_conv2d_attrs conv_attrs(const struct hone_bench_build *b) {
 
 static hone_value conv_filter(struct hone_bench_build *b) {
     const int32_t *v = b->v;
-    return random_state(b, "w", 4, v[HONE_KEY_K], v[HONE_KEY_R], v[HONE_KEY_S],
-                        v[HONE_KEY_C] / v[HONE_KEY_GROUPS]);
+    return data_state(b, "w", 4, v[HONE_KEY_K], v[HONE_KEY_R], v[HONE_KEY_S],
+                      v[HONE_KEY_C] / v[HONE_KEY_GROUPS]);
 }
 
 static hone_value conv_gradient(struct hone_bench_build *b) {
     const int32_t *v = b->v;
-    return random_state(b, "dy", 4, v[HONE_KEY_N], conv_extent(v[HONE_KEY_H], v[HONE_KEY_R], v),
-                        conv_extent(v[HONE_KEY_W], v[HONE_KEY_S], v), v[HONE_KEY_K]);
+    return data_state(b, "dy", 4, v[HONE_KEY_N], conv_extent(v[HONE_KEY_H], v[HONE_KEY_R], v),
+                      conv_extent(v[HONE_KEY_W], v[HONE_KEY_S], v), v[HONE_KEY_K]);
 }
 
 static hone_value build_conv(struct hone_bench_build *b) {
@@ -115,8 +121,8 @@ static hone_value build_matmul(struct hone_bench_build *b) {
     struct hone_matmul_attrs attrs = {
         .trans_a = v[HONE_KEY_TA], .trans_b = v[HONE_KEY_TB], .act = act_attrs(b)};
     hone_value in[3] = {
-        random_state(b, "a", 2, attrs.trans_a ? k : m, attrs.trans_a ? m : k, 0, 0),
-        random_state(b, "b", 2, attrs.trans_b ? n : k, attrs.trans_b ? k : n, 0, 0),
+        data_state(b, "a", 2, attrs.trans_a ? k : m, attrs.trans_a ? m : k, 0, 0),
+        data_state(b, "b", 2, attrs.trans_b ? n : k, attrs.trans_b ? k : n, 0, 0),
     };
     int count = 2;
     if (v[HONE_KEY_BIAS]) in[count++] = random_state(b, "bias", 1, n, 0, 0, 0);
@@ -179,7 +185,7 @@ static hone_value build_mul(struct hone_bench_build *b) {
 // x (N,H,W,C) times a number for each picture and channel, as in squeeze and excitation.
 static hone_value build_gate(struct hone_bench_build *b) {
     return HONE_EMIT(b->graph, &hone_op_mul, "mul", NULL, activation(b, "x"),
-                     random_state(b, "s", 4, b->v[HONE_KEY_N], 1, 1, b->v[HONE_KEY_C]));
+                     data_state(b, "s", 4, b->v[HONE_KEY_N], 1, 1, b->v[HONE_KEY_C]));
 }
 
 static hone_value build_reduce(struct hone_bench_build *b) {
@@ -214,7 +220,7 @@ static hone_value build_max_pool_bwd(struct hone_bench_build *b) {
     struct hone_pool_attrs attrs = pool_attrs(b, true);
     float last = (float)(b->v[HONE_KEY_R] * b->v[HONE_KEY_S] - 1);
     return HONE_EMIT(b->graph, &hone_op_max_pool_bwd, "max_pool_bwd", &attrs,
-                     ranged(b, "dy", pooled(b, HONE_F32), -1, 1),
+                     ranged(b, "dy", pooled(b, b->dtype), -1, 1),
                      ranged(b, "index", pooled(b, HONE_I32), 0, last));
 }
 
@@ -226,7 +232,7 @@ static hone_value build_avg_pool(struct hone_bench_build *b) {
 static hone_value build_avg_pool_bwd(struct hone_bench_build *b) {
     struct hone_pool_attrs attrs = pool_attrs(b, true);
     return HONE_EMIT(b->graph, &hone_op_avg_pool_bwd, "avg_pool_bwd", &attrs,
-                     ranged(b, "dy", pooled(b, HONE_F32), -1, 1));
+                     ranged(b, "dy", pooled(b, b->dtype), -1, 1));
 }
 
 static hone_value build_global_pool(struct hone_bench_build *b) {
@@ -345,10 +351,10 @@ static hone_status find_op(const char *name, const struct hone_bench_op **out) {
                      names);
 }
 
-hone_status hone_bench_op_build(const char *name, const char *shape,
+hone_status hone_bench_op_build(const char *name, const char *shape, enum hone_dtype dtype,
                                 struct hone_bench_build *build) {
     const struct hone_bench_op *op;
-    *build = (struct hone_bench_build){0};
+    *build = (struct hone_bench_build){.dtype = dtype};
     HONE_TRY(find_op(name, &op));
     HONE_TRY(hone_bench_shape_parse(shape, op->keys, build->v));
     HONE_TRY(hone_graph_create(&build->graph));

@@ -85,6 +85,10 @@ static void test_op(void **state) {
     command_expect_success(&r);
     command_expect_text(r.out, "plain");
     command_expect_text(r.out, "asked for");
+    command_hone(NULL, &r, "bench", "--op", "matmul", "--shape", "m=32,n=16,k=8", "--dtype", "bf16",
+                 "--allow-plain");
+    command_expect_success(&r);
+    command_expect_text(r.out, "bf16[32,16] bf16[8,16]");
 }
 
 static void test_net(void **state) {

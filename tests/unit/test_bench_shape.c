@@ -55,11 +55,17 @@ static void test_refusals(void **state) {
             fail_msg("'%s' says: %s", cases[i].text, hone_error_message());
     }
     struct hone_bench_build build;
-    assert_int_equal(hone_bench_op_build("conv3d", NULL, &build), HONE_NOT_FOUND);
+    assert_int_equal(hone_bench_op_build("conv3d", NULL, HONE_F32, &build), HONE_NOT_FOUND);
     assert_non_null(strstr(hone_error_message(), "conv2d_bwd_w"));
     // A filter larger than the padded picture is the operator's own refusal.
-    assert_int_equal(hone_bench_op_build("conv2d", "h=2,r=7,pad=0", &build), HONE_INVALID);
+    assert_int_equal(hone_bench_op_build("conv2d", "h=2,r=7,pad=0", HONE_F32, &build),
+                     HONE_INVALID);
     assert_null(build.graph);
+    // Not every operator takes 16-bit data, and says so.
+    assert_ok(hone_bench_op_build("conv2d", NULL, HONE_BF16, &build));
+    assert_int_equal(hone_graph_desc(build.graph, build.states[0].value)->dtype, HONE_BF16);
+    hone_graph_destroy(&build.graph);
+    assert_int_equal(hone_bench_op_build("reduce_to", NULL, HONE_F16, &build), HONE_INVALID);
 }
 
 // Small shapes, so that the reference is quick.
@@ -76,7 +82,7 @@ static void test_every_op(void **state) {
         struct hone_bench_build build;
         struct hone_store *store;
         struct hone_program *program;
-        assert_ok(hone_bench_op_build(op->name, shape, &build));
+        assert_ok(hone_bench_op_build(op->name, shape, HONE_F32, &build));
         assert_ok(hone_graph_verify(build.graph));
         assert_true(build.state_count > 0 && build.graph->node_count == 1);
         assert_ok(hone_store_create(device, &store));
