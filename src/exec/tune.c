@@ -189,6 +189,8 @@ static hone_status race(struct tuner *t, const struct tune_node *node,
     while (hone_choice_next(node->node->op, &row, skips, &choice)) {
         double ms;
         if (choice.row == hopeless) continue;
+        // On a CPU driver shared memory is plain memory: how to cut for it is not worth a compile.
+        if (choice.tile && (row.caps->features & ~choice.row->needs & HONE_FEATURE_CPU)) continue;
         HONE_TRY(tolerate(time_candidate(t, store, graph, node, &choice, *best_ms, &ms),
                           node->node->op->name, &choice));
         if (ms <= 0) continue;
