@@ -38,6 +38,18 @@ foreach(ring unit ops gpu e2e golden cli)
   endforeach()
 endforeach()
 
+# What vendors' compilers make of the kernels: one program, run once for each driver that tools/drivers opens without its
+# hardware, and skipped where that is not set up.
+add_executable(rack_compile ${CMAKE_SOURCE_DIR}/tests/rack/test_compile.c)
+target_link_libraries(rack_compile PRIVATE hone_test_support)
+set_target_properties(rack_compile PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+foreach(driver amd-vega20 amd-raven amd-navi21 amd-navi31 amd-gfx1201 nv-turing nv-ampere intel-skl intel-tgl intel-dg2
+    intel-mtl intel-lnl intel-bmg)
+  add_test(NAME rack_${driver} COMMAND ${CMAKE_SOURCE_DIR}/tools/drivers try ${driver} $<TARGET_FILE:rack_compile>
+    WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
+  set_tests_properties(rack_${driver} PROPERTIES LABELS rack TIMEOUT 1200 SKIP_RETURN_CODE 77)
+endforeach()
+
 # Every header, public or not, compiles alone and first: what it needs, it includes.
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/include/hone/*.h
   ${CMAKE_SOURCE_DIR}/src/*.h)
