@@ -1,6 +1,6 @@
 // norm_scale_bwd: dx = dy gamma / sqrt(var + eps), the gradient through fixed statistics
 // dy (M,C) ELEM   gamma var (C) f32   dx (M,C) ELEM, may be dy
-// grid (chunks of rows, blocks of LANES channels)   spec WG LANES   push norm.glsl, eps
+// grid (chunks of rows, blocks of channels) as norm.glsl   spec WG LANES STRIPS   push rows c chunk 0 0 eps
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "alias.glsl"
@@ -11,11 +11,18 @@ ALIASED layout(set = 0, binding = 0, std430) readonly buffer Dy { LOADED(V) dy[]
 layout(set = 0, binding = 1, std430) readonly buffer Gamma { V gamma[]; };
 layout(set = 0, binding = 2, std430) readonly buffer Var { V var[]; };
 ALIASED layout(set = 0, binding = 3, std430) writeonly buffer Dx { STORED(V) dx[]; };
+layout(push_constant) uniform Push { uint rows, c, chunk; float act_a, act_b, eps; };
 
 void main() {
-    uint channel = norm_channel();
-    if (channel >= norm.c) return;
-    V scale = gamma[channel] / sqrt(var[channel] + norm.number);
-    uint end = norm_end(), step = norm_step();
-    for (uint i = norm_begin(channel); i < end; i += step) dx[i] = STORE(LOAD(dy[i]) * scale);
+    uint channel = norm_channel(), end = min((gl_WorkGroupID.x + 1) * chunk, rows);
+    V scale[STRIPS];
+    EACH_STRIP {
+        uint k = min(channel + u * LANES, c - 1);
+        scale[u] = gamma[k] / sqrt(var[k] + eps);
+    }
+    for (uint row = gl_WorkGroupID.x * chunk + norm_row(); row < end; row += norm_rows())
+        EACH_STRIP {
+            uint i = row * c + channel + u * LANES;
+            if (channel + u * LANES < c) dx[i] = STORE(LOAD(dy[i]) * scale[u]);
+        }
 }

@@ -18,14 +18,15 @@ enum {
     NORM_GROUPS = 512,  // workgroups that keep a large GPU busy
     NORM_LANE_ROWS = 8, // least rows an invocation sums on a GPU
     NORM_EACH = 4,      // rows an invocation passes over on a GPU
-    NORM_CPU_ROWS = 64, // least rows an invocation sums or passes over on a CPU driver
+    NORM_CPU_ROWS = 64, // least strips of rows an invocation sums or passes over on a CPU driver
+    NORM_CPU_STRIPS = 6,
     NORM_CPU_GROUPS = 1024,
     NORM_AXIS = 65535, // most workgroups of an axis
 };
 
 // How `rows` of `c` channels (in units of V) are cut into workgroups, for sums and for passes.
 struct norm_plan {
-    uint32_t rows, c, lanes, row_lanes, merge, blocks;
+    uint32_t rows, c, lanes, strips, row_lanes, merge, blocks;
     uint32_t slice_rows, slices, groups; // of a reduction
     uint32_t chunk;                      // rows of a workgroup that passes over all
 };
@@ -42,8 +43,11 @@ static struct norm_plan norm_plan_make(const struct hone_caps *caps, uint32_t ro
     bool cpu = caps->features & HONE_FEATURE_CPU;
     uint32_t widest = cpu ? caps->subgroup_size : NORM_LANES, most = caps->subgroup_size;
     if (!cpu) most = clamp_u32(caps->workgroup_invocations, NORM_LANES, NORM_GROUP);
-    struct norm_plan plan = {.rows = rows, .c = c, .blocks = ceil_div(c, widest), .merge = !cpu};
-    plan.lanes = ceil_div(c, plan.blocks);
+    struct norm_plan plan = {.rows = rows, .c = c, .merge = !cpu};
+    uint32_t strips = ceil_div(c, widest);
+    plan.blocks = cpu ? ceil_div(strips, NORM_CPU_STRIPS) : strips;
+    plan.strips = ceil_div(strips, plan.blocks);
+    plan.lanes = ceil_div(c, plan.blocks * plan.strips);
     plan.row_lanes = 1;
     while (plan.row_lanes * 2 * plan.lanes <= most) plan.row_lanes *= 2;
     uint32_t want, each = cpu ? NORM_CPU_ROWS : NORM_EACH;
@@ -51,7 +55,8 @@ static struct norm_plan norm_plan_make(const struct hone_caps *caps, uint32_t ro
         want = clamp_u32(NORM_GROUPS / plan.blocks, 1, NORM_SLICES);
         want = clamp_u32(want, 1, ceil_div(rows, NORM_LANE_ROWS * plan.row_lanes));
     } else {
-        want = clamp_u32(NORM_CPU_GROUPS / plan.blocks, 1, ceil_div(rows, NORM_CPU_ROWS));
+        each = ceil_div(NORM_CPU_ROWS, plan.strips);
+        want = clamp_u32(NORM_CPU_GROUPS / plan.blocks, 1, ceil_div(rows, each));
     }
     plan.slice_rows = ceil_div(rows, want);
     plan.slices = ceil_div(rows, plan.slice_rows);
@@ -91,6 +96,7 @@ static struct hone_dispatch *add_reduce(const struct hone_row_args *args,
     if (!pass) return NULL;
     hone_dispatch_spec(pass, plan->lanes * plan->row_lanes);
     hone_dispatch_spec(pass, plan->lanes);
+    hone_dispatch_spec(pass, plan->strips);
     hone_dispatch_spec(pass, plan->merge);
     pass->grid[0] = plan->groups;
     pass->grid[1] = plan->blocks;
@@ -140,6 +146,7 @@ static struct hone_dispatch *add_pass(const struct hone_row_args *args, struct h
     if (!pass) return NULL;
     hone_dispatch_spec(pass, plan->lanes * plan->row_lanes);
     hone_dispatch_spec(pass, plan->lanes);
+    hone_dispatch_spec(pass, plan->strips);
     pass->grid[0] = ceil_div(plan->rows, plan->chunk);
     pass->grid[1] = plan->blocks;
     hone_dispatch_push(pass, (const uint32_t[]){plan->rows, plan->c, plan->chunk}, 12);
