@@ -14,8 +14,6 @@ static const struct {
     {"conv_epilogue", HONE_PASS_CONV_EPILOGUE},
     {"norm_act", HONE_PASS_NORM_ACT},
     {"norm_bwd", HONE_PASS_NORM_BWD},
-    {"conv_stats", HONE_PASS_CONV_STATS},
-    {"grad_add", HONE_PASS_GRAD_ADD},
     {"remat", HONE_PASS_REMAT},
 };
 

@@ -9,13 +9,10 @@
 enum hone_pass {
     HONE_PASS_DCE = 1 << 0, // drop nodes that no output and no state's next value depends on
     // Fusion (ir/fuse.h): an operator takes in a neighbour.
-    HONE_PASS_CONV_EPILOGUE = 1 << 1, // convolution and matmul: bias, residual, activation
+    HONE_PASS_CONV_EPILOGUE = 1 << 1, // convolution and matmul: activation
     HONE_PASS_NORM_ACT = 1 << 2,      // batch norm: residual and activation
     HONE_PASS_NORM_BWD = 1 << 3,      // gradient of batch norm: the activation's gradient
-    HONE_PASS_CONV_STATS = 1 << 4,    // convolution: the statistics of the batch norm behind it
-    HONE_PASS_GRAD_ADD = 1 << 5,      // gradients of convolution: the sum with another gradient
-    HONE_PASS_FUSE = HONE_PASS_CONV_EPILOGUE | HONE_PASS_NORM_ACT | HONE_PASS_NORM_BWD |
-                     HONE_PASS_CONV_STATS | HONE_PASS_GRAD_ADD,
+    HONE_PASS_FUSE = HONE_PASS_CONV_EPILOGUE | HONE_PASS_NORM_ACT | HONE_PASS_NORM_BWD,
     HONE_PASS_REMAT = 1 << 15, // make cheap functions of the inputs again, late, instead of keeping
     HONE_PASS_ALL = HONE_PASS_DCE | HONE_PASS_FUSE | HONE_PASS_REMAT,
 };
