@@ -78,7 +78,7 @@ static void test_damaged(void **state) {
     (void)state;
     expect_broken("", 0, "neither safetensors");
     expect_broken("\x40\0\0\0\0\0\0\0{}", 10, "cut short");
-    expect_broken("\xff\xff\xff\xff\xff\xff\xff\xff{}", 10, "cut short");
+    expect_broken("\xff\xff\xff\xff\xff\xff\xff\xff{}", 10, "neither safetensors");
     expect_header("[1]", "neither safetensors");
     expect_header("{]", "not JSON");
     expect_header("{\"x\": 1}", "not described");
