@@ -95,6 +95,7 @@ foreach(variant "1;0" "2;0" "4;0" "8;cpu;int64")
 endforeach()
 hone_kernel(conv_winograd_input conv/winograd_input.comp BINDINGS 2 PUSH 80 SPEC 2)
 hone_kernel(conv_winograd_filter conv/winograd_filter.comp BINDINGS 2 PUSH 80 SPEC 4)
+hone_kernel(conv_winograd_output conv/winograd_output.comp BINDINGS 3 PUSH 80 SPEC 3)
 hone_kernel(conv_winograd_cpu conv/winograd_cpu.comp BINDINGS 4 PUSH 80 SPEC 6
   NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
 

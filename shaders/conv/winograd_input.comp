@@ -1,6 +1,6 @@
 // winograd_input: V[r][s] = (B' x B)[r][s] of each 4x4 patch of x; patches overlap by two pixels
-// x (N,H,W,C) f32   v f32, T the tiles of winograd.glsl: BLOCK 0: (16,T,C); else (16,ceil(T/BLOCK),C/4,BLOCK,4), for
-//   lanes that own a tile each; what lies past T is not written
+// x (N,H,W,C) f32   v f32, T the tiles of winograd.glsl: BLOCK 0: (T,16,C), a convolution of
+//   16 groups; else (16,ceil(T/BLOCK),C/4,BLOCK,4), for lanes that own a tile each; what lies past T is not written
 // grid linear over T*C/4   spec WG BLOCK   push conv.glsl   needs C % 4 == 0
 #version 460
 #extension GL_GOOGLE_include_directive : require
@@ -31,7 +31,7 @@ void main() {
         rows[8 + s] = d[2] - d[1];
         rows[12 + s] = d[1] - d[3];
     }
-    int step = tiles * c4, at = i; // of a position
+    int step = c4, at = t * 16 * c4 + c; // from one position to the next, and of the first
     if (BLOCK != 0) {
         step = (tiles + BLOCK - 1) / max(BLOCK, 1) * c4 * BLOCK;
         at = (t / max(BLOCK, 1) * c4 + c) * BLOCK + t % max(BLOCK, 1);

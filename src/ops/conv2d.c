@@ -330,6 +330,18 @@ static hone_status bwd_w_run(const struct hone_row_args *args, hone_conv_setup *
 TILED(conv2d, conv2d_geometry, HONE_CONV_FPROP)
 TILED(bwd_x, bwd_x_geometry, HONE_CONV_DGRAD)
 TILED(bwd_w, bwd_w_geometry, HONE_CONV_WGRAD)
+#define WINOGRAD(op, geometry_of, form)                                                            \
+    static bool op##_fits_winograd(const struct hone_row_args *args) {                             \
+        struct hone_conv_push push = push_of(geometry_of(args->node));                             \
+        return hone_op_is_f32(args->node, 1) && hone_conv_fits_winograd(&push, form, args->caps);  \
+    }                                                                                              \
+    static bool op##_winograd_tile(const struct hone_row_args *args, int k,                        \
+                                   char name[HONE_TILE_NAME]) {                                    \
+        struct hone_conv_push push = push_of(geometry_of(args->node));                             \
+        return hone_conv_winograd_name(&push, form, args->caps, k, name);                          \
+    }
+WINOGRAD(conv2d, conv2d_geometry, HONE_CONV_FPROP)
+WINOGRAD(bwd_x, bwd_x_geometry, HONE_CONV_DGRAD)
 #define ROW_SETUP(name, run, setup)                                                                \
     static hone_status name(const struct hone_row_args *args, struct hone_launch *launch) {        \
         return run(args, setup, launch);                                                           \
@@ -342,6 +354,8 @@ ROW_FITS(bwd_w_fits_wide, bwd_w_geometry, hone_conv_wgrad_fits_wide)
 ROW_FITS(bwd_w_fits_cpu, bwd_w_geometry, hone_conv_wgrad_fits_cpu)
 ROW_FITS(conv2d_fits_winograd_cpu, conv2d_geometry, hone_conv_fprop_fits_winograd_cpu)
 ROW_FITS(bwd_x_fits_winograd_cpu, bwd_x_geometry, hone_conv_dgrad_fits_winograd_cpu)
+ROW_SETUP(conv2d_winograd, conv2d_run, hone_conv_fprop_winograd)
+ROW_SETUP(bwd_x_winograd, bwd_x_run, hone_conv_dgrad_winograd)
 ROW_SETUP(conv2d_winograd_cpu, conv2d_run, hone_conv_fprop_winograd_cpu)
 ROW_SETUP(bwd_x_winograd_cpu, bwd_x_run, hone_conv_dgrad_winograd_cpu)
 ROW_FITS(conv2d_fits_depthwise_wide, conv2d_geometry, hone_conv_fits_depthwise_wide)
@@ -413,6 +427,10 @@ static const struct hone_op_row conv2d_rows[] = {
      .setup = conv2d_winograd_cpu},
     {.name = "wide", .needs = HONE_CONV_WIDE_NEEDS, .fits = conv2d_fits_wide, .setup = conv2d_wide},
     {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = conv2d_fits_cpu, .setup = conv2d_cpu},
+    {.name = "winograd",
+     .fits = conv2d_fits_winograd,
+     .setup = conv2d_winograd,
+     .tile = conv2d_winograd_tile},
     {.name = "tiled", .fits = conv2d_fits_tiled, .setup = conv2d_tiled, .tile = conv2d_tile},
     {.name = "plain", .setup = conv2d_plain},
 };
@@ -429,6 +447,10 @@ static const struct hone_op_row bwd_x_rows[] = {
      .setup = bwd_x_winograd_cpu},
     {.name = "wide", .needs = HONE_CONV_WIDE_NEEDS, .fits = bwd_x_fits_wide, .setup = bwd_x_wide},
     {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = bwd_x_fits_cpu, .setup = bwd_x_cpu},
+    {.name = "winograd",
+     .fits = bwd_x_fits_winograd,
+     .setup = bwd_x_winograd,
+     .tile = bwd_x_winograd_tile},
     {.name = "tiled", .fits = bwd_x_fits_tiled, .setup = bwd_x_tiled, .tile = bwd_x_tile},
     {.name = "plain", .setup = bwd_x_plain},
 };

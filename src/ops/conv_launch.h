@@ -59,6 +59,12 @@ bool hone_conv_fprop_fits_winograd_cpu(const struct hone_conv_push *push,
                                        const struct hone_caps *caps);
 bool hone_conv_dgrad_fits_winograd_cpu(const struct hone_conv_push *push,
                                        const struct hone_caps *caps);
+// The same through the tiled body, on other devices without matrix units; tiles are that body's.
+hone_conv_setup hone_conv_fprop_winograd, hone_conv_dgrad_winograd;
+bool hone_conv_fits_winograd(const struct hone_conv_push *push, enum hone_conv_form form,
+                             const struct hone_caps *caps);
+bool hone_conv_winograd_name(const struct hone_conv_push *push, enum hone_conv_form form,
+                             const struct hone_caps *caps, int k, char name[HONE_TILE_NAME]);
 // Depthwise, any device.
 hone_conv_setup hone_conv_fprop_depthwise, hone_conv_dgrad_depthwise, hone_conv_wgrad_depthwise;
 bool hone_conv_fits_depthwise(const struct hone_conv_push *push, const struct hone_caps *caps);
