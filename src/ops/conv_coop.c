@@ -14,8 +14,8 @@ struct tile {
 };
 static const struct tile tiles[] = {
     {128, 128, 32, 64, 32}, {128, 128, 32, 64, 64}, {128, 64, 32, 64, 32}, {64, 128, 32, 32, 64},
-    {64, 64, 32, 32, 32},   {64, 64, 32, 64, 32},   {64, 32, 32, 32, 32},  {32, 64, 32, 32, 32},
-    {32, 32, 32, 32, 16},   {32, 32, 32, 32, 32},
+    {64, 64, 32, 32, 32},   {64, 64, 32, 64, 32},   {64, 64, 32, 16, 16},  {64, 32, 32, 32, 32},
+    {32, 64, 32, 32, 32},   {32, 32, 32, 32, 16},   {32, 32, 32, 32, 32},  {32, 32, 32, 16, 16},
 };
 enum { TILES = sizeof tiles / sizeof *tiles };
 
@@ -27,8 +27,16 @@ static int64_t busy(const struct hone_caps *caps) {
     return hone_max64(2 * (int64_t)caps->cores, 2);
 }
 
-// More accumulators a subgroup don't fit into registers.
-enum { MATRICES = 16 };
+// What fits into the registers of a lane without spills, by the statistics of RADV, NVK and ANV:
+// elements of accumulators, and vectors on their way to shared memory. Subgroups of 16 are Intel's,
+// whose threads have 128 registers of 16 lanes; CPU drivers have narrower ones and memory for
+// registers.
+static uint32_t most_accumulators(uint32_t subgroup) {
+    return subgroup >= 32 ? 64 : subgroup == 16 ? 16 : 128;
+}
+static uint32_t most_vectors(uint32_t subgroup) {
+    return subgroup == 16 ? 4 : 16;
+}
 
 // A tile on a device.
 struct choice {
@@ -60,7 +68,10 @@ static bool tile_works(enum hone_conv_form form, const struct choice *c,
         c->invocations > caps->workgroup_invocations || c->invocations > caps->workgroup_size[0] ||
         shared_bytes(c) > caps->shared_bytes)
         return false;
-    if (t->wm / c->shape.m * (t->wn / c->shape.n) > MATRICES) return false;
+    uint32_t vectors = (uint32_t)(t->bm + t->bn) * t->bk / 8 / c->invocations;
+    if ((uint32_t)t->wm * t->wn > most_accumulators(c->subgroup) * c->subgroup ||
+        vectors > most_vectors(c->subgroup))
+        return false;
     if (form == HONE_CONV_WGRAD)
         return divides(c->invocations, t->bm * t->bk / 16) &&
                divides(c->invocations, t->bn * t->bk / 16);
