@@ -4,6 +4,7 @@
 #include "exec/matrix_check.h"
 
 #include "ir/passes.h"
+#include "ops/ops.h"
 
 #include <string.h>
 
@@ -120,12 +121,9 @@ static hone_status compile_for_ref(struct hone_program *program) {
     return hone_program_ref_build(program);
 }
 
-hone_status hone_program_compile(struct hone_store *store, const struct hone_graph *graph,
+static hone_status compile_graph(struct hone_store *store, const struct hone_graph *graph,
                                  const struct hone_compile_params *params,
                                  struct hone_program **out) {
-    static const struct hone_compile_params defaults = {0};
-    if (!params) params = &defaults;
-    *out = NULL;
     struct hone_program *program = hone_calloc(1, sizeof *program, "a program");
     if (!program) return HONE_OUT_OF_MEMORY;
     program->store = store;
@@ -159,6 +157,21 @@ hone_status hone_program_compile(struct hone_store *store, const struct hone_gra
     }
     *out = program;
     return HONE_OK;
+}
+
+hone_status hone_program_compile(struct hone_store *store, const struct hone_graph *graph,
+                                 const struct hone_compile_params *params,
+                                 struct hone_program **out) {
+    static const struct hone_compile_params defaults = {0};
+    if (!params) params = &defaults;
+    *out = NULL;
+    if (params->compute == HONE_F32 || params->passes_off & HONE_PASS_CAST)
+        return compile_graph(store, graph, params, out);
+    struct hone_graph *mixed;
+    HONE_TRY(hone_graph_cast(graph, params->compute, &hone_op_cast, &mixed));
+    hone_status status = compile_graph(store, mixed, params, out);
+    hone_graph_destroy(&mixed);
+    return status;
 }
 
 void hone_program_destroy(struct hone_program **program) {

@@ -73,6 +73,7 @@ enum hone_op_flag {
     HONE_OP_NO_GRAD = 1 << 0, // gradients do not flow through it; asking for one is an error
     HONE_OP_VIEW = 1 << 1,    // every output is a view: no kernel rows
     HONE_OP_PACK = 1 << 2,    // HONE_ALIAS_PACK applies; the rows copy what could not be placed
+    HONE_OP_COMPUTE = 1 << 3, // worth casting its data to 16 bits for (ir/pass_cast.h)
 };
 
 struct hone_op {
@@ -103,6 +104,12 @@ struct hone_op {
     // on shorter tensors? Then sets a bit for each input and output that is cut along its own axis
     // 0; the others are taken whole. Where tensors exceed what a device binds. May be NULL: no.
     bool (*slices)(const struct hone_infer_args *args, uint32_t *inputs, uint32_t *outputs);
+
+    // Mixed precision (ir/pass_cast.h): bits of the inputs that may be f16 or bf16, all of one type,
+    // while the others stay f32; infer says which outputs follow. 0: f32 only.
+    uint32_t data_inputs;
+    // Changes the attributes so that output 0 is f32 though the data is 16-bit. May be NULL.
+    void (*widen)(void *attrs);
 
     // Fusion: the ways in which a node of this op takes in a neighbour (ir/fuse.h).
     const struct hone_absorb *absorbs;

@@ -15,6 +15,7 @@ static const struct {
     {"norm_act", HONE_PASS_NORM_ACT},
     {"norm_bwd", HONE_PASS_NORM_BWD},
     {"remat", HONE_PASS_REMAT},
+    {"cast", HONE_PASS_CAST},
 };
 
 unsigned hone_pass_find(const char *name) {

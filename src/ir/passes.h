@@ -15,6 +15,7 @@ enum hone_pass {
     HONE_PASS_FUSE = HONE_PASS_CONV_EPILOGUE | HONE_PASS_NORM_ACT | HONE_PASS_NORM_BWD,
     HONE_PASS_REMAT = 1 << 15, // make cheap functions of the inputs again, late, instead of keeping
     HONE_PASS_ALL = HONE_PASS_DCE | HONE_PASS_FUSE | HONE_PASS_REMAT,
+    HONE_PASS_CAST = 1 << 16, // mixed precision (ir/pass_cast.h), before the others; not in ALL
 };
 // The bits of a pass by its name: that of the enum in lower case, "fuse" for all of fusion; 0 for
 // an unknown name. For switching passes off by name.

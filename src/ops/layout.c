@@ -86,6 +86,7 @@ const struct hone_op hone_op_reshape = {
     .fields = shape_fields,
     .field_count = 2,
     .infer = reshape_infer,
+    .data_inputs = 1,
     .grad = reshape_grad,
     .ref = reshape_ref,
     .cost = view_cost,

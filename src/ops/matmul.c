@@ -101,6 +101,10 @@ static const struct hone_absorb matmul_absorbs[] = {
     {HONE_PASS_CONV_EPILOGUE, HONE_ABSORB_CONSUMER, matmul_takes_act},
 };
 
+static void matmul_widen(void *attrs) {
+    ((struct hone_matmul_attrs *)attrs)->wide = 1;
+}
+
 static void matmul_ref(const struct hone_ref_args *args) {
     const struct hone_matmul_attrs *attrs = args->attrs;
     const double *a = args->in[0], *b = args->in[1];
@@ -313,10 +317,13 @@ const struct hone_op hone_op_matmul = {
     .inputs_min = 2,
     .inputs_max = 3,
     .outputs = 1,
+    .flags = HONE_OP_COMPUTE,
     .attrs_bytes = sizeof(struct hone_matmul_attrs),
     .fields = matmul_fields,
     .field_count = sizeof matmul_fields / sizeof *matmul_fields,
     .infer = matmul_infer,
+    .data_inputs = 3,
+    .widen = matmul_widen,
     .grad = matmul_grad,
     .ref = matmul_ref,
     .cost = matmul_cost,

@@ -152,6 +152,7 @@ const struct hone_op hone_op_batch_norm = {
     .outputs = 1,
     HONE_OP_NORM_ATTRS,
     .infer = hone_op_norm_infer,
+    .data_inputs = 1 | 1 << 5,
     .grad = batch_norm_grad,
     .ref = batch_norm_ref,
     .cost = batch_norm_cost,
@@ -196,6 +197,7 @@ const struct hone_op hone_op_batch_norm_bwd_x = {
     .flags = HONE_OP_NO_GRAD,
     HONE_OP_NORM_ATTRS,
     .infer = bwd_x_infer,
+    .data_inputs = 1,
     .ref = bwd_x_ref,
     .cost = bwd_x_cost,
     .alias = hone_op_alias_unary,
@@ -251,6 +253,7 @@ const struct hone_op hone_op_batch_norm_bwd_p = {
     .flags = HONE_OP_NO_GRAD,
     HONE_OP_NORM_ATTRS,
     .infer = bwd_p_infer,
+    .data_inputs = 3,
     .ref = bwd_p_ref,
     .cost = reduce_cost,
 

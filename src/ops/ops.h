@@ -14,6 +14,7 @@
 
 #include "ir/graph.h"
 #include "ir/grad.h"
+#include "ir/pass_cast.h"
 
 #define HONE_OP(name) extern const struct hone_op hone_op_##name;
 #include "ops/ops.def"
@@ -114,9 +115,7 @@ struct hone_batch_norm_attrs {
 // ---- Casts
 // cast(x f32, f16 or bf16) -> x rounded to `dtype`, another one of these: nearest, ties to even;
 // what is too large becomes infinity
-struct hone_cast_attrs {
-    int32_t dtype; // enum hone_dtype
-};
+// attributes: struct hone_cast_attrs (ir/pass_cast.h)
 
 // ---- Arithmetic
 // ------------------------------------------------------------------------------------------ add(a,
