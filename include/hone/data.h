@@ -31,7 +31,7 @@ struct hone_data_params {
     const char *folder;
     // Where any is given, the parts are these lists and nothing else.
     const char *train_list, *val_list, *test_list;
-    const char *list; // or one list of all pictures, which hone splits
+    const char *all_list; // or one list of all pictures, which hone splits
     // Photographs of one part belong on one side of a split. A POSIX extended pattern on the names:
     // what it matches in its first parentheses (or in all) is the group. Groups that folders or
     // lists put on two sides are warned of. NULL: as lists say, else none.

@@ -23,7 +23,7 @@ static const hone_option hone_data_rows[] = {
                 .help = "pictures that choose the best epoch"),
     HONE_OPTION(struct hone_data_params, test_list, STRING, "test-list", .metavar = "FILE",
                 .help = "pictures for the final figures"),
-    HONE_OPTION(struct hone_data_params, list, STRING, "list", .metavar = "FILE",
+    HONE_OPTION(struct hone_data_params, all_list, STRING, "all-list", .metavar = "FILE",
                 .help = "all pictures, for hone to split: lines of path<TAB>class, or "
                         "path<TAB>class<TAB>group"),
     HONE_OPTION(struct hone_data_params, group, STRING, "group", .metavar = "REGEX",
@@ -238,16 +238,16 @@ static hone_status hone_dataset_find(struct hone_dataset *dataset,
                                      bool *listed, bool *split) {
     const char *lists[HONE_PART_COUNT] = {params->train_list, params->val_list, params->test_list};
     *where = params->folder;
-    *listed = *split = params->list != NULL;
-    if (params->list) {
-        *where = params->list;
-        HONE_TRY(hone_dataset_read_list(dataset, params->list, params->folder, HONE_PART_TRAIN));
+    *listed = *split = params->all_list != NULL;
+    if (params->all_list) {
+        *where = params->all_list;
+        HONE_TRY(hone_dataset_read_list(dataset, params->all_list, params->folder, HONE_PART_TRAIN));
     }
     for (int part = 0; part < HONE_PART_COUNT; part++) {
         if (!lists[part]) continue;
-        if (params->list)
+        if (params->all_list)
             return hone_fail(HONE_INVALID,
-                             "--list names all pictures, for hone to split; give it alone, or the "
+                             "--all-list names all pictures, for hone to split; give it alone, or the "
                              "lists of the parts");
         if (!*listed) *where = lists[part];
         *listed = true;
@@ -286,7 +286,7 @@ static hone_status hone_dataset_fill(struct hone_dataset *dataset,
     hone_dataset_label(dataset);
     hone_dataset_warn(dataset, where);
     // Lists without one to train on serve evaluation.
-    bool trains = !params->any_classes && (!listed || params->train_list || params->list);
+    bool trains = !params->any_classes && (!listed || params->train_list || params->all_list);
     if (trains) HONE_TRY(hone_dataset_check_classes(dataset, where, listed));
     HONE_TRY(hone_dataset_deal(dataset, params, split));
     if (listed) HONE_TRY(hone_dataset_check_twice(dataset));

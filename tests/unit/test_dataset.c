@@ -385,7 +385,7 @@ static void test_group_lists(void **state) {
         snprintf(text + strlen(text), sizeof text - strlen(text), "images/p%03d.png\t%c\tg%d\n", i,
                  i < 6 ? 'a' : 'b', i / 2);
     put("all.txt", text);
-    struct hone_data_params params = {.list = in_dir("all.txt")};
+    struct hone_data_params params = {.all_list = in_dir("all.txt")};
     hone_dataset *dataset;
     assert_ok(hone_dataset_open(&params, &dataset));
     char group[8];
@@ -404,8 +404,8 @@ static void test_group_lists(void **state) {
         strstr(test_warnings, "1 group of photographs (2 pictures) on more than one side"));
     assert_non_null(strstr(test_warnings, "images/p000.png (train) and images/p001.png (val)"));
     hone_dataset_close(&dataset);
-    params.list = in_dir("all.txt");
-    refuse(params, HONE_INVALID, "--list names all pictures");
+    params.all_list = in_dir("all.txt");
+    refuse(params, HONE_INVALID, "--all-list names all pictures");
 }
 
 static void test_written_lists_read_back(void **state) {
