@@ -241,14 +241,16 @@ static hone_status hone_dataset_find(struct hone_dataset *dataset,
     *listed = *split = params->all_list != NULL;
     if (params->all_list) {
         *where = params->all_list;
-        HONE_TRY(hone_dataset_read_list(dataset, params->all_list, params->folder, HONE_PART_TRAIN));
+        HONE_TRY(
+            hone_dataset_read_list(dataset, params->all_list, params->folder, HONE_PART_TRAIN));
     }
     for (int part = 0; part < HONE_PART_COUNT; part++) {
         if (!lists[part]) continue;
         if (params->all_list)
-            return hone_fail(HONE_INVALID,
-                             "--all-list names all pictures, for hone to split; give it alone, or the "
-                             "lists of the parts");
+            return hone_fail(
+                HONE_INVALID,
+                "--all-list names all pictures, for hone to split; give it alone, or the "
+                "lists of the parts");
         if (!*listed) *where = lists[part];
         *listed = true;
         HONE_TRY(hone_dataset_read_list(dataset, lists[part], params->folder, part));
