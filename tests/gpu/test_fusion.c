@@ -10,38 +10,21 @@
 #include "support/gpu.h"
 #include "support/support.h"
 
-static struct hone_device *device, *ref;
-
-static int open_devices(void **state) {
-    (void)state;
-    assert_ok(hone_device_open(NULL, &device));
-    assert_ok(hone_device_open(&(struct hone_device_params){.name = "ref"}, &ref));
-    return 0;
-}
-
-static int close_devices(void **state) {
-    (void)state;
-    hone_device_close(&device);
-    hone_device_close(&ref);
-    assert_int_equal(hone_gpu_validation_messages(), 0);
-    return 0;
-}
-
 static const char *const names[] = {"dce", "conv_epilogue", "norm_act", "norm_bwd", "fuse"};
 
 static void compare(bool train, int steps) {
     struct hone_graph *g = blocks_graph(5, train);
     size_t count, got_count;
-    float *want = blocks_run(ref, g, ~0u, steps, &count, NULL);
+    float *want = blocks_run(test_gpu_ref, g, ~0u, steps, &count, NULL);
     for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
         unsigned on = hone_pass_find(names[n]) | HONE_PASS_DCE;
-        float *got = blocks_run(device, g, ~on, steps, &got_count, NULL);
+        float *got = blocks_run(test_gpu_device, g, ~on, steps, &got_count, NULL);
         assert_int_equal(count, got_count);
         for (size_t i = 0; i < count; i++)
             if (!(fabsf(want[i] - got[i]) <= 2e-4f * (1 + fabsf(want[i]))))
                 fail_msg("%s: element %zu is %g, not %g", names[n], i, (double)got[i],
                          (double)want[i]);
-        float *again = blocks_run(device, g, ~on, steps, &got_count, NULL);
+        float *again = blocks_run(test_gpu_device, g, ~on, steps, &got_count, NULL);
         if (memcmp(got, again, count * sizeof *got) != 0)
             fail_msg("%s: a second run gave other bits", names[n]);
         hone_free(again);
@@ -68,5 +51,5 @@ int main(void) {
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_inference),
     };
-    return cmocka_run_group_tests(tests, open_devices, close_devices);
+    return cmocka_run_group_tests(tests, test_gpu_open_pair, test_gpu_close_pair);
 }

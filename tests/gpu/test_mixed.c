@@ -10,15 +10,13 @@
 #include "support/blocks.h"
 #include "support/gpu.h"
 
-static struct hone_device *device, *ref;
-
 static void compare(bool train, enum hone_dtype compute, unsigned passes_off, double bound) {
     struct hone_graph *g = blocks_graph(5, train);
     const struct hone_compile_params params = {.compute = compute, .passes_off = passes_off};
     size_t count, got_count;
-    float *want = blocks_run_on(ref, g, NULL, 1, &count, NULL, NULL);
-    float *got = blocks_run_on(device, g, &params, 1, &got_count, NULL, NULL);
-    float *again = blocks_run_on(device, g, &params, 1, &got_count, NULL, NULL);
+    float *want = blocks_run_on(test_gpu_ref, g, NULL, 1, &count, NULL, NULL);
+    float *got = blocks_run_on(test_gpu_device, g, &params, 1, &got_count, NULL, NULL);
+    float *again = blocks_run_on(test_gpu_device, g, &params, 1, &got_count, NULL, NULL);
     assert_int_equal(count, got_count);
     assert_memory_equal(got, again, count * sizeof *got);
     double largest = 0;
@@ -42,25 +40,11 @@ static void test_agrees(void **state) {
     }
 }
 
-static int open_devices(void **state) {
-    (void)state;
-    assert_ok(hone_device_open(NULL, &device));
-    assert_ok(hone_device_open(&(struct hone_device_params){.name = "ref"}, &ref));
-    return 0;
-}
-
-static int close_devices(void **state) {
-    (void)state;
-    hone_device_close(&device);
-    hone_device_close(&ref);
-    return 0;
-}
-
 int main(void) {
     int skip = test_gpu_require_running();
     if (skip) return skip;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_agrees),
     };
-    return cmocka_run_group_tests(tests, open_devices, close_devices);
+    return cmocka_run_group_tests(tests, test_gpu_open_pair, test_gpu_close_pair);
 }

@@ -1,6 +1,10 @@
 // gpu.c: see gpu.h.
 #include "support/gpu.h"
 
+#include "exec/device.h"
+#include "gpu/gpu.h"
+#include "support/support.h"
+
 #include <stdio.h>
 
 static void print_line(void *user, hone_log_level level, const char *line) {
@@ -65,4 +69,21 @@ int test_gpu_compile_only(struct hone_gpu *gpu) {
     hone_gpu_recording_destroy(gpu, &rec);
     hone_gpu_buffer_destroy(gpu, &buffer);
     return after != word;
+}
+
+struct hone_device *test_gpu_device, *test_gpu_ref;
+
+int test_gpu_open_pair(void **state) {
+    (void)state;
+    assert_ok(hone_device_open(NULL, &test_gpu_device));
+    assert_ok(hone_device_open(&(struct hone_device_params){.name = "ref"}, &test_gpu_ref));
+    return 0;
+}
+
+int test_gpu_close_pair(void **state) {
+    (void)state;
+    hone_device_close(&test_gpu_device);
+    hone_device_close(&test_gpu_ref);
+    assert_int_equal(hone_gpu_validation_messages(), 0);
+    return 0;
 }

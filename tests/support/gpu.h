@@ -19,4 +19,11 @@ void test_gpu_close(struct hone_gpu **gpu);
 // does nothing at a submit.
 int test_gpu_compile_only(struct hone_gpu *gpu);
 
+// The best device and the reference, for tests that compare them: setup and teardown of a group.
+// The teardown also expects that the validation layer had nothing to say.
+struct hone_device;
+extern struct hone_device *test_gpu_device, *test_gpu_ref;
+int test_gpu_open_pair(void **state);
+int test_gpu_close_pair(void **state);
+
 #endif
