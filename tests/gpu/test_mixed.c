@@ -14,9 +14,9 @@ static void compare(bool train, enum hone_dtype compute, unsigned passes_off, do
     struct hone_graph *g = blocks_graph(5, train);
     const struct hone_compile_params params = {.compute = compute, .passes_off = passes_off};
     size_t count, got_count;
-    float *want = blocks_run_on(test_gpu_ref, g, NULL, 1, &count, NULL, NULL);
-    float *got = blocks_run_on(test_gpu_device, g, &params, 1, &got_count, NULL, NULL);
-    float *again = blocks_run_on(test_gpu_device, g, &params, 1, &got_count, NULL, NULL);
+    float *want = blocks_run_on(test_gpu_ref, g, NULL, 1, &count);
+    float *got = blocks_run_on(test_gpu_device, g, &params, 1, &got_count);
+    float *again = blocks_run_on(test_gpu_device, g, &params, 1, &got_count);
     assert_int_equal(count, got_count);
     assert_memory_equal(got, again, count * sizeof *got);
     double largest = 0;

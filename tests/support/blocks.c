@@ -10,7 +10,7 @@
 #include "ops/ops.h"
 #include "support/support.h"
 
-enum { C = BLOCKS_CHANNELS, WIDE = 16, MOST = 80 };
+enum { C = BLOCKS_CHANNELS, WIDE = 16, MOST = 80, WIDEST = 192, WIDEST_SIZE = 16 };
 
 struct builder {
     struct hone_graph *g;
@@ -115,6 +115,19 @@ struct hone_graph *blocks_graph(int batch, bool train) {
     return b.g;
 }
 
+struct hone_graph *blocks_wide_graph(int batch) {
+    struct builder b = {.train = true};
+    assert_ok(hone_graph_create(&b.g));
+    hone_value x = hone_graph_input(
+        b.g, "image", hone_desc_make(HONE_F32, 4, batch, WIDEST_SIZE, WIDEST_SIZE, C));
+    x = act(&b, norm(&b, conv(&b, x, WIDEST, 1, 1, 1)), HONE_ACT_RELU);
+    x = act(&b, norm(&b, conv(&b, x, WIDEST, 3, 1, 1)), HONE_ACT_RELU);
+    emit_step(&b, x);
+    assert_ok(hone_graph_status(b.g));
+    assert_ok(hone_graph_verify(b.g));
+    return b.g;
+}
+
 // Weights of unit gain or so; variances positive.
 static void fill(const char *name, const struct hone_desc *desc, float *values) {
     bool weights = name[0] == 'w', around_one = name[0] == 'v' || name[0] == 'g';
@@ -165,17 +178,11 @@ static float *gather(struct hone_store *store, const struct hone_graph *g,
 }
 
 float *blocks_run_on(struct hone_device *device, const struct hone_graph *graph,
-                     const struct hone_compile_params *params, int steps, size_t *count,
-                     const char *row, int *nodes) {
+                     const struct hone_compile_params *params, int steps, size_t *count) {
     struct hone_store *store;
     struct hone_program *program;
     assert_ok(hone_store_create(device, &store));
     assert_ok(hone_program_compile(store, graph, params, &program));
-    for (int i = 0; nodes && i < hone_program_node_count(program); i++) {
-        struct hone_program_node node;
-        assert_ok(hone_program_node(program, i, &node));
-        *nodes += !row || strcmp(node.row, row) == 0;
-    }
     store_fill(store, graph, program);
     for (int i = 0; i < steps; i++) assert_ok(hone_program_run(program));
     assert_ok(hone_program_wait(program));
@@ -185,11 +192,28 @@ float *blocks_run_on(struct hone_device *device, const struct hone_graph *graph,
     return all;
 }
 
+int blocks_nodes_on(struct hone_device *device, const struct hone_graph *graph,
+                    const struct hone_compile_params *params, const char *row) {
+    struct hone_store *store;
+    struct hone_program *program;
+    int nodes = 0;
+    assert_ok(hone_store_create(device, &store));
+    assert_ok(hone_program_compile(store, graph, params, &program));
+    for (int i = 0; i < hone_program_node_count(program); i++) {
+        struct hone_program_node node;
+        assert_ok(hone_program_node(program, i, &node));
+        nodes += !row || strcmp(node.row, row) == 0;
+    }
+    hone_program_destroy(&program);
+    hone_store_destroy(&store);
+    return nodes;
+}
+
 float *blocks_run(struct hone_device *device, const struct hone_graph *graph, unsigned passes_off,
                   int steps, size_t *count, int *nodes) {
-    if (nodes) *nodes = 0;
-    return blocks_run_on(device, graph, &(struct hone_compile_params){.passes_off = passes_off},
-                         steps, count, NULL, nodes);
+    const struct hone_compile_params params = {.passes_off = passes_off};
+    if (nodes) *nodes = blocks_nodes_on(device, graph, &params, NULL);
+    return blocks_run_on(device, graph, &params, steps, count);
 }
 
 int blocks_count(const struct hone_graph *graph, unsigned passes_off, const struct hone_op *op) {

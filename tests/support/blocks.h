@@ -12,17 +12,24 @@ enum { BLOCKS_CHANNELS = 8, BLOCKS_SIZE = 9 };
 // the weights "w0".. and those of the norms, which training moves (plain descent).
 struct hone_graph *blocks_graph(int batch, bool train);
 
+// A training step of a net with a 3x3 convolution of 192 channels over 16 x 16 pixels, whose input
+// has a gradient: the least that Winograd's rows take. Input "image" (batch, 16, 16, 8).
+struct hone_graph *blocks_wide_graph(int batch);
+
 // What a program made of it computes: its states (in the order of the graph) and outputs as one
 // list, after `steps` runs on `device` from states and an image that depend on nothing else. The
-// caller frees it. passes_off as in hone_compile_params; *nodes, if wanted, is their number.
+// caller frees it. passes_off as in hone_compile_params; *nodes, if wanted, is the number of nodes.
 float *blocks_run(struct hone_device *device, const struct hone_graph *graph, unsigned passes_off,
                   int steps, size_t *count, int *nodes);
 
-// The same, compiled as `params` says. *nodes, if wanted, grows by the nodes that run on kernel
-// rows of the name `row` (NULL: all).
+// The same, compiled as `params` says.
 float *blocks_run_on(struct hone_device *device, const struct hone_graph *graph,
-                     const struct hone_compile_params *params, int steps, size_t *count,
-                     const char *row, int *nodes);
+                     const struct hone_compile_params *params, int steps, size_t *count);
+
+// How many nodes of it, compiled as `params` says, run on kernel rows of the name `row` (NULL:
+// all).
+int blocks_nodes_on(struct hone_device *device, const struct hone_graph *graph,
+                    const struct hone_compile_params *params, const char *row);
 
 // Number of nodes of an operator after the passes that are not off.
 int blocks_count(const struct hone_graph *graph, unsigned passes_off, const struct hone_op *op);
