@@ -4,6 +4,8 @@
 
 #include "exec/choice.h"
 #include "exec/cuts.h"
+#include "exec/elements.h"
+#include "exec/launch.h"
 #include "exec/program.h"
 #include "gpu/gpu.h"
 #include "ir/memplan.h"
@@ -34,12 +36,6 @@ struct hone_store {
 
 // NULL when there is none. Valid until the next hone_store_ensure().
 struct hone_state *hone_store_find(const struct hone_store *store, const char *name);
-
-// Converts between doubles and the element types of descs, `count` elements.
-void hone_elements_load(enum hone_dtype dtype, const void *data, int64_t count, double *out);
-void hone_elements_save(enum hone_dtype dtype, const double *values, int64_t count, void *out);
-// Values as a 16-bit type would hold them; those of other types stay in double.
-void hone_elements_round(enum hone_dtype dtype, double *values, int64_t count);
 
 enum { HONE_PROGRAM_SLOTS = 2 }; // input staging: one is written while the other is in flight
 
@@ -109,13 +105,6 @@ struct hone_program {
 hone_status hone_program_select(struct hone_program *program,
                                 const struct hone_compile_params *params,
                                 struct hone_launch *launches);
-// launch.c: fills `launch` for a node whose row is chosen, cut so that no binding is longer than
-// the device allows. HONE_UNSUPPORTED names the tensor that can't be cut.
-hone_status hone_launch_make(const struct hone_op *op, const struct hone_op_row *row,
-                             const struct hone_row_args *args, struct hone_launch *launch);
-// The launch obeys the kernel table and the device's limits.
-hone_status hone_launch_check(const struct hone_launch *launch, const struct hone_caps *caps);
-
 // record.c: buffers, then commands.
 hone_status hone_program_gpu_build(struct hone_program *program);
 // Records a run for an input slot as pace.cuts says, in place of what was recorded before.

@@ -17,8 +17,8 @@
 
 static int case_count(const struct hone_op *op) {
     int count = 0;
-    const struct op_case *test;
-    for (int i = 0; (test = op_case_at(i)); i++) count += test->op == op;
+    const struct hone_case *test;
+    for (int i = 0; (test = hone_case_at(i)); i++) count += test->op == op;
     return count;
 }
 
@@ -74,32 +74,32 @@ static void test_definitions(void **state) {
 
 static void test_ref_writes_everything(void **state) {
     (void)state;
-    const struct op_case *test;
-    for (int i = 0; (test = op_case_at(i)); i++) {
+    const struct hone_case *test;
+    for (int i = 0; (test = hone_case_at(i)); i++) {
         char label[128];
-        struct op_eval eval;
+        struct hone_case_eval eval;
         op_eval_init(&eval, test);
-        op_eval_ref(&eval);
+        hone_case_ref(&eval);
         for (int k = 0; k < test->op->outputs; k++) {
             int64_t count = hone_desc_elements(&eval.out_desc[k]);
             for (int64_t e = 0; e < count; e++)
                 if (!isfinite(eval.out[k][e]) && !test->tolerance.nan)
-                    fail_msg("%s: output %d, element %lld is %g", op_case_label(test, label), k,
+                    fail_msg("%s: output %d, element %lld is %g", hone_case_label(test, label), k,
                              (long long)e, eval.out[k][e]);
         }
         struct hone_cost cost = test->op->cost(&eval.args);
         assert_true(cost.flops >= 0 && cost.bytes >= 0);
-        op_eval_deinit(&eval);
+        hone_case_deinit(&eval);
     }
 }
 
 // Aliases lie inside both operands, and an output that replaces an input has its desc.
 static void test_aliases(void **state) {
     (void)state;
-    const struct op_case *test;
-    for (int i = 0; (test = op_case_at(i)); i++) {
+    const struct hone_case *test;
+    for (int i = 0; (test = hone_case_at(i)); i++) {
         if (!test->op->alias) continue;
-        struct op_eval eval;
+        struct hone_case_eval eval;
         op_eval_init(&eval, test);
         struct hone_alias alias;
         for (int k = 0; test->op->alias(&eval.args, k, &alias); k++) {
@@ -114,33 +114,33 @@ static void test_aliases(void **state) {
             uint64_t outer = hone_desc_bytes(view ? in : out);
             assert_true(alias.offset_bytes + inner <= outer);
         }
-        op_eval_deinit(&eval);
+        hone_case_deinit(&eval);
     }
 }
 
 // Each input with another dtype, and each required input missing, is refused.
 static void test_wrong_inputs(void **state) {
     (void)state;
-    const struct op_case *test;
-    for (int i = 0; (test = op_case_at(i)); i++) {
+    const struct hone_case *test;
+    for (int i = 0; (test = hone_case_at(i)); i++) {
         char label[128];
-        struct op_eval eval;
+        struct hone_case_eval eval;
         op_eval_init(&eval, test);
         for (int k = 0; k < test->input_count; k++) {
             if (eval.in_desc[k].rank < 0 || test->op == &hone_op_reshape) continue;
             struct hone_desc right = eval.in_desc[k];
             eval.in_desc[k].dtype = right.dtype == HONE_U8 ? HONE_F32 : HONE_U8;
             if (test->op->infer(&eval.args) != HONE_INVALID)
-                fail_msg("%s: input %d may be %s", op_case_label(test, label), k,
+                fail_msg("%s: input %d may be %s", hone_case_label(test, label), k,
                          hone_dtype_name(eval.in_desc[k].dtype));
             if (k < test->op->inputs_min) {
                 eval.in_desc[k] = (struct hone_desc){.rank = -1};
                 if (test->op->infer(&eval.args) != HONE_INVALID)
-                    fail_msg("%s: input %d may be absent", op_case_label(test, label), k);
+                    fail_msg("%s: input %d may be absent", hone_case_label(test, label), k);
             }
             eval.in_desc[k] = right;
         }
-        op_eval_deinit(&eval);
+        hone_case_deinit(&eval);
     }
 }
 
@@ -152,21 +152,21 @@ enum { SAMPLES = 24 }; // positions of an input that are compared, at most
 // loss = sum over the outputs in `loss_outputs` of sum(output * weight), and d(loss)/d(input) as
 // nodes.
 struct grad_case {
-    const struct op_case *test;
-    struct op_eval forward;
+    const struct hone_case *test;
+    struct hone_case_eval forward;
     struct hone_graph *graph;
-    hone_value in[OP_CASE_INPUTS], out[HONE_OP_MAX_OUTPUTS], weight[HONE_OP_MAX_OUTPUTS];
-    hone_value gradient[OP_CASE_INPUTS];
+    hone_value in[HONE_CASE_INPUTS], out[HONE_OP_MAX_OUTPUTS], weight[HONE_OP_MAX_OUTPUTS];
+    hone_value gradient[HONE_CASE_INPUTS];
     double *weights[HONE_OP_MAX_OUTPUTS];
 };
 
-static bool carries(const struct op_case *test, int output) {
+static bool carries(const struct hone_case *test, int output) {
     uint32_t bits = test->loss_outputs ? test->loss_outputs : 1;
     return bits >> output & 1;
 }
 
 static void grad_case_build(struct grad_case *g) {
-    const struct op_case *test = g->test;
+    const struct hone_case *test = g->test;
     const struct hone_shape_attrs scalar = {.rank = 0};
     assert_ok(hone_graph_create(&g->graph));
     for (int i = 0; i < test->input_count; i++) {
@@ -187,7 +187,7 @@ static void grad_case_build(struct grad_case *g) {
         loss =
             loss == HONE_NO_VALUE ? sum : HONE_EMIT(g->graph, &hone_op_add, NULL, NULL, loss, sum);
     }
-    hone_value wanted[OP_CASE_INPUTS], gradient[OP_CASE_INPUTS];
+    hone_value wanted[HONE_CASE_INPUTS], gradient[HONE_CASE_INPUTS];
     int count = 0;
     for (int i = 0; i < test->input_count; i++)
         if (test->in[i].grad) wanted[count++] = g->in[i];
@@ -199,7 +199,7 @@ static void grad_case_build(struct grad_case *g) {
 }
 
 static double loss_of(struct grad_case *g) {
-    op_eval_ref(&g->forward);
+    hone_case_ref(&g->forward);
     double loss = 0;
     for (int i = 0; i < g->test->op->outputs; i++) {
         if (!carries(g->test, i)) continue;
@@ -229,11 +229,11 @@ static void compare_input(struct grad_case *g, int input, const double *analytic
         double bound = tolerance * fmax(largest, fabs(numeric)) + 1e-8;
         if (!(fabs(numeric - analytic[e]) <= bound))
             fail_msg("%s: d loss/d input %d at element %lld is %.9g; the gradient graph says %.9g",
-                     op_case_label(g->test, label), input, (long long)e, numeric, analytic[e]);
+                     hone_case_label(g->test, label), input, (long long)e, numeric, analytic[e]);
     }
 }
 
-static void check_gradients(const struct op_case *test) {
+static void check_gradients(const struct hone_case *test) {
     char label[128];
     struct grad_case g = {.test = test};
     op_eval_init(&g.forward, test);
@@ -246,23 +246,23 @@ static void check_gradients(const struct op_case *test) {
                    (size_t)hone_desc_elements(&test->in[i].desc) * sizeof(double));
     for (int i = 0; i < test->op->outputs; i++) {
         if (!carries(test, i)) continue;
-        const struct op_input weight = {.desc = g.forward.out_desc[i]};
+        const struct hone_case_input weight = {.desc = g.forward.out_desc[i]};
         g.weights[i] = eval.values[g.weight[i]];
-        op_values_fill(&weight, 100 + (uint64_t)i, NULL, g.weights[i]);
+        assert_ok(hone_case_fill(&weight, 100 + (uint64_t)i, NULL, g.weights[i]));
     }
     graph_eval_run(&eval);
     for (int i = 0; i < test->input_count; i++) {
         if (!test->in[i].grad) continue;
         if (g.gradient[i] == HONE_NO_VALUE)
-            fail_msg("%s: no gradient of input %d", op_case_label(test, label), i);
+            fail_msg("%s: no gradient of input %d", hone_case_label(test, label), i);
         compare_input(&g, i, eval.values[g.gradient[i]]);
     }
     graph_eval_deinit(&eval);
     hone_graph_destroy(&g.graph);
-    op_eval_deinit(&g.forward);
+    hone_case_deinit(&g.forward);
 }
 
-static bool differentiates(const struct op_case *test) {
+static bool differentiates(const struct hone_case *test) {
     bool any = false;
     for (int i = 0; i < test->input_count; i++) any = any || test->in[i].grad;
     return any && !test->large && !(test->op->flags & HONE_OP_NO_GRAD);
@@ -270,8 +270,8 @@ static bool differentiates(const struct op_case *test) {
 
 static void test_gradients(void **state) {
     (void)state;
-    const struct op_case *test;
-    for (int i = 0; (test = op_case_at(i)); i++)
+    const struct hone_case *test;
+    for (int i = 0; (test = hone_case_at(i)); i++)
         if (differentiates(test)) check_gradients(test);
 }
 
@@ -281,8 +281,8 @@ static void test_gradients_are_covered(void **state) {
     for (int i = 0; i < hone_op_count; i++) {
         if (hone_ops[i]->flags & HONE_OP_NO_GRAD) continue;
         bool covered = false;
-        const struct op_case *test;
-        for (int k = 0; (test = op_case_at(k)); k++)
+        const struct hone_case *test;
+        for (int k = 0; (test = hone_case_at(k)); k++)
             covered = covered || (test->op == hone_ops[i] && differentiates(test));
         if (!covered) fail_msg("no case differentiates %s", hone_ops[i]->name);
     }

@@ -193,14 +193,14 @@ static void check_rows(const char *label, const struct hone_op *op,
 
 static void test_cases(void **state) {
     (void)state;
-    const struct op_case *test;
-    for (int i = 0; (test = op_case_at(i)); i++) {
+    const struct hone_case *test;
+    for (int i = 0; (test = hone_case_at(i)); i++) {
         char label[128];
-        struct hone_desc in[OP_CASE_INPUTS], out[HONE_OP_MAX_OUTPUTS];
+        struct hone_desc in[HONE_CASE_INPUTS], out[HONE_OP_MAX_OUTPUTS];
         for (int k = 0; k < test->input_count; k++) in[k] = test->in[k].desc;
         const struct hone_infer_args node = {test->attrs, test->input_count, in, out};
         assert_ok(test->op->infer(&node));
-        check_rows(op_case_label(test, label), test->op, &node);
+        check_rows(hone_case_label(test, label), test->op, &node);
     }
 }
 

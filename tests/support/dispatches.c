@@ -73,14 +73,14 @@ static void add_node(struct test_dispatches *set, const struct hone_op *op,
 // ---- Cases -------------------------------------------------------------------------------------
 
 void test_dispatches_add_cases(struct test_dispatches *set) {
-    const struct op_case *test;
-    for (int i = 0; (test = op_case_at(i)); i++) {
-        struct hone_desc in[OP_CASE_INPUTS], out[HONE_OP_MAX_OUTPUTS];
+    const struct hone_case *test;
+    for (int i = 0; (test = hone_case_at(i)); i++) {
+        struct hone_desc in[HONE_CASE_INPUTS], out[HONE_OP_MAX_OUTPUTS];
         char label[128];
         for (int k = 0; k < test->input_count; k++) in[k] = test->in[k].desc;
         const struct hone_infer_args args = {test->attrs, test->input_count, in, out};
         assert_ok(test->op->infer(&args));
-        add_node(set, test->op, &args, false, op_case_label(test, label));
+        add_node(set, test->op, &args, false, hone_case_label(test, label));
     }
 }
 

@@ -1,6 +1,6 @@
 // cases_norm.c: batch norm: channels that are and are not multiples of four, few and many rows, one
 // slice and many, a mean far from zero.
-#include "support/op_case.h"
+#include "check/case.h"
 
 static const struct hone_batch_norm_attrs usual = {.eps = 1e-5f, .momentum = 0.1f};
 static const struct hone_batch_norm_attrs other = {.eps = 1e-3f, .momentum = 1.0f};
@@ -115,7 +115,7 @@ static const struct hone_batch_norm_attrs fused[FUSED_ACTS] = {
 #define FAR_ROWS                                                                                   \
     { .desc = OP_F32(4, 9, 7, 8), .values = VALUES_NORMAL, .lo = 100, .hi = 0.1 }
 
-const struct op_case op_cases_norm[] = {
+const struct hone_case hone_cases_norm[] = {
     FROZEN("odd channels", &usual, 5, 2, 3, 3, 5),
     FROZEN("matrix", &other, 12, 7, 12),
     FROZEN("odd rows", &usual, 24, 3, 7, 5, 24),

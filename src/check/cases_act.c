@@ -1,5 +1,5 @@
 // cases_act.c: each kind of activation by vectors and by elements, and both ends of exp().
-#include "support/op_case.h"
+#include "check/case.h"
 
 #include <math.h>
 
@@ -61,7 +61,7 @@ static void fill_nan(double *const *in, double *out, int64_t count) {
         .tolerance = {.c = 16, .nan = true}, .large = true                                         \
     }
 
-const struct op_case op_cases_act[] = {
+const struct hone_case hone_cases_act[] = {
     BOTH("none", HONE_ACT_NONE, 0, 0),
     BOTH("relu", HONE_ACT_RELU, 0, 0),
     BOTH("relu6", HONE_ACT_CLIP, 0, 6),

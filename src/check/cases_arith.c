@@ -1,6 +1,6 @@
 // cases_arith.c: every pattern of broadcasting and of sums: same shape, channels, a factor for each
 // picture and channel, repeats in the middle, at both ends, and down to a scalar.
-#include "support/op_case.h"
+#include "check/case.h"
 
 // add and mul of the same operands, both differentiated.
 #define BINARY(name_, a, b)                                                                        \
@@ -41,7 +41,7 @@
 
 static const struct hone_shape_attrs to_scalar = {.rank = 0};
 
-const struct op_case op_cases_arith[] = {
+const struct hone_case hone_cases_arith[] = {
     BINARY("same shape, vectors", OP_F32(3, 5, 7, 8), OP_F32(3, 5, 7, 8)),
     BINARY("same shape, 127 elements", OP_F32(127), OP_F32(127)),
     BINARY("channels", OP_F32(3, 5, 7, 12), OP_F32(12)),

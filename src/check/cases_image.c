@@ -1,6 +1,6 @@
 // cases_image.c: pictures whose bytes do and do not fill whole words; maps that leave the picture
 // on every side.
-#include "support/op_case.h"
+#include "check/case.h"
 
 static const struct hone_normalize_attrs imagenet = {
     .scale = {1 / 58.395f, 1 / 57.12f, 1 / 57.375f}, .shift = {-2.1179f, -2.0357f, -1.8044f}};
@@ -47,7 +47,7 @@ static void fill_maps(double *const *in, double *out, int64_t count) {
 #define CLOCK(seed, step)                                                                          \
     { .desc = OP_I32(2), .values = VALUES_CLOCK, .lo = seed, .hi = step }
 
-const struct op_case op_cases_image[] = {
+const struct hone_case hone_cases_image[] = {
     NORMALIZE("whole words", 2, 6, 8, 3),
     NORMALIZE("odd", 3, 5, 7, 3),
     // sin and cos of a driver may be 2^-11 off (Vulkan, "Precision of core SPIR-V instructions").

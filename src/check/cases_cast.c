@@ -1,7 +1,7 @@
 // cases_cast.c: casts between f32, f16 and bf16: even and odd counts, and the corners of rounding.
 #include <math.h>
 
-#include "support/op_case.h"
+#include "check/case.h"
 
 #define CAST(name_, in_, to_, ...)                                                                 \
     {                                                                                              \
@@ -27,7 +27,7 @@ static void fill_small_corners(double *const *in, double *out, int64_t count) {
     for (int64_t i = 0; i < count; i++) out[i] = fabs(out[i]) > 65519 ? 65519 : out[i];
 }
 
-const struct op_case op_cases_cast[] = {
+const struct hone_case hone_cases_cast[] = {
     CAST("f32 to f16", OP_F32(5, 7, 3), HONE_F16, .lo = -4, .hi = 4),
     CAST("f32 to f16, fours", OP_F32(5, 7, 4), HONE_F16, .lo = -4, .hi = 4),
     CAST("f32 to f16, corners", OP_F32(20), HONE_F16, .fill = fill_small_corners),

@@ -1,5 +1,5 @@
 // cases_layout.c: copies that keep every bit: runs of vectors, odd lengths, each axis, both ends.
-#include "support/op_case.h"
+#include "check/case.h"
 
 #define COPY(op_, name_, x, ...)                                                                   \
     {                                                                                              \
@@ -25,7 +25,7 @@
 #define X(...)                                                                                     \
     { .desc = OP_F32(__VA_ARGS__), .grad = true }
 
-const struct op_case op_cases_layout[] = {
+const struct hone_case hone_cases_layout[] = {
     COPY(reshape, "flatten", OP_F32(3, 5, 7, 4), SHAPE(0, -1)),
     COPY(reshape, "split", OP_F32(6, 35), SHAPE(2, 3, 5, 7)),
     COPY(reshape, "to a scalar", OP_F32(1, 1), SHAPE(1)),

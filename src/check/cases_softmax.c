@@ -1,5 +1,5 @@
 // cases_softmax.c: short and long rows, scores far apart, labels that count and that do not.
-#include "support/op_case.h"
+#include "check/case.h"
 
 static const struct hone_cross_entropy_attrs hard = {0}, smooth = {.smoothing = 0.1f};
 
@@ -43,7 +43,7 @@ static const struct hone_cross_entropy_attrs hard = {0}, smooth = {.smoothing = 
         }                                                                                          \
     }
 
-const struct op_case op_cases_softmax[] = {
+const struct hone_case hone_cases_softmax[] = {
     SOFTMAX("one column", 0, 0, 5, 1),
     SOFTMAX("few columns", 0, 0, 67, 5),
     SOFTMAX("long rows, far apart", -90, 90, 3, 149),

@@ -1,6 +1,6 @@
 // cases_data16.c: what else a graph in 16 bits is made of, on f16 and bf16: activations, sums and
 // products, batch norm and its gradients, pooling. Statistics and parameters are f32.
-#include "support/op_case.h"
+#include "check/case.h"
 
 #define BOTH(X, ...) X(HONE_F16, "f16", __VA_ARGS__), X(HONE_BF16, "bf16", __VA_ARGS__)
 #define DATA(type, ...)                                                                            \
@@ -110,7 +110,7 @@ static void fill_taps(double *const *in, double *out, int64_t count) {
         .in = {DATA(type, 1, 41, 37, c)}, ROWS(.reduction = 1517)                                  \
     }
 
-const struct op_case op_cases_data16[] = {
+const struct hone_case hone_cases_data16[] = {
     BOTH(ACT, HONE_ACT_RELU),
     BOTH(ACT, HONE_ACT_SILU),
     BOTH(BINARY, hone_op_add),

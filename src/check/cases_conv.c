@@ -1,7 +1,7 @@
 // cases_conv.c: convolution, its gradients and matrix products. Odd sizes, both sides of every
 // tile, each kind of padding, strides that leave pixels without a tap, groups, and shapes that only
 // the plain rows take.
-#include "support/op_case.h"
+#include "check/case.h"
 
 #include <math.h>
 
@@ -60,7 +60,7 @@ static void fill_nan(double *const *in, double *out, int64_t count) {
         .tolerance = {.reduction = 72, .nan = true}, .large = true                                 \
     }
 
-const struct op_case op_cases_conv[] = {
+const struct hone_case hone_cases_conv[] = {
     GEOMETRY("3x3, odd sizes", 2, 9, 7, 8, 12, 3, 3, 8, 9, 7, false, PLAIN_STEPS, PAD(1, 1, 1, 1),
              .groups = 1),
     GEOMETRY("3x3, stride 2", 2, 9, 7, 8, 20, 3, 3, 8, 5, 4, false, STRIDE(2, 2),
@@ -205,7 +205,7 @@ const struct op_case op_cases_conv[] = {
         }                                                                                          \
     }
 
-const struct op_case op_cases_matmul[] = {
+const struct hone_case hone_cases_matmul[] = {
     PRODUCT("plain", 5, 8, 8, 12, 8, false, .trans_a = 0),
     PRODUCT("b transposed", 5, 8, 12, 8, 8, false, .trans_b = 1),
     PRODUCT("a transposed", 8, 12, 8, 20, 8, false, .trans_a = 1),

@@ -1,6 +1,6 @@
 // cases_random.c: dropout, whose numbers must be those of base/rng.h to the bit: a single wrong one
 // flips an element.
-#include "support/op_case.h"
+#include "check/case.h"
 
 #define DROPOUT(name_, desc_, seed, step, ...)                                                     \
     {                                                                                              \
@@ -11,7 +11,7 @@
         }                                                                                          \
     }
 
-const struct op_case op_cases_random[] = {
+const struct hone_case hone_cases_random[] = {
     DROPOUT("vectors", OP_F32(37, 40), 1, 0, .rate = 0.2f, .salt = 5),
     DROPOUT("odd size", OP_F32(7, 11, 13), 12345, 678, .rate = 0.5f, .salt = 9),
     DROPOUT("negative seed and salt", OP_F32(131), -7, 3, .rate = 0.75f, .salt = -1),

@@ -1,6 +1,6 @@
 // cases_conv16.c: convolution, its gradients and matrix products on f16 and bf16: y and dx in the
 // type of the operands, dw in f32. Odd counts, where a 32-bit word holds two pixels' channels.
-#include "support/op_case.h"
+#include "check/case.h"
 
 #define ATTRS(...) (&(const struct hone_conv2d_attrs){__VA_ARGS__})
 // x (N,H,W,C), w (K,R,S,CG), y (N,P,Q,K), all of TYPE
@@ -51,7 +51,7 @@
         .tolerance = {.c = 8, .reduction = 144, .scale = 4}, .large = true                         \
     }
 
-const struct op_case op_cases_conv16[] = {
+const struct hone_case hone_cases_conv16[] = {
     BOTH("3x3, odd sizes", 2, 9, 7, 8, 12, 3, 3, 8, 9, 7, SAME, .groups = 1),
     BOTH("3x3, stride 2", 2, 9, 7, 8, 20, 3, 3, 8, 5, 4, HALVED, .groups = 1),
     BOTH("no channel count divides by 4", 1, 7, 5, 7, 5, 3, 3, 7, 7, 5, SAME, .groups = 1),
@@ -115,7 +115,7 @@ const struct op_case op_cases_conv16[] = {
         PRODUCT(type, text ", large", 67, 256, 131, 256, 256, .trans_b = 1),                       \
         PRODUCT(type, text ", large, a transposed", 1000, 68, 1000, 132, 1000, .trans_a = 1)
 
-const struct op_case op_cases_matmul16[] = {
+const struct hone_case hone_cases_matmul16[] = {
     PRODUCTS(HONE_F16, "f16"),
     PRODUCTS(HONE_BF16, "bf16"),
     {.op = &hone_op_matmul,

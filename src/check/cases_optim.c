@@ -1,6 +1,6 @@
 // cases_optim.c: the updates with decay, frozen segments and both forms of momentum; counts with
 // skipped rows.
-#include "support/op_case.h"
+#include "check/case.h"
 
 #include <math.h>
 
@@ -70,7 +70,7 @@ static void fill_third(double *const *in, double *out, int64_t count) {
     for (int64_t i = 0; i < count; i++) out[i] = i % 3 ? 44 : (double)(3 * (i % 17));
 }
 
-const struct op_case op_cases_optim[] = {
+const struct hone_case hone_cases_optim[] = {
     SGD("momentum", 832, .momentum = 0.9f),
     SGD("nesterov", 832, .momentum = 0.9f, .nesterov = 1),
     SGD("plain", 64, .momentum = 0),

@@ -1,6 +1,6 @@
 // cases_pool.c: windows that overlap, leave gaps and hang over the edge on one side; channels in
 // fours and not.
-#include "support/op_case.h"
+#include "check/case.h"
 
 static const struct hone_pool_attrs plain = {.kernel = {2, 2}, .stride = {2, 2}, .count_pad = 1};
 // The windows of torchvision's ResNet and of ceil_mode: 3x3, stride 2.
@@ -40,7 +40,7 @@ static const struct hone_pool_attrs mixed = {
 
 static const struct hone_pool_attrs back = BWD(0), back_pad = BWD(1);
 
-const struct op_case op_cases_pool[] = {
+const struct hone_case hone_cases_pool[] = {
     MAX("2x2", &plain, 2, 6, 4, 4),
     MAX("3x3, stride 2, padding", &stem, 2, 9, 11, 8),
     MAX("odd channels, ceil mode", &ceil_mode, 1, 6, 8, 5),
