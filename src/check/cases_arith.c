@@ -55,6 +55,7 @@ const struct hone_case hone_cases_arith[] = {
     BINARY("repeats at both ends", OP_F32(3, 5, 7, 4), OP_F32(1, 5, 7, 1)),
     BINARY("four axes left", OP_F32(3, 1, 5, 4), OP_F32(1, 2, 5, 4)),
     BINARY("four axes, alternating, vectors", OP_F32(2, 3, 5, 8), OP_F32(2, 1, 5, 8)),
+    BINARY("six axes", OP_F32(2, 3, 2, 5, 3, 4), OP_F32(2, 5, 1, 4)),
     BINARY("a scalar", OP_F32(3, 37), OP_SCALAR),
     BINARY("two scalars", OP_SCALAR, OP_SCALAR),
     BINARY("more than one workgroup row", OP_F32(257, 33), OP_F32(33)),
@@ -94,6 +95,7 @@ const struct hone_case hone_cases_arith[] = {
     REDUCE("drops a 1", OP_F32(1, 3, 7), SHAPE(3, 7), 1),
     REDUCE("first and third", OP_F32(3, 5, 7, 4), SHAPE(5, 1, 4), 21),
     REDUCE("second and fourth", OP_F32(3, 5, 7, 4), SHAPE(3, 1, 7, 1), 20),
+    REDUCE("six axes, first and third", OP_F32(3, 2, 5, 1, 3, 4), SHAPE(1, 2, 1, 1, 3, 4), 15),
     REDUCE("first and last", OP_F32(3, 5, 7, 4), SHAPE(1, 5, 7, 1), 12),
     LARGE("channels, several passes", OP_F32(2, 61, 67, 16), SHAPE(16), 8174),
     LARGE("channels, several passes, odd", OP_F32(2, 61, 67, 3), SHAPE(3), 8174),
@@ -109,6 +111,7 @@ const struct hone_case hone_cases_arith[] = {
     BROADCAST("a scalar", OP_SCALAR, SHAPE(5, 13), 0),
     BROADCAST("alternating", OP_F32(5, 1, 4), SHAPE(3, 5, 7, 4), 0),
     BROADCAST("alternating, odd", OP_F32(3, 1, 7, 1), SHAPE(3, 5, 7, 3), 0),
+    BROADCAST("six axes", OP_F32(2, 1, 1, 5, 4), SHAPE(3, 2, 3, 2, 5, 4), 0),
     BROADCAST("nothing to repeat", OP_F32(3, 5), SHAPE(3, 5), 0),
     {.op = NULL},
 };

@@ -6,7 +6,7 @@
 
 #include "ops/ops.h"
 
-static const int8_t put_plain[HONE_MAX_RANK] = {0, 1, 2, 3};
+static const int8_t put_plain[HONE_MAX_RANK] = {0, 1, 2, 3, 4, 5};
 static const int8_t put_image[HONE_MAX_RANK] = {0, 3, 1, 2};
 
 static const struct hone_desc *put_desc(const struct hone_onnx_writer *w, hone_value value) {

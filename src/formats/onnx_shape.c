@@ -199,7 +199,7 @@ hone_status hone_onnx_transpose(struct hone_onnx_import *im, const HoneOnnx__Nod
     int rank = hone_onnx_rank(im, x);
     int32_t perm[HONE_MAX_RANK];
     HONE_TRY(hone_onnx_attr_sizes(node, "perm", (size_t)rank, 0, rank - 1, -1, perm));
-    int8_t order[HONE_MAX_RANK] = {0, 1, 2, 3};
+    int8_t order[HONE_MAX_RANK] = {0, 1, 2, 3, 4, 5};
     unsigned seen = 0;
     for (int i = 0; i < rank; i++) {
         if (perm[i] < 0) perm[i] = rank - 1 - i; // no perm: reversed

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const int8_t hone_onnx_plain[HONE_MAX_RANK] = {0, 1, 2, 3};
+const int8_t hone_onnx_plain[HONE_MAX_RANK] = {0, 1, 2, 3, 4, 5};
 const int8_t hone_onnx_image[HONE_MAX_RANK] = {0, 3, 1, 2};
 
 const char *hone_onnx_node_name(const HoneOnnx__Node *node) {

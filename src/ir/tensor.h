@@ -16,7 +16,7 @@ enum hone_dtype {
     HONE_BF16, // bfloat16, the upper half of an f32; packed likewise
 };
 
-enum { HONE_MAX_RANK = 4 };
+enum { HONE_MAX_RANK = 6 };
 
 struct hone_desc {
     enum hone_dtype dtype;

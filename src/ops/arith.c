@@ -14,6 +14,8 @@
 #include "ops/copy.h"
 #include "ops/ops.h"
 
+#include <string.h>
+
 // ---- add, mul
 // ----------------------------------------------------------------------------------------------
 
@@ -21,7 +23,11 @@ static hone_status binary_infer(const struct hone_infer_args *args) {
     HONE_TRY(hone_op_expect_data(args, 0, "a", -1));
     HONE_TRY(hone_op_expect_data(args, 1, "b", -1));
     HONE_TRY(hone_op_expect_one_dtype(args, 1, "b", 0, "a"));
-    return hone_op_broadcast(&args->in[0], &args->in[1], &args->out[0]);
+    HONE_TRY(hone_op_broadcast(&args->in[0], &args->in[1], &args->out[0]));
+    int32_t size[HONE_OP_AXES], stride[2][HONE_OP_AXES];
+    hone_op_dims(&args->out[0], size);
+    for (int i = 0; i < 2; i++) hone_op_strides(&args->in[i], stride[i]);
+    return hone_op_expect_walk(size, (const int32_t(*)[HONE_OP_AXES])stride, 2);
 }
 
 // `gradient` has the shape of a broadcast of `operand`: sums it back.
@@ -50,20 +56,20 @@ static void mul_grad(struct hone_graph *graph, const struct hone_node *node, con
 }
 
 static void binary_ref(const struct hone_ref_args *args, bool product) {
-    int32_t size[4], sa[4], sb[4], at[4] = {0};
-    hone_op_dims4(&args->out_desc[0], size);
-    hone_op_strides4(&args->in_desc[0], sa);
-    hone_op_strides4(&args->in_desc[1], sb);
+    int32_t size[HONE_OP_AXES], sa[HONE_OP_AXES], sb[HONE_OP_AXES], at[HONE_OP_AXES] = {0};
+    hone_op_dims(&args->out_desc[0], size);
+    hone_op_strides(&args->in_desc[0], sa);
+    hone_op_strides(&args->in_desc[1], sb);
     int64_t i = 0;
     do {
         int64_t ia = 0, ib = 0;
-        for (int k = 0; k < 4; k++) {
+        for (int k = 0; k < HONE_OP_AXES; k++) {
             ia += (int64_t)at[k] * sa[k];
             ib += (int64_t)at[k] * sb[k];
         }
         double a = args->in[0][ia], b = args->in[1][ib];
         args->out[0][i++] = product ? a * b : a + b;
-    } while (hone_op_next4(at, size));
+    } while (hone_op_next(at, size));
 }
 
 static void add_ref(const struct hone_ref_args *args) {
@@ -91,15 +97,18 @@ static bool binary_alias(const struct hone_infer_args *args, int k, struct hone_
 // The broadcast as shaders/arith/binary.comp walks it: axes joined, strides of a and b.
 struct binary_walk {
     int rank;
-    int32_t size[4], stride[2][4];
+    int32_t size[HONE_OP_WALK], stride[2][HONE_OP_WALK];
 };
 
 static struct binary_walk binary_walk(const struct hone_infer_args *node) {
+    int32_t size[HONE_OP_AXES], stride[2][HONE_OP_AXES];
     struct binary_walk walk;
-    hone_op_dims4(&node->out[0], walk.size);
-    hone_op_strides4(&node->in[0], walk.stride[0]);
-    hone_op_strides4(&node->in[1], walk.stride[1]);
-    walk.rank = hone_op_collapse(walk.size, walk.stride, 2);
+    hone_op_dims(&node->out[0], size);
+    for (int i = 0; i < 2; i++) hone_op_strides(&node->in[i], stride[i]);
+    walk.rank = hone_op_collapse(size, stride, 2);
+    memcpy(walk.size, HONE_OP_WALKED(size), sizeof walk.size);
+    for (int i = 0; i < 2; i++)
+        memcpy(walk.stride[i], HONE_OP_WALKED(stride[i]), sizeof walk.stride[i]);
     return walk;
 }
 
@@ -339,11 +348,21 @@ static hone_status reduce_infer(const struct hone_infer_args *args) {
     return check_repeats(&args->out[0], &args->in[0]);
 }
 
+static struct hone_op_copy broadcast_copy(const struct hone_infer_args *node) {
+    struct hone_op_copy copy = {0};
+    hone_op_dims(&node->out[0], copy.size);
+    hone_op_strides(&node->in[0], copy.from);
+    hone_op_strides(&node->out[0], copy.to);
+    return copy;
+}
+
 static hone_status broadcast_infer(const struct hone_infer_args *args) {
     const struct hone_shape_attrs *attrs = args->attrs;
     HONE_TRY(hone_op_expect_f32(args, 0, "x", -1));
     HONE_TRY(infer_shape(&args->out[0], attrs->rank, attrs->dim));
-    return check_repeats(&args->in[0], &args->out[0]);
+    HONE_TRY(check_repeats(&args->in[0], &args->out[0]));
+    struct hone_op_copy copy = broadcast_copy(args);
+    return hone_op_copy_check(&copy);
 }
 
 static void emit_shaped(struct hone_graph *graph, const struct hone_op *op, hone_value gradient,
@@ -367,28 +386,28 @@ static void broadcast_grad(struct hone_graph *graph, const struct hone_node *nod
 
 // Visits every element of `large` with the index of its counterpart in `small`.
 static void reduce_ref(const struct hone_ref_args *args) {
-    int32_t size[4], stride[4], at[4] = {0};
-    hone_op_dims4(&args->in_desc[0], size);
-    hone_op_strides4(&args->out_desc[0], stride);
+    int32_t size[HONE_OP_AXES], stride[HONE_OP_AXES], at[HONE_OP_AXES] = {0};
+    hone_op_dims(&args->in_desc[0], size);
+    hone_op_strides(&args->out_desc[0], stride);
     int64_t count = hone_desc_elements(&args->out_desc[0]), i = 0;
     for (int64_t o = 0; o < count; o++) args->out[0][o] = 0;
     do {
         int64_t o = 0;
-        for (int k = 0; k < 4; k++) o += (int64_t)at[k] * stride[k];
+        for (int k = 0; k < HONE_OP_AXES; k++) o += (int64_t)at[k] * stride[k];
         args->out[0][o] += args->in[0][i++];
-    } while (hone_op_next4(at, size));
+    } while (hone_op_next(at, size));
 }
 
 static void broadcast_ref(const struct hone_ref_args *args) {
-    int32_t size[4], stride[4], at[4] = {0};
-    hone_op_dims4(&args->out_desc[0], size);
-    hone_op_strides4(&args->in_desc[0], stride);
+    int32_t size[HONE_OP_AXES], stride[HONE_OP_AXES], at[HONE_OP_AXES] = {0};
+    hone_op_dims(&args->out_desc[0], size);
+    hone_op_strides(&args->in_desc[0], stride);
     int64_t i = 0;
     do {
         int64_t o = 0;
-        for (int k = 0; k < 4; k++) o += (int64_t)at[k] * stride[k];
+        for (int k = 0; k < HONE_OP_AXES; k++) o += (int64_t)at[k] * stride[k];
         args->out[0][i++] = args->in[0][o];
-    } while (hone_op_next4(at, size));
+    } while (hone_op_next(at, size));
 }
 
 static struct hone_cost reduce_cost(const struct hone_infer_args *args) {
@@ -398,14 +417,6 @@ static struct hone_cost reduce_cost(const struct hone_infer_args *args) {
 
 static struct hone_cost broadcast_cost(const struct hone_infer_args *args) {
     return (struct hone_cost){.bytes = hone_op_bytes(args, 1)};
-}
-
-static struct hone_op_copy broadcast_copy(const struct hone_infer_args *node) {
-    struct hone_op_copy copy = {0};
-    hone_op_dims4(&node->out[0], copy.size);
-    hone_op_strides4(&node->in[0], copy.from);
-    hone_op_strides4(&node->out[0], copy.to);
-    return copy;
 }
 
 static bool broadcast_fits_vec4(const struct hone_row_args *args) {

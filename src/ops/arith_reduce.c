@@ -2,7 +2,7 @@
 //
 // Each axis (after joining) that is summed gives a round x (A,R,B) -> y (A,B): nearly every sum in
 // a net has one such axis: channel sums (1,NHW,C), means over a picture (N,HW,C), totals (1,R,1);
-// none has more than two. A round cuts R into slices: slice s sums the elements s, s + S, s + 2S,
+// none has more than three. A round cuts R into slices: slice s sums the elements s, s + S, s + 2S,
 // ..., so that neighbours read neighbours and nobody needs shared memory, a barrier or an atomic;
 // the slices are then summed in the same way until one is left. The order is fixed by shapes and
 // device: runs repeat bit for bit. Short slices also keep clear of a trap: lavapipe of Mesa 22.3
@@ -16,7 +16,7 @@ enum {
     REDUCE_LONGEST = 1 << 17,   // the most; a loop iteration adds four
     REDUCE_THREADS_CPU = 1024,  // invocations that keep a CPU driver busy
     REDUCE_THREADS_GPU = 32768, // and a GPU
-    REDUCE_ROUNDS = 2,
+    REDUCE_ROUNDS = 3,          // six axes, every other one summed
 };
 
 struct reduce_round {
@@ -26,17 +26,17 @@ struct reduce_round {
 // The rounds of a node, innermost summed axis first; one that copies where nothing is summed.
 static int reduce_rounds(const struct hone_infer_args *node,
                          struct reduce_round rounds[REDUCE_ROUNDS]) {
-    int32_t size[4], stride[2][4];
-    hone_op_dims4(&node->in[0], size);
-    hone_op_strides4(&node->in[0], stride[0]);
-    hone_op_strides4(&node->out[0], stride[1]);
+    int32_t size[HONE_OP_AXES], stride[2][HONE_OP_AXES];
+    hone_op_dims(&node->in[0], size);
+    hone_op_strides(&node->in[0], stride[0]);
+    hone_op_strides(&node->out[0], stride[1]);
     hone_op_collapse(size, stride, 2);
     int count = 0;
-    for (int i = 3; i >= 0; i--) {
+    for (int i = HONE_OP_AXES - 1; i >= 0; i--) {
         if (stride[1][i] != 0 || size[i] == 1) continue;
         struct reduce_round round = {1, (uint64_t)size[i], 1};
         for (int k = 0; k < i; k++) round.outer *= (uint64_t)size[k];
-        for (int k = i + 1; k < 4; k++) round.inner *= (uint64_t)size[k];
+        for (int k = i + 1; k < HONE_OP_AXES; k++) round.inner *= (uint64_t)size[k];
         rounds[count++] = round;
         size[i] = 1;
     }

@@ -2,6 +2,7 @@
 #include "ops/common.h"
 
 #include <stdio.h>
+#include <string.h>
 
 bool hone_op_has(const struct hone_infer_args *args, int input) {
     return input < args->input_count && args->in[input].rank >= 0;
@@ -128,44 +129,43 @@ hone_status hone_op_infer_unary(const struct hone_infer_args *args) {
     return HONE_OK;
 }
 
-void hone_op_dims4(const struct hone_desc *desc, int32_t dim[4]) {
-    int missing = 4 - desc->rank;
-    for (int i = 0; i < 4; i++) dim[i] = i < missing ? 1 : desc->dim[i - missing];
+void hone_op_dims(const struct hone_desc *desc, int32_t dim[HONE_OP_AXES]) {
+    int missing = HONE_OP_AXES - desc->rank;
+    for (int i = 0; i < HONE_OP_AXES; i++) dim[i] = i < missing ? 1 : desc->dim[i - missing];
 }
 
-void hone_op_strides4(const struct hone_desc *desc, int32_t stride[4]) {
-    int32_t dim[4];
-    hone_op_dims4(desc, dim);
-    int32_t step = 1;
-    for (int i = 3; i >= 0; i--) {
-        stride[i] = dim[i] == 1 ? 0 : step;
-        step *= dim[i];
-    }
+void hone_op_strides(const struct hone_desc *desc, int32_t stride[HONE_OP_AXES]) {
+    int32_t dim[HONE_OP_AXES];
+    hone_op_dims(desc, dim);
+    hone_op_dense(dim, stride);
+    for (int i = 0; i < HONE_OP_AXES; i++)
+        if (dim[i] == 1) stride[i] = 0;
 }
 
-void hone_op_dense4(const int32_t dim[4], int32_t stride[4]) {
+void hone_op_dense(const int32_t dim[HONE_OP_AXES], int32_t stride[HONE_OP_AXES]) {
     int32_t step = 1;
-    for (int i = 3; i >= 0; i--) {
+    for (int i = HONE_OP_AXES - 1; i >= 0; i--) {
         stride[i] = step;
         step *= dim[i];
     }
 }
 
-int hone_op_axis4(int axis, int rank) {
-    return axis + 4 - rank;
+int hone_op_axis(int axis, int rank) {
+    return axis + HONE_OP_AXES - rank;
 }
 
 // Whether `operands` walk axes i and j, i outside, as one.
-static bool joins(int32_t (*stride)[4], int operands, int i, int j, int32_t size_j) {
+static bool joins(int32_t (*stride)[HONE_OP_AXES], int operands, int i, int j, int32_t size_j) {
     for (int k = 0; k < operands; k++)
         if (stride[k][i] != stride[k][j] * size_j) return false;
     return true;
 }
 
-int hone_op_collapse(int32_t size[4], int32_t (*stride)[4], int operands) {
-    int to = 3; // the axis being built; axes behind it are finished
+int hone_op_collapse(int32_t size[HONE_OP_AXES], int32_t (*stride)[HONE_OP_AXES], int operands) {
+    const int last = HONE_OP_AXES - 1;
+    int to = last; // the axis being built; axes behind it are finished
     bool begun = false;
-    for (int from = 3; from >= 0; from--) {
+    for (int from = last; from >= 0; from--) {
         if (size[from] == 1) continue;
         if (begun && joins(stride, operands, from, to, size[to])) {
             size[to] *= size[from];
@@ -176,16 +176,26 @@ int hone_op_collapse(int32_t size[4], int32_t (*stride)[4], int operands) {
         size[to] = size[from];
         for (int k = 0; k < operands; k++) stride[k][to] = stride[k][from];
     }
-    if (!begun) size[3] = 1;
-    for (int i = begun ? 0 : 3; i < (begun ? to : 4); i++) {
+    for (int i = 0; i < (begun ? to : HONE_OP_AXES); i++) {
         size[i] = 1;
         for (int k = 0; k < operands; k++) stride[k][i] = 0;
     }
-    return 4 - to;
+    return HONE_OP_AXES - to;
 }
 
-bool hone_op_next4(int32_t at[4], const int32_t size[4]) {
-    for (int i = 3; i >= 0; i--) {
+hone_status hone_op_expect_walk(const int32_t size[HONE_OP_AXES],
+                                const int32_t (*stride)[HONE_OP_AXES], int operands) {
+    int32_t joined[HONE_OP_AXES], steps[4][HONE_OP_AXES];
+    memcpy(joined, size, sizeof joined);
+    memcpy(steps, stride, (size_t)operands * sizeof *steps);
+    if (hone_op_collapse(joined, steps, operands) <= HONE_OP_WALK) return HONE_OK;
+    return hone_fail(HONE_UNSUPPORTED,
+                     "it moves more than %d axes on their own; use two steps of fewer",
+                     HONE_OP_WALK);
+}
+
+bool hone_op_next(int32_t at[HONE_OP_AXES], const int32_t size[HONE_OP_AXES]) {
+    for (int i = HONE_OP_AXES - 1; i >= 0; i--) {
         if (++at[i] < size[i]) return true;
         at[i] = 0;
     }
@@ -194,13 +204,13 @@ bool hone_op_next4(int32_t at[4], const int32_t size[4]) {
 
 hone_status hone_op_broadcast(const struct hone_desc *a, const struct hone_desc *b,
                               struct hone_desc *out) {
-    int32_t dim_a[4], dim_b[4];
-    hone_op_dims4(a, dim_a);
-    hone_op_dims4(b, dim_b);
+    int32_t dim_a[HONE_OP_AXES], dim_b[HONE_OP_AXES];
+    hone_op_dims(a, dim_a);
+    hone_op_dims(b, dim_b);
     int rank = a->rank > b->rank ? a->rank : b->rank;
-    int64_t dim[4] = {0};
+    int64_t dim[HONE_MAX_RANK] = {0};
     for (int i = 0; i < rank; i++) {
-        int32_t da = dim_a[4 - rank + i], db = dim_b[4 - rank + i];
+        int32_t da = dim_a[hone_op_axis(i, rank)], db = dim_b[hone_op_axis(i, rank)];
         if (da != db && da != 1 && db != 1) return hone_op_fail_dims("shapes do not match", a, b);
         dim[i] = da == 1 ? db : da;
     }

@@ -45,21 +45,28 @@ hone_status hone_op_set(struct hone_desc *out, enum hone_dtype dtype, int rank, 
 // out[0] = in[0], which is f32.
 hone_status hone_op_infer_unary(const struct hone_infer_args *args);
 
-// ---- Index arithmetic over four axes, aligned at the last; missing axes in front have size 1
+// ---- Index arithmetic over HONE_OP_AXES axes, aligned at the last; missing ones in front have
+// size 1
 // -------------
-void hone_op_dims4(const struct hone_desc *desc, int32_t dim[4]);
+enum { HONE_OP_AXES = HONE_MAX_RANK, HONE_OP_WALK = 4 };
+void hone_op_dims(const struct hone_desc *desc, int32_t dim[HONE_OP_AXES]);
 // Elements to step along each axis; 0 along axes of size 1, so that a broadcast operand repeats.
-void hone_op_strides4(const struct hone_desc *desc, int32_t stride[4]);
+void hone_op_strides(const struct hone_desc *desc, int32_t stride[HONE_OP_AXES]);
 // The same without the zeros: the true steps of a dense tensor.
-void hone_op_dense4(const int32_t dim[4], int32_t stride[4]);
-// Axis `axis` of a tensor of `rank`, in the four-axis form.
-int hone_op_axis4(int axis, int rank);
+void hone_op_dense(const int32_t dim[HONE_OP_AXES], int32_t stride[HONE_OP_AXES]);
+// Axis `axis` of a tensor of `rank`, in this form.
+int hone_op_axis(int axis, int rank);
 // Joins axes that every operand walks without a gap and drops axes of size 1; the result is aligned
 // at the last axis again. Returns the number of axes that are left, at least 1. stride[k] belongs
-// to operand k.
-int hone_op_collapse(int32_t size[4], int32_t (*stride)[4], int operands);
+// to operand k. Kernels walk the last HONE_OP_WALK axes: infer refuses what needs more.
+int hone_op_collapse(int32_t size[HONE_OP_AXES], int32_t (*stride)[HONE_OP_AXES], int operands);
+// The axes that kernels walk.
+#define HONE_OP_WALKED(axes) ((axes) + HONE_OP_AXES - HONE_OP_WALK)
+// HONE_UNSUPPORTED where operands of these strides walk more than HONE_OP_WALK axes.
+hone_status hone_op_expect_walk(const int32_t size[HONE_OP_AXES],
+                                const int32_t (*stride)[HONE_OP_AXES], int operands);
 // Steps `at` to the next element in row-major order; false after the last.
-bool hone_op_next4(int32_t at[4], const int32_t size[4]);
+bool hone_op_next(int32_t at[HONE_OP_AXES], const int32_t size[HONE_OP_AXES]);
 // The numpy broadcast of a and b, or HONE_INVALID.
 hone_status hone_op_broadcast(const struct hone_desc *a, const struct hone_desc *b,
                               struct hone_desc *out);

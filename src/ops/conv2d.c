@@ -187,7 +187,7 @@ static void walk(struct geometry g, const struct hone_ref_args *args, visit *eac
     const struct hone_conv2d_attrs *a = g.attrs;
     int32_t cg = g.w->dim[3], kg = g.w->dim[0] / a->groups;
     int64_t yi = 0;
-    int32_t at[4] = {0}; // n p q k
+    int32_t at[HONE_OP_AXES] = {0}; // n p q k
     do {
         int64_t group = at[3] / kg;
         for (int32_t r = 0; r < g.w->dim[1]; r++) {
@@ -202,7 +202,7 @@ static void walk(struct geometry g, const struct hone_ref_args *args, visit *eac
             }
         }
         yi++;
-    } while (hone_op_next4(at, g.y->dim));
+    } while (hone_op_next(at, g.y->dim));
 }
 
 static void visit_y(void *to, const struct hone_ref_args *args, int64_t xi, int64_t wi, int64_t yi,

@@ -1,41 +1,53 @@
 // copy.c: see copy.h.
 #include "ops/copy.h"
-#include "ops/common.h"
 
 #include <string.h>
 
-// The copy with its axes joined; returns how many are left.
-static int joined(const struct hone_op_copy *copy, struct hone_op_copy *out) {
-    int32_t stride[2][4];
-    *out = *copy;
+// The copy as kernels walk it: axes joined.
+struct walk {
+    int rank;
+    int32_t size[HONE_OP_WALK], from[HONE_OP_WALK], to[HONE_OP_WALK];
+};
+
+static struct walk walk_of(const struct hone_op_copy *copy) {
+    int32_t size[HONE_OP_AXES], stride[2][HONE_OP_AXES];
+    struct walk walk;
+    memcpy(size, copy->size, sizeof size);
     memcpy(stride[0], copy->from, sizeof stride[0]);
     memcpy(stride[1], copy->to, sizeof stride[1]);
-    int rank = hone_op_collapse(out->size, stride, 2);
-    memcpy(out->from, stride[0], sizeof stride[0]);
-    memcpy(out->to, stride[1], sizeof stride[1]);
-    return rank;
+    walk.rank = hone_op_collapse(size, stride, 2);
+    memcpy(walk.size, HONE_OP_WALKED(size), sizeof walk.size);
+    memcpy(walk.from, HONE_OP_WALKED(stride[0]), sizeof walk.from);
+    memcpy(walk.to, HONE_OP_WALKED(stride[1]), sizeof walk.to);
+    return walk;
+}
+
+hone_status hone_op_copy_check(const struct hone_op_copy *copy) {
+    int32_t stride[2][HONE_OP_AXES];
+    memcpy(stride[0], copy->from, sizeof stride[0]);
+    memcpy(stride[1], copy->to, sizeof stride[1]);
+    return hone_op_expect_walk(copy->size, (const int32_t(*)[HONE_OP_AXES])stride, 2);
 }
 
 bool hone_op_copy_fits_vec4(const struct hone_op_copy *copy) {
-    struct hone_op_copy c;
-    joined(copy, &c);
+    struct walk c = walk_of(copy);
     if (c.size[3] % 4 || c.from[3] != 1 || c.to[3] != 1) return false;
-    if (c.from_offset % 4 || c.to_offset % 4) return false;
+    if (copy->from_offset % 4 || copy->to_offset % 4) return false;
     for (int i = 0; i < 3; i++)
         if (c.from[i] % 4 || c.to[i] % 4) return false;
     return true;
 }
 
 void hone_op_copy_ref(const struct hone_op_copy *copy, const double *from, double *to) {
-    int32_t at[4] = {0};
+    int32_t at[HONE_OP_AXES] = {0};
     do {
         int64_t i = copy->from_offset, o = copy->to_offset;
-        for (int k = 0; k < 4; k++) {
+        for (int k = 0; k < HONE_OP_AXES; k++) {
             i += (int64_t)at[k] * copy->from[k];
             o += (int64_t)at[k] * copy->to[k];
         }
         to[o] = from[i];
-    } while (hone_op_next4(at, copy->size));
+    } while (hone_op_next(at, copy->size));
 }
 
 // The push block of copy.comp, in elements or vectors.
@@ -48,15 +60,14 @@ struct copy_push {
 
 hone_status hone_op_copy_launch(const struct hone_op_copy *copy, int input, bool vec4,
                                 struct hone_launch *launch) {
-    struct hone_op_copy c;
-    int rank = joined(copy, &c);
+    struct walk c = walk_of(copy);
     int32_t width = vec4 ? 4 : 1;
     c.size[3] /= width;
     struct copy_push push = {
         .count =
             (uint32_t)c.size[0] * (uint32_t)c.size[1] * (uint32_t)c.size[2] * (uint32_t)c.size[3],
-        .from_offset = c.from_offset / width,
-        .to_offset = c.to_offset / width,
+        .from_offset = copy->from_offset / width,
+        .to_offset = copy->to_offset / width,
     };
     memcpy(push.size, &c.size[1], sizeof push.size);
     for (int i = 0; i < 4; i++) {
@@ -66,7 +77,7 @@ hone_status hone_op_copy_launch(const struct hone_op_copy *copy, int input, bool
     struct hone_dispatch *dispatch =
         hone_op_linear(launch, vec4 ? "copy_vec4" : "copy_u32", push.count);
     if (!dispatch) return HONE_INTERNAL;
-    hone_dispatch_spec(dispatch, (uint32_t)rank);
+    hone_dispatch_spec(dispatch, (uint32_t)c.rank);
     hone_dispatch_push(dispatch, &push, sizeof push);
     hone_dispatch_in(dispatch, input);
     hone_dispatch_out(dispatch, 0);

@@ -7,16 +7,18 @@
 #ifndef HONE_OPS_COPY_H
 #define HONE_OPS_COPY_H
 
-#include "ops/row.h"
+#include "ops/common.h"
 
 struct hone_op_copy {
-    int32_t size[4], from[4], to[4]; // steps in elements, aligned at the last axis
+    int32_t size[HONE_OP_AXES], from[HONE_OP_AXES], to[HONE_OP_AXES]; // steps in elements
     int32_t from_offset, to_offset;
 };
 
 // Whether whole vectors of four can be moved: both sides dense along the innermost axis (after
 // joining axes), every other step and offset a multiple of 4.
 bool hone_op_copy_fits_vec4(const struct hone_op_copy *copy);
+// HONE_UNSUPPORTED where it moves too many axes for the kernel.
+hone_status hone_op_copy_check(const struct hone_op_copy *copy);
 // The copy on doubles.
 void hone_op_copy_ref(const struct hone_op_copy *copy, const double *from, double *to);
 // One dispatch from in[input] to out[0], by vectors or by elements.

@@ -227,6 +227,20 @@ const struct hone_op hone_op_pack = {
 // ---- permute
 // -----------------------------------------------------------------------------------------------
 
+static struct hone_op_copy permute_copy(const void *attrs_, const struct hone_desc *x,
+                                        const struct hone_desc *y) {
+    const struct hone_permute_attrs *attrs = attrs_;
+    struct hone_op_copy copy = {0};
+    int32_t dim[HONE_OP_AXES], stride[HONE_OP_AXES];
+    hone_op_dims(x, dim);
+    hone_op_dense(dim, stride);
+    hone_op_dims(y, copy.size);
+    hone_op_dense(copy.size, copy.to);
+    for (int i = 0; i < y->rank; i++)
+        copy.from[hone_op_axis(i, y->rank)] = stride[hone_op_axis(attrs->perm[i], x->rank)];
+    return copy;
+}
+
 static hone_status permute_infer(const struct hone_infer_args *args) {
     const struct hone_permute_attrs *attrs = args->attrs;
     HONE_TRY(hone_op_expect_words(args, 0));
@@ -243,7 +257,9 @@ static hone_status permute_infer(const struct hone_infer_args *args) {
         seen |= 1u << axis;
         dim[i] = x->dim[axis];
     }
-    return hone_op_set(&args->out[0], x->dtype, x->rank, dim);
+    HONE_TRY(hone_op_set(&args->out[0], x->dtype, x->rank, dim));
+    struct hone_op_copy copy = permute_copy(attrs, x, &args->out[0]);
+    return hone_op_copy_check(&copy);
 }
 
 static void permute_grad(struct hone_graph *graph, const struct hone_node *node,
@@ -254,20 +270,6 @@ static void permute_grad(struct hone_graph *graph, const struct hone_node *node,
     int rank = hone_graph_desc(graph, dout[0])->rank;
     for (int i = 0; i < rank; i++) inverse.perm[attrs->perm[i]] = i;
     din[0] = HONE_EMIT(graph, &hone_op_permute, NULL, &inverse, dout[0]);
-}
-
-static struct hone_op_copy permute_copy(const void *attrs_, const struct hone_desc *x,
-                                        const struct hone_desc *y) {
-    const struct hone_permute_attrs *attrs = attrs_;
-    struct hone_op_copy copy = {0};
-    int32_t dim[4], stride[4];
-    hone_op_dims4(x, dim);
-    hone_op_dense4(dim, stride);
-    hone_op_dims4(y, copy.size);
-    hone_op_dense4(copy.size, copy.to);
-    for (int i = 0; i < y->rank; i++)
-        copy.from[hone_op_axis4(i, y->rank)] = stride[hone_op_axis4(attrs->perm[i], x->rank)];
-    return copy;
 }
 
 static void permute_ref(const struct hone_ref_args *args) {

@@ -53,13 +53,13 @@ static struct hone_op_copy concat_copy(const void *attrs_, const struct hone_des
                                        const struct hone_desc *y) {
     const struct hone_concat_attrs *attrs = attrs_;
     struct hone_op_copy copy = {0};
-    int32_t dim[4];
-    hone_op_dims4(&in[input], copy.size);
-    hone_op_dense4(copy.size, copy.from);
-    hone_op_dims4(y, dim);
-    hone_op_dense4(dim, copy.to);
+    int32_t dim[HONE_OP_AXES];
+    hone_op_dims(&in[input], copy.size);
+    hone_op_dense(copy.size, copy.from);
+    hone_op_dims(y, dim);
+    hone_op_dense(dim, copy.to);
     for (int i = 0; i < input; i++)
-        copy.to_offset += in[i].dim[attrs->axis] * copy.to[hone_op_axis4(attrs->axis, y->rank)];
+        copy.to_offset += in[i].dim[attrs->axis] * copy.to[hone_op_axis(attrs->axis, y->rank)];
     return copy;
 }
 
@@ -127,6 +127,20 @@ const struct hone_op hone_op_concat = {
 // ---- slice
 // -------------------------------------------------------------------------------------------------
 
+static struct hone_op_copy slice_copy(const void *attrs_, const struct hone_desc *x,
+                                      const struct hone_desc *y) {
+    const struct hone_slice_attrs *attrs = attrs_;
+    struct hone_op_copy copy = {0};
+    int32_t dim[HONE_OP_AXES];
+    hone_op_dims(x, dim);
+    hone_op_dense(dim, copy.from);
+    hone_op_dims(y, copy.size);
+    hone_op_dense(copy.size, copy.to);
+    for (int i = 0; i < x->rank; i++)
+        copy.from_offset += attrs->begin[i] * copy.from[hone_op_axis(i, x->rank)];
+    return copy;
+}
+
 static hone_status slice_infer(const struct hone_infer_args *args) {
     const struct hone_slice_attrs *attrs = args->attrs;
     HONE_TRY(hone_op_expect_words(args, 0));
@@ -141,7 +155,9 @@ static hone_status slice_infer(const struct hone_infer_args *args) {
                              (long long)dim[i], (long long)begin, i, hone_desc_text(x, text));
         }
     }
-    return hone_op_set(&args->out[0], x->dtype, x->rank, dim);
+    HONE_TRY(hone_op_set(&args->out[0], x->dtype, x->rank, dim));
+    struct hone_op_copy copy = slice_copy(attrs, x, &args->out[0]);
+    return hone_op_copy_check(&copy);
 }
 
 static void slice_grad(struct hone_graph *graph, const struct hone_node *node,
@@ -156,20 +172,6 @@ static void slice_grad(struct hone_graph *graph, const struct hone_node *node,
         around.after[i] = x.dim[i] - attrs->begin[i] - y.dim[i];
     }
     din[0] = HONE_EMIT(graph, &hone_op_pad, NULL, &around, dout[0]);
-}
-
-static struct hone_op_copy slice_copy(const void *attrs_, const struct hone_desc *x,
-                                      const struct hone_desc *y) {
-    const struct hone_slice_attrs *attrs = attrs_;
-    struct hone_op_copy copy = {0};
-    int32_t dim[4];
-    hone_op_dims4(x, dim);
-    hone_op_dense4(dim, copy.from);
-    hone_op_dims4(y, copy.size);
-    hone_op_dense4(copy.size, copy.to);
-    for (int i = 0; i < x->rank; i++)
-        copy.from_offset += attrs->begin[i] * copy.from[hone_op_axis4(i, x->rank)];
-    return copy;
 }
 
 static void slice_ref(const struct hone_ref_args *args) {
@@ -227,6 +229,39 @@ const struct hone_op hone_op_slice = {
 // ---- pad
 // ---------------------------------------------------------------------------------------------------
 
+// The push block of shaders/layout/pad.comp: sizes of y and x and the corner of x in y, four axes;
+// the last in vectors where there are any.
+struct pad_push {
+    uint32_t count;
+    int32_t out[HONE_OP_WALK], in[HONE_OP_WALK], before[HONE_OP_WALK];
+    float value;
+};
+
+// Joins each axis with the one in front that has no border behind it; returns how many are left.
+static int pad_walk(const struct hone_pad_attrs *attrs, const struct hone_desc *x,
+                    struct pad_push *push) {
+    int to = HONE_OP_WALK, axes = 0;
+    bool border = true; // the axis being built has one
+    for (int i = x->rank - 1; i >= 0; i--) {
+        int32_t before = attrs->before[i], out = x->dim[i] + before + attrs->after[i];
+        if (border) {
+            axes++;
+            if (--to < 0) continue; // refused by infer
+            push->out[to] = push->in[to] = 1;
+        }
+        if (to < 0) continue;
+        push->before[to] = before * push->in[to];
+        push->in[to] *= x->dim[i];
+        push->out[to] *= out;
+        border = out != x->dim[i];
+    }
+    for (int i = 0; i < to; i++) {
+        push->out[i] = push->in[i] = 1;
+        push->before[i] = 0;
+    }
+    return axes;
+}
+
 static hone_status pad_infer(const struct hone_infer_args *args) {
     const struct hone_pad_attrs *attrs = args->attrs;
     HONE_TRY(hone_op_expect_f32(args, 0, "x", -1));
@@ -239,7 +274,10 @@ static hone_status pad_infer(const struct hone_infer_args *args) {
                              attrs->before[i], attrs->after[i], i);
         dim[i] = (int64_t)x->dim[i] + attrs->before[i] + attrs->after[i];
     }
-    return hone_op_set(&args->out[0], HONE_F32, x->rank, dim);
+    HONE_TRY(hone_op_set(&args->out[0], HONE_F32, x->rank, dim));
+    struct pad_push push;
+    if (pad_walk(attrs, x, &push) <= HONE_OP_WALK) return HONE_OK;
+    return hone_fail(HONE_UNSUPPORTED, "borders of more than %d axes", HONE_OP_WALK);
 }
 
 static void pad_grad(struct hone_graph *graph, const struct hone_node *node, const hone_value *dout,
@@ -259,35 +297,26 @@ static void pad_ref(const struct hone_ref_args *args) {
     const struct hone_pad_attrs *attrs = args->attrs;
     const struct hone_desc *x = &args->in_desc[0], *y = &args->out_desc[0];
     struct hone_op_copy copy = {0};
-    int32_t dim[4];
-    hone_op_dims4(x, copy.size);
-    hone_op_dense4(copy.size, copy.from);
-    hone_op_dims4(y, dim);
-    hone_op_dense4(dim, copy.to);
+    int32_t dim[HONE_OP_AXES];
+    hone_op_dims(x, copy.size);
+    hone_op_dense(copy.size, copy.from);
+    hone_op_dims(y, dim);
+    hone_op_dense(dim, copy.to);
     for (int i = 0; i < x->rank; i++)
-        copy.to_offset += attrs->before[i] * copy.to[hone_op_axis4(i, x->rank)];
+        copy.to_offset += attrs->before[i] * copy.to[hone_op_axis(i, x->rank)];
     int64_t count = hone_desc_elements(y);
     for (int64_t i = 0; i < count; i++) args->out[0][i] = (double)attrs->value;
     hone_op_copy_ref(&copy, args->in[0], args->out[0]);
 }
 
-// The push block of shaders/layout/pad.comp: sizes of y and x and the corner of x in y, four axes;
-// the last in vectors where there are any.
-struct pad_push {
-    uint32_t count;
-    int32_t out[4], in[4], before[4];
-    float value;
-};
-
 static hone_status pad_launch(const struct hone_row_args *args, struct hone_launch *launch,
                               int32_t width) {
     const struct hone_pad_attrs *attrs = args->node->attrs;
-    const struct hone_desc *x = &args->node->in[0], *y = &args->node->out[0];
-    struct pad_push push = {.count = (uint32_t)(hone_desc_elements(y) / width),
-                            .value = attrs->value};
-    hone_op_dims4(y, push.out);
-    hone_op_dims4(x, push.in);
-    for (int i = 0; i < x->rank; i++) push.before[hone_op_axis4(i, x->rank)] = attrs->before[i];
+    struct pad_push push = {
+        .count = (uint32_t)(hone_desc_elements(&args->node->out[0]) / width),
+        .value = attrs->value,
+    };
+    pad_walk(attrs, &args->node->in[0], &push);
     push.out[3] /= width;
     push.in[3] /= width;
     push.before[3] /= width;
@@ -299,13 +328,11 @@ static hone_status pad_launch(const struct hone_row_args *args, struct hone_laun
     return HONE_OK;
 }
 
-// The innermost axis is made of whole vectors, border and all.
+// The innermost axis, after joining, is made of whole vectors, border and all.
 static bool pad_fits_vec4(const struct hone_row_args *args) {
-    const struct hone_pad_attrs *attrs = args->node->attrs;
-    const struct hone_desc *x = &args->node->in[0];
-    int last = x->rank - 1;
-    return last >= 0 && x->dim[last] % 4 == 0 && attrs->before[last] % 4 == 0 &&
-           attrs->after[last] % 4 == 0;
+    struct pad_push push;
+    pad_walk(args->node->attrs, &args->node->in[0], &push);
+    return push.in[3] % 4 == 0 && push.before[3] % 4 == 0 && push.out[3] % 4 == 0;
 }
 
 static hone_status pad_setup_vec4(const struct hone_row_args *args, struct hone_launch *launch) {

@@ -27,7 +27,7 @@ static const struct {
     {&hone_op_mul, NULL, 2, {OP_F32(3), OP_I32(3)}, "b is i32[3]; f32, f16 or bf16"},
     {&hone_op_mul, NULL, 2, {OP_F32(4), OP_F16(4)}, "must be of one type"},
     {&hone_op_add, NULL, 2, {OP_F16(3), OP_F16(3)}, "must be a multiple of four"},
-    {&hone_op_fill, ATTRS(fill, .rank = 5), 0, {{0}}, "5 dimensions"},
+    {&hone_op_fill, ATTRS(fill, .rank = 7), 0, {{0}}, "7 dimensions"},
     {&hone_op_fill,
      ATTRS(fill, .rank = 1, .dim = {0}),
      0,
@@ -131,7 +131,7 @@ static void test_collapse(void **state) {
     const struct {
         struct hone_desc a, b; // b repeats to a
         int rank;
-        int32_t size[4];
+        int32_t size[HONE_OP_WALK];
     } rows[] = {
         {OP_F32(3, 5, 7, 8), OP_F32(3, 5, 7, 8), 1, {1, 1, 1, 840}},
         {OP_F32(3, 5, 7, 8), OP_F32(8), 2, {1, 1, 105, 8}},
@@ -139,14 +139,15 @@ static void test_collapse(void **state) {
         {OP_F32(3, 5, 7, 8), OP_F32(3, 1, 7, 1), 4, {3, 5, 7, 8}},
         {OP_F32(3, 1, 7, 8), OP_F32(1, 1, 7, 8), 2, {1, 1, 3, 56}},
         {OP_F32(1, 1), OP_SCALAR, 1, {1, 1, 1, 1}},
+        {OP_F32(2, 3, 5, 7, 4, 8), OP_F32(5, 7, 1, 8), 4, {6, 35, 4, 8}},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        int32_t size[4], stride[2][4];
-        hone_op_dims4(&rows[i].a, size);
-        hone_op_strides4(&rows[i].a, stride[0]);
-        hone_op_strides4(&rows[i].b, stride[1]);
+        int32_t size[HONE_OP_AXES], stride[2][HONE_OP_AXES];
+        hone_op_dims(&rows[i].a, size);
+        hone_op_strides(&rows[i].a, stride[0]);
+        hone_op_strides(&rows[i].b, stride[1]);
         assert_int_equal(hone_op_collapse(size, stride, 2), rows[i].rank);
-        assert_memory_equal(size, rows[i].size, sizeof size);
+        assert_memory_equal(HONE_OP_WALKED(size), rows[i].size, sizeof rows[i].size);
     }
 }
 

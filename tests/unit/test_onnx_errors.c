@@ -174,7 +174,7 @@ CASE(integers) {
     NODE("Mul", "x w", "y");
 }
 CASE(reshape_rank) {
-    LIST("s", "0 3 2 4 8");
+    LIST("s", "0 3 2 2 2 4 2");
     NODE("Reshape", "x s", "y");
 }
 CASE(reshape_batch) {
@@ -225,7 +225,7 @@ CASE(squeeze_batch) {
 }
 CASE(unsqueeze_rank) {
     NODE("Unsqueeze", "x", "y");
-    INTS("axes", "1");
+    INTS("axes", "1 2 3");
 }
 CASE(gemm_trans) {
     W("w", "3 3");
@@ -428,7 +428,7 @@ static const struct wrong cases[] = {
     {"must be floats, not empty", HONE_INVALID, data_empty, 13},
     {"'w.bin' cannot be read from here", HONE_INVALID, data_outside, 13},
     {"'w' must be floats", HONE_UNSUPPORTED, integers, 13},
-    {"rank 5 are not supported", HONE_UNSUPPORTED, reshape_rank, 13},
+    {"rank 7 are not supported", HONE_UNSUPPORTED, reshape_rank, 13},
     {"must stay the batch", HONE_UNSUPPORTED, reshape_batch, 13},
     {"192 elements a picture cannot become 100", HONE_INVALID, reshape_elements, 13},
     {"must stay the batch", HONE_UNSUPPORTED, reshape_mixed, 13},
@@ -439,7 +439,7 @@ static const struct wrong cases[] = {
     {"axis 2 would mix the batch", HONE_UNSUPPORTED, flatten_axis, 13},
     {"axis 2 of size 8 cannot go", HONE_INVALID, squeeze_size, 11},
     {"the batch cannot be squeezed", HONE_UNSUPPORTED, squeeze_batch, 11},
-    {"rank 5 are not supported", HONE_UNSUPPORTED, unsqueeze_rank, 11},
+    {"rank 7 are not supported", HONE_UNSUPPORTED, unsqueeze_rank, 11},
     {"transA is not supported", HONE_UNSUPPORTED, gemm_trans, 13},
     {"only matrices can be multiplied", HONE_UNSUPPORTED, gemm_rank, 13},
     {"weights for 7 inputs, but there are 192", HONE_INVALID, gemm_sizes, 13},
