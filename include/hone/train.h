@@ -11,6 +11,7 @@
 //   model.onnx        the best weights with class names and preprocessing inside
 //   confusion.csv     of the validation part and of the test part
 //   tuning.tune       the tuning records that held for the device, where there were any
+//   report.html       all of it as one page: verdict, curves, confusion, hardest pictures, options
 //   summary.json      the figures of the best epoch and of the test part
 #ifndef HONE_TRAIN_H
 #define HONE_TRAIN_H

@@ -113,7 +113,8 @@ static hone_status features_judge(struct feature_work *w, enum hone_part part, c
     if (status == HONE_OK)
         status = hone_metrics_from_probabilities(probabilities, pictures->labels, pictures->count,
                                                  classes, out);
-    hone_free(probabilities);
+    hone_free(w->t->answers[part]);
+    w->t->answers[part] = probabilities;
     return status;
 }
 
@@ -187,6 +188,7 @@ static hone_status features_solve(struct feature_work *w) {
                                         .user = w};
     w->start = hone_seconds();
     hone_status solved = hone_head_solve(t->device, &problem, weight, bias, &iterations);
+    t->spent.train += hone_seconds() - w->start;
     if (solved != HONE_OK && solved != HONE_CANCELLED) return solved;
     if (w->row.epoch != iterations || !iterations)
         HONE_TRY(write_row(w, iterations, weight, bias, w->row.train_loss));
@@ -209,12 +211,15 @@ static hone_status features_run(struct feature_work *w) {
     struct hone_trainer *t = w->t;
     t->labels = hone_calloc((size_t)t->params.batch, sizeof *t->labels, "labels");
     if (!t->labels) return HONE_OUT_OF_MEMORY;
+    double start = hone_seconds();
     HONE_TRY(features_compile(w));
+    t->spent.compile += hone_seconds() - start;
     for (int part = 0; part < HONE_PART_COUNT; part++) w->total += t->pictures[part].count;
     w->start = hone_seconds();
     for (int part = 0; part < HONE_PART_COUNT; part++)
         HONE_TRY(features_compute(w, (enum hone_part)part));
     double seconds = hone_seconds() - w->start;
+    t->spent.features += seconds;
     hone_trainer_note(t, "features: %zu pictures in %.1f s, %.1f a second", w->total, seconds,
                       (double)w->total / seconds);
     return features_solve(w);

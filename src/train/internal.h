@@ -4,18 +4,25 @@
 //   params.c    options        layout.c, graph.c   the step as a graph
 //   tune.c      fine-tuning: epochs of steps       features.c, head.c, lbfgs.c   the classifier
 //   alone judge.c     probabilities of a part with the weights on the device save.c checkpoints,
-//   model.onnx, summary   run.c   the folder
+//   model.onnx, summary   run.c   the folder   report.c   report.html
 #ifndef HONE_TRAIN_INTERNAL_H
 #define HONE_TRAIN_INTERNAL_H
 
 #include <hone/train.h>
 
 #include "base/text.h"
+#include "data/alike.h"
 #include "data/batch.h"
 #include "exec/program.h"
 #include "model/model.h"
 #include "train/graph.h"
 #include "train/run.h"
+
+// Where the time of a run went. `fill` and `wait` are parts of `train`: gathering batches on the
+// host, and waiting for the device to take a step.
+struct hone_train_seconds {
+    double decode, compile, features, train, fill, wait, judge;
+};
 
 struct hone_trainer {
     struct hone_train_params params; // completed
@@ -50,6 +57,13 @@ struct hone_trainer {
     int32_t best_epoch;
     double best_score, best_loss;
     struct hone_metrics best_val;
+
+    // For the report.
+    struct hone_text notes; // what was told, a line each
+    struct hone_alike alike;
+    struct hone_train_seconds spent;
+    float *answers[HONE_PART_COUNT]; // (pictures, classes): of the part's last judging
+    float *best_answers;             // of the validation part at the best epoch
 };
 
 // params.c
@@ -66,7 +80,8 @@ hone_status hone_trainer_tune_kernels(struct hone_trainer *t, const struct hone_
 
 // judge.c. Compiles t->judge against t->store.
 hone_status hone_trainer_compile_judge(struct hone_trainer *t);
-// Figures of a part with the weights in t->store; a part without pictures gives class_count 0.
+// Figures of a part with the weights in t->store, and t->answers; a part without pictures gives
+// class_count 0.
 hone_status hone_trainer_judge(struct hone_trainer *t, enum hone_part part,
                                struct hone_metrics *out);
 

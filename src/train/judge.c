@@ -81,6 +81,8 @@ hone_status hone_trainer_judge(struct hone_trainer *t, enum hone_part part,
     if (status == HONE_OK)
         status = hone_metrics_from_probabilities(probabilities, pictures->labels, pictures->count,
                                                  t->classes, out);
-    hone_free(probabilities);
+    hone_free(t->answers[part]);
+    t->answers[part] = probabilities;
+    t->spent.judge += hone_seconds() - work.start;
     return status;
 }

@@ -69,6 +69,7 @@ void hone_run_end(struct hone_run *run) {
     if (run->made_above && !run->kept) remove("runs"); // the same
     hone_free(run->dir);
     hone_text_deinit(&run->results);
+    hone_free(run->epochs);
     *run = (struct hone_run){0};
 }
 
@@ -143,6 +144,10 @@ static void csv_number(struct hone_text *text, const char *format, double value)
 
 hone_status hone_run_add_epoch(struct hone_run *run, const struct hone_train_epoch *e) {
     struct hone_text *t = &run->results;
+    if (!hone_grow(&run->epochs, &run->epoch_capacity, run->epoch_count + 1, sizeof *run->epochs,
+                   "epochs"))
+        return HONE_OUT_OF_MEMORY;
+    run->epochs[run->epoch_count++] = *e;
     if (!t->length)
         hone_text_printf(t, "epoch,train_loss,val_loss,train_accuracy,val_accuracy,macro_f1,lr,"
                             "img_per_s,seconds\n");

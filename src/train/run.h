@@ -14,7 +14,9 @@ struct hone_run {
     bool kept;       // holds something worth keeping
     char *files[24]; // names written so far, below dir
     size_t file_count;
-    struct hone_text results; // rows of results.csv
+    struct hone_text results;        // rows of results.csv
+    struct hone_train_epoch *epochs; // the same as numbers
+    size_t epoch_count, epoch_capacity;
 };
 
 // Makes the folder: `out`, which must be missing or empty, or where it is NULL the first free one

@@ -97,6 +97,9 @@ hone_status hone_trainer_consider(struct hone_trainer *t, int32_t epoch, struct 
             return HONE_OUT_OF_MEMORY;
         }
         copy_params(t->model, t->best, false);
+        hone_free(t->best_answers);
+        t->best_answers = t->answers[HONE_PART_VAL];
+        t->answers[HONE_PART_VAL] = NULL;
         t->best_epoch = epoch;
         t->best_score = val->macro_f1;
         t->best_loss = val->loss;

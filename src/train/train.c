@@ -13,6 +13,7 @@
 #include "base/options.h"
 #include "base/thread.h"
 #include "data/alike.h"
+#include "train/report.h"
 #include "train/schedule.h"
 
 static const double PROGRESS_SECONDS = 0.1;
@@ -28,11 +29,11 @@ void hone_trainer_progress(struct hone_trainer *t, const struct hone_train_progr
 void hone_trainer_note(struct hone_trainer *t, const char *format, ...) {
     char line[512];
     va_list args;
-    if (!t->hooks.note) return;
     va_start(args, format);
     vsnprintf(line, sizeof line, format, args);
     va_end(args);
-    t->hooks.note(t->hooks.user, line);
+    hone_text_printf(&t->notes, "%s\n", line);
+    if (t->hooks.note) t->hooks.note(t->hooks.user, line);
 }
 
 bool hone_trainer_cancelled(const struct hone_trainer *t) {
@@ -94,14 +95,15 @@ static hone_status plan_weights(struct hone_trainer *t) {
 static hone_status read_pictures(struct hone_trainer *t) {
     struct hone_pictures_params load = {
         .strict = t->data_params->strict, .progress = decode_progress, .user = t};
+    double start = hone_seconds();
     for (int part = 0; part < HONE_PART_COUNT; part++) {
         HONE_TRY(hone_pictures_load(t->data, (enum hone_part)part, &t->model->preprocess, &load,
                                     &t->pictures[part]));
         t->decoded += hone_dataset_count(t->data, (enum hone_part)part);
     }
-    struct hone_alike alike;
-    HONE_TRY(hone_pictures_compare(t->data, t->pictures, &alike));
-    hone_alike_warn(&alike);
+    t->spent.decode = hone_seconds() - start;
+    HONE_TRY(hone_pictures_compare(t->data, t->pictures, &t->alike));
+    hone_alike_warn(&t->alike);
     const struct hone_pictures *train = &t->pictures[HONE_PART_TRAIN];
     int64_t *counts = hone_calloc((size_t)t->classes, sizeof *counts, "counts");
     t->class_weights = hone_calloc((size_t)t->classes, sizeof *t->class_weights, "class weights");
@@ -163,7 +165,9 @@ static hone_status finish(struct hone_trainer *t, bool cancelled) {
         HONE_TRY(hone_trainer_judge(t, HONE_PART_TEST, &t->result->test));
     }
     t->result->seconds = hone_seconds() - t->start;
-    return hone_trainer_write_results(t);
+    HONE_TRY(hone_trainer_write_results(t));
+    hone_trainer_write_report(t);
+    return HONE_OK;
 }
 
 static hone_status copy_classes(struct hone_trainer *t) {
@@ -216,6 +220,9 @@ static void trainer_deinit(struct hone_trainer *t) {
     hone_free(t->class_weights);
     hone_free(t->labels);
     hone_free(t->best);
+    for (int part = 0; part < HONE_PART_COUNT; part++) hone_free(t->answers[part]);
+    hone_free(t->best_answers);
+    hone_text_deinit(&t->notes);
 }
 
 hone_status hone_train(const struct hone_train_params *params, const struct hone_data_params *data,

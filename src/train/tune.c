@@ -87,6 +87,7 @@ static hone_status compile_step(struct hone_trainer *t) {
 static hone_status prepare(struct hone_trainer *t) {
     const struct hone_train_params *p = &t->params;
     size_t segments = (size_t)t->layout.length / HONE_PACK_ALIGN * 2;
+    double start = hone_seconds();
     hone_trainer_progress(t,
                           &(struct hone_train_progress){.phase = HONE_TRAIN_COMPILE, .loss = NAN});
     t->labels = hone_calloc((size_t)p->batch, sizeof *t->labels, "labels");
@@ -97,6 +98,7 @@ static hone_status prepare(struct hone_trainer *t) {
     hone_trainer_phase(t, "training step compiled");
     if (status == HONE_OK) status = hone_trainer_compile_judge(t);
     hone_trainer_phase(t, "validation compiled");
+    t->spent.compile += hone_seconds() - start;
     if (status == HONE_OK) status = hone_trainer_load(t);
     if (status == HONE_OK) {
         hone_train_layout_segments(&t->layout, table);
@@ -116,10 +118,12 @@ static hone_status run_step(struct hone_trainer *t, const uint32_t *order, size_
     const struct hone_train_params *p = &t->params;
     const struct hone_pictures *pictures = &t->pictures[HONE_PART_TRAIN];
     size_t batch = (size_t)p->batch, bytes = (size_t)pictures->height * (size_t)pictures->width * 3;
+    double start = hone_seconds(), mapped;
     int32_t clock[2] = {(int32_t)(uint32_t)p->seed, (int32_t)t->steps_done};
     float hyper[4];
     void *pixels;
     HONE_TRY(hone_program_map(t->step, "images", batch * bytes, &pixels));
+    mapped = hone_seconds();
     *filled = hone_batch_fill(pictures, order, pictures->count, index, batch, pixels, t->labels);
     for (size_t row = *filled; row < batch; row++)
         memcpy((uint8_t *)pixels + row * bytes,
@@ -131,7 +135,10 @@ static hone_status run_step(struct hone_trainer *t, const uint32_t *order, size_
     if (t->clock) HONE_TRY(hone_program_write(t->step, "clock", clock, sizeof clock));
     HONE_TRY(hone_program_write(t->step, "hyper", hyper, sizeof hyper));
     if (t->steps_done == 0) hone_trainer_phase(t, "first step begins");
+    double filled_at = hone_seconds();
     HONE_TRY(hone_program_run(t->step));
+    t->spent.fill += filled_at - mapped;
+    t->spent.wait += mapped - start + hone_seconds() - filled_at;
     if (t->steps_done == 0) hone_trainer_phase(t, "first step is done");
     t->steps_done++;
     return HONE_OK;
@@ -166,7 +173,10 @@ static hone_status run_epoch(struct hone_trainer *t, uint32_t *order,
                                   .pictures_per_second = (double)seen / (hone_seconds() - start)});
         cancelled = hone_trainer_cancelled(t);
     }
+    double last = hone_seconds();
     HONE_TRY(read_stats(t, &stats));
+    t->spent.wait += hone_seconds() - last;
+    t->spent.train += hone_seconds() - start;
     row->train_loss = stats.loss;
     row->train_accuracy = stats.accuracy;
     row->pictures_per_second = (double)seen / (hone_seconds() - start);
