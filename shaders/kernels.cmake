@@ -48,11 +48,15 @@ endforeach()
 foreach(type f16 bf16)
   set(elem 1)
   set(needs cooperative_matrix f16 subgroup_basic)
+  set(needs2 cooperative_matrix cooperative_matrix2 storage_16bit f16)
   set(made 15.0 2023.4)
+  set(made2 15.1 2024.4 vulkan1.3)
   if(type STREQUAL bf16)
     set(elem 2)
     set(needs cooperative_matrix bf16_matrix subgroup_basic)
+    set(needs2 cooperative_matrix cooperative_matrix2 storage_16bit f16 bf16_matrix)
     set(made 15.3 2025.2)
+    set(made2 15.3 2025.2 vulkan1.3)
   endif()
   hone_kernel(conv_coop_fprop_${type} conv/coop.comp BINDINGS 4 PUSH 80 SPEC 15
     DEFINES COOP=1 ELEM=${elem} NEEDS ${needs} GENERATED ${made})
@@ -60,6 +64,19 @@ foreach(type f16 bf16)
     DEFINES COOP=1 ELEM=${elem} DGRAD=1 NEEDS ${needs} GENERATED ${made})
   hone_kernel(conv_coop_wgrad_${type} conv/coop_wgrad.comp BINDINGS 3 PUSH 80 SPEC 12
     DEFINES COOP=1 ELEM=${elem} NEEDS ${needs} GENERATED ${made})
+  # The same on matrices of a whole workgroup
+  foreach(way "fprop;" "dgrad;DGRAD=1")
+    list(GET way 0 form)
+    list(GET way 1 define)
+    hone_kernel(conv_coop2_${form}_${type} conv/coop2.comp BINDINGS 4 PUSH 80 SPEC 11
+      DEFINES COOP=2 ELEM=${elem} ${define} NEEDS ${needs2} GENERATED ${made2})
+    hone_kernel(conv_coop2_emulated_${form}_${type} conv/coop2.comp BINDINGS 4 PUSH 80 SPEC 11
+      DEFINES COOP=0 ELEM=${elem} ${define})
+  endforeach()
+  hone_kernel(conv_coop2_wgrad_${type} conv/coop2_wgrad.comp BINDINGS 3 PUSH 80 SPEC 8
+    DEFINES COOP=2 ELEM=${elem} NEEDS ${needs2} GENERATED ${made2})
+  hone_kernel(conv_coop2_emulated_wgrad_${type} conv/coop2_wgrad.comp BINDINGS 3 PUSH 80 SPEC 8
+    DEFINES COOP=0 ELEM=${elem})
   hone_kernel(conv_coop_emulated_fprop_${type} conv/coop.comp BINDINGS 4 PUSH 80 SPEC 15 DEFINES COOP=0 ELEM=${elem})
   hone_kernel(conv_coop_emulated_dgrad_${type} conv/coop.comp BINDINGS 4 PUSH 80 SPEC 15
     DEFINES COOP=0 ELEM=${elem} DGRAD=1)

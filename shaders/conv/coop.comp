@@ -3,7 +3,7 @@
 // Rows of the product are pixels of dst, columns its channels, the contraction runs over taps and channels of src,
 // eight of which lie in a uvec4.
 // fprop: src x (N,H,W,C) ELEM  w (K,R,S,C/G) ELEM  b (K) f32 or any buffer  dst y (N,P,Q,K) = act(conv(x, w) + b)
-// dgrad: src dy (N,P,Q,K) ELEM  w (C,R,S,K/G) by conv_flip   dst dx (N,H,W,C); classes of pixels: lib/conv_axis.glsl
+// dgrad: src dy (N,P,Q,K) ELEM  w (C,R,S,K/G) by conv_flip   dst dx (N,H,W,C); classes of pixels: lib/axis.glsl
 // grid (ceil(dst channels/G / BN) * G, pixel tiles, pixel tiles / 65,535 * classes)   push conv.glsl
 // spec of lib/coop.glsl, then TAPS MASK ACT BIAS OUT32. TAPS 0: 1x1 filter. MASK 0: no pixel of src is outside. OUT32:
 //   dst is f32, else ELEM
@@ -12,7 +12,7 @@
 #extension GL_GOOGLE_include_directive : require
 #include "coop.glsl"
 #include "conv.glsl"
-#include "conv_axis.glsl"
+#include "axis.glsl"
 
 layout(constant_id = 10) const uint TAPS = 1;
 layout(constant_id = 11) const uint MASK = 1;
@@ -46,7 +46,7 @@ const uint LINES = WG / (BK / 8), A_LINES = BM / LINES, B_LINES = BN / LINES;
 uvec4 a_part[A_LINES], b_part[B_LINES];
 int a_image[A_LINES], a_y[A_LINES], a_x[A_LINES]; // rows of src before the picture; pixel without its tap
 int b_row[B_LINES];                               // of w, in octets
-conv_axis ay, ax;
+axis ay, ax;
 int group, pixels, first_pixel, first_channel;
 int tap_r, tap_s, octet; // this invocation's place in the contraction: tap and octet of channels
 int src_octets;          // of one group
@@ -96,7 +96,7 @@ int tile_begin() {
     tap_s = ax.tap0;
     octet = 0;
     int depth = src_octets;
-    if (TAPS != 0) depth *= axis_taps(ay, g.r) * axis_taps(ax, g.s);
+    if (TAPS != 0) depth *= ay.taps * ax.taps;
     if (depth == 0 || first_pixel >= pixels) return 0;
     advance(int(gl_LocalInvocationID.x % (BK / 8)));
     return (depth + int(BK / 8) - 1) / int(BK / 8);
@@ -106,8 +106,8 @@ void tile_fetch(int step) {
     bool valid = TAPS == 0 ? octet < src_octets : tap_r < g.r;
     int dy = 0, dx = 0, column = octet;
     if (TAPS != 0) {
-        dy = axis_offset(ay, tap_r, g.stride_h, g.pad_h, g.dilation_h);
-        dx = axis_offset(ax, tap_s, g.stride_w, g.pad_w, g.dilation_w);
+        dy = tap_offset(ay, tap_r, g.stride_h, g.pad_h, g.dilation_h);
+        dx = tap_offset(ax, tap_s, g.stride_w, g.pad_w, g.dilation_w);
         column += (tap_r * g.s + tap_s) * src_octets;
     }
     [[unroll]] for (int i = 0; i < A_LINES; i++) {

@@ -27,6 +27,7 @@ layout(constant_id = 7) const uint ACT = 0;
 layout(constant_id = 8) const uint BIAS = 0;
 #include "lanes.glsl"
 #include "conv.glsl"
+#include "axis.glsl"
 #include "pack.glsl"
 
 layout(set = 0, binding = 0, std430) readonly buffer Src { PACK_T src[]; };
@@ -37,38 +38,6 @@ layout(set = 0, binding = 3, std430) writeonly buffer Dst2 { vec2 dst2[]; };
 layout(set = 0, binding = 3, std430) writeonly buffer Dst4 { vec4 dst4[]; };
 #ifdef WIDE
 layout(set = 0, binding = 3, std430) writeonly buffer Dst8 { u64vec4 dst8[]; };
-#endif
-
-// One axis of the pixel map: dst = first + step i; src = i * mul + offset(tap) for tap = tap0, tap0 + tap_step, ...
-struct axis {
-    int first, step, count, mul, tap0, tap_step, src_size;
-};
-
-#ifdef DGRAD
-axis axis_of(int cls, int size, int src_size, int taps, int stride, int pad, int dilation) {
-    axis a = axis(cls, stride, (size - cls + stride - 1) / stride, 1, 0, 1, src_size);
-    if (stride == 1) return a;
-    // taps whose source coordinate (dst + pad - tap dilation) / stride is whole
-    int tap0 = taps, again = 0;
-    for (int t = taps - 1; t >= 0; t--)
-        if ((cls + pad + (taps * stride - t) * dilation) % stride == 0) {
-            again = tap0;
-            tap0 = t;
-        }
-    a.tap0 = tap0;
-    a.tap_step = again == taps || again == 0 ? taps : again - tap0;
-    return a;
-}
-int tap_offset(axis a, int tap, int stride, int pad, int dilation) {
-    return (a.first + pad - tap * dilation) / stride;
-}
-#else
-axis axis_of(int cls, int size, int src_size, int taps, int stride, int pad, int dilation) {
-    return axis(0, 1, size, stride, 0, 1, src_size);
-}
-int tap_offset(axis a, int tap, int stride, int pad, int dilation) {
-    return tap * dilation - pad;
-}
 #endif
 
 float acc[MA * L * NL];
@@ -144,8 +113,8 @@ void main() {
     int tiles = (dst_cg + int(L * NL) - 1) / int(L * NL);
     int group = int(gl_WorkGroupID.x) / tiles, cls = int(gl_WorkGroupID.z) % classes;
     int first = (int(gl_WorkGroupID.x) - group * tiles) * int(L * NL) + lane * int(NL);
-    axis ay = axis_of(cls / g.stride_w, dst_h, src_h, g.r, g.stride_h, g.pad_h, g.dilation_h);
-    axis ax = axis_of(cls % g.stride_w, dst_w, src_w, g.s, g.stride_w, g.pad_w, g.dilation_w);
+    axis ay = axis_of(cls / g.stride_w, dst_h, g.r, g.stride_h, g.pad_h, g.dilation_h);
+    axis ax = axis_of(cls % g.stride_w, dst_w, g.s, g.stride_w, g.pad_w, g.dilation_w);
     int pixels = g.n * ay.count * ax.count;
     int m0 = (int(gl_WorkGroupID.z) / classes * int(gl_NumWorkGroups.y) + int(gl_WorkGroupID.y)) * int(MA * L);
 

@@ -19,7 +19,8 @@ layout(constant_id = 6) const uint VEC_A = 0;
 layout(constant_id = 7) const uint VEC_B = 0;
 layout(constant_id = 8) const uint VEC_OUT = 0;
 layout(constant_id = 9) const uint TAPS = 1;
-const bool POINTS = TAPS == 0, UNIFORM_TAP = (TAPS & 3) == 2, STRIDED = TAPS >= 4;
+const bool POINTS = TAPS == 0, UNIFORM_TAP = (TAPS & 3) == 2;
+#define STRIDED (TAPS >= 4)
 layout(constant_id = 10) const uint ACT = 0;
 layout(constant_id = 11) const uint BIAS = 0;
 layout(constant_id = 12) const uint SPLIT = 0;

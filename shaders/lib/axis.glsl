@@ -1,7 +1,14 @@
 // axis.glsl: the pixel map of a convolution (fprop) or of its input gradient (-DDGRAD), one axis at a time: result
-// pixel first + step i reads source pixel i mul + tap_offset(tap), for the taps tap0, tap0 + tap_step, ...
+// pixel first + step i, i < count, reads source pixel i mul + tap_offset(tap), for the taps tap0, tap0 + tap_step, ...,
+// `taps` of them
 // In the input gradient, pixels of one remainder modulo the stride form a class with taps of its own, so that nothing
-// is multiplied by inserted zeros; STRIDED, of the including shader, is false where both strides are 1.
+// is multiplied by inserted zeros. A shader that knows both strides to be 1 defines STRIDED as false.
+#ifndef HONE_AXIS_GLSL
+#define HONE_AXIS_GLSL
+#ifndef STRIDED
+#define STRIDED true
+#endif
+
 struct axis {
     int first, step, count, mul, tap0, tap_step, taps;
 };
@@ -33,4 +40,5 @@ axis axis_of(int cls, int size, int taps, int stride, int pad, int dilation) {
 int tap_offset(axis a, int tap, int stride, int pad, int dilation) {
     return tap * dilation - pad;
 }
+#endif
 #endif

@@ -68,6 +68,7 @@ struct hone_caps {
     struct hone_matrix_shape matrices[HONE_CAPS_MATRICES];
     uint32_t matrix_count;
     uint32_t matrix_subgroup;        // subgroup size that kernels with such matrices ask for
+    uint32_t matrix_longest;         // side of a matrix in workgroup scope, 0: unknown
 };
 
 #endif

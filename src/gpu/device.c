@@ -14,6 +14,7 @@ struct enabled_features {
     VkPhysicalDeviceCooperativeMatrixFeaturesKHR coop;
     VkPhysicalDevicePipelineExecutablePropertiesFeaturesKHR executable;
     VkPhysicalDeviceCooperativeMatrix2FeaturesNV coop2;
+    VkPhysicalDeviceMaintenance4Features maintenance4;
     VkPhysicalDeviceShaderBfloat16FeaturesKHR bf16;
 };
 
@@ -28,6 +29,7 @@ static void enable_features(uint32_t on, uint32_t extensions, struct enabled_fea
         .executable.sType =
             VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PIPELINE_EXECUTABLE_PROPERTIES_FEATURES_KHR,
         .coop2.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV,
+        .maintenance4.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES,
         .bf16.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR,
     };
     f->all.pNext = &f->v11;
@@ -44,6 +46,10 @@ static void enable_features(uint32_t on, uint32_t extensions, struct enabled_fea
     if (extensions & HONE_GPU_EXT_COOPERATIVE_MATRIX2) {
         f->coop2.pNext = f->v12.pNext;
         f->v12.pNext = &f->coop2;
+    }
+    if (on & HONE_GPU_HAS_MAINTENANCE4) {
+        f->maintenance4.pNext = f->v12.pNext;
+        f->v12.pNext = &f->maintenance4;
     }
     if (extensions & HONE_GPU_EXT_BFLOAT16) {
         f->bf16.pNext = f->v12.pNext;
@@ -72,6 +78,8 @@ static void enable_features(uint32_t on, uint32_t extensions, struct enabled_fea
         {&f->coop2.cooperativeMatrixWorkgroupScope, HONE_GPU_HAS_MATRIX_WORKGROUP},
         {&f->coop2.cooperativeMatrixFlexibleDimensions, HONE_GPU_HAS_MATRIX_FLEXIBLE},
         {&f->coop2.cooperativeMatrixPerElementOperations, HONE_GPU_HAS_MATRIX_PER_ELEMENT},
+        {&f->coop2.cooperativeMatrixTensorAddressing, HONE_GPU_HAS_MATRIX_TENSOR},
+        {&f->maintenance4.maintenance4, HONE_GPU_HAS_MAINTENANCE4},
         {&f->bf16.shaderBFloat16Type, HONE_GPU_HAS_BFLOAT16},
         {&f->bf16.shaderBFloat16CooperativeMatrix, HONE_GPU_HAS_MATRIX_BFLOAT16},
     };

@@ -137,7 +137,8 @@ static hone_status create_instance(struct hone_gpu_instance *out) {
         .pEngineName = "hone",
         .engineVersion =
             VK_MAKE_VERSION(HONE_VERSION_MAJOR, HONE_VERSION_MINOR, HONE_VERSION_PATCH),
-        .apiVersion = VK_API_VERSION_1_2,
+        .apiVersion =
+            VK_API_VERSION_1_3, // the newest of which hone takes something, not the oldest
     };
     VkInstanceCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,

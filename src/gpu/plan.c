@@ -186,7 +186,8 @@ static bool plan_memory(const struct hone_gpu_snapshot *s, struct hone_gpu_plan 
 // at all.
 static void plan_matrix_features(bool coop, uint32_t *features, uint32_t *extensions) {
     const uint32_t second = HONE_GPU_HAS_MATRIX_WORKGROUP | HONE_GPU_HAS_MATRIX_FLEXIBLE |
-                            HONE_GPU_HAS_MATRIX_PER_ELEMENT;
+                            HONE_GPU_HAS_MATRIX_PER_ELEMENT | HONE_GPU_HAS_MATRIX_TENSOR |
+                            HONE_GPU_HAS_MAINTENANCE4;
     const uint32_t bf16 = HONE_GPU_HAS_BFLOAT16 | HONE_GPU_HAS_MATRIX_BFLOAT16;
     if (!coop) {
         *features &= ~(uint32_t)HONE_GPU_HAS_COOPERATIVE_MATRIX;
@@ -280,6 +281,7 @@ static void plan_matrices(const struct hone_gpu_snapshot *s, struct hone_gpu_pla
                                        .workgroup = m->flexible,
                                        .invocations = (uint16_t)m->invocations};
     }
+    caps->matrix_longest = s->matrix_longest;
     caps->matrix_subgroup = plan->quirks & HONE_GPU_QUIRK_SMALL_MATRIX_SUBGROUP
                                 ? caps->subgroup_min
                                 : caps->subgroup_max;

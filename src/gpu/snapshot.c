@@ -83,6 +83,8 @@ static void take_properties(VkPhysicalDevice device, struct hone_gpu_snapshot *s
 
     VkPhysicalDeviceSubgroupSizeControlPropertiesEXT control = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SUBGROUP_SIZE_CONTROL_PROPERTIES_EXT};
+    VkPhysicalDeviceCooperativeMatrix2PropertiesNV coop2 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_PROPERTIES_NV};
     VkPhysicalDeviceVulkan12Properties v12 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_PROPERTIES};
     VkPhysicalDeviceVulkan11Properties v11 = {
@@ -90,7 +92,12 @@ static void take_properties(VkPhysicalDevice device, struct hone_gpu_snapshot *s
     VkPhysicalDeviceProperties2 all = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,
                                        .pNext = &v11};
     if (s->extensions & HONE_GPU_EXT_SUBGROUP_SIZE_CONTROL) v12.pNext = &control;
+    if (s->extensions & HONE_GPU_EXT_COOPERATIVE_MATRIX2) {
+        coop2.pNext = v12.pNext;
+        v12.pNext = &coop2;
+    }
     vkGetPhysicalDeviceProperties2(device, &all);
+    s->matrix_longest = coop2.cooperativeMatrixFlexibleDimensionsMaxDimension;
     snprintf(s->driver_name, sizeof s->driver_name, "%s", v12.driverName);
     snprintf(s->driver_info, sizeof s->driver_info, "%s", v12.driverInfo);
     s->driver_id = (uint32_t)v12.driverID;
@@ -112,6 +119,8 @@ static void take_features(VkPhysicalDevice device, struct hone_gpu_snapshot *s) 
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_FEATURES_KHR};
     VkPhysicalDeviceCooperativeMatrix2FeaturesNV coop2 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_COOPERATIVE_MATRIX_2_FEATURES_NV};
+    VkPhysicalDeviceMaintenance4Features maintenance4 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MAINTENANCE_4_FEATURES};
     VkPhysicalDeviceShaderBfloat16FeaturesKHR bf16 = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_BFLOAT16_FEATURES_KHR};
     VkPhysicalDeviceSubgroupSizeControlFeaturesEXT control = {
@@ -136,6 +145,10 @@ static void take_features(VkPhysicalDevice device, struct hone_gpu_snapshot *s) 
     if (s->extensions & HONE_GPU_EXT_COOPERATIVE_MATRIX2) {
         coop2.pNext = v12.pNext;
         v12.pNext = &coop2;
+    }
+    if (s->api_version >= VK_API_VERSION_1_3) {
+        maintenance4.pNext = v12.pNext;
+        v12.pNext = &maintenance4;
     }
     if (s->extensions & HONE_GPU_EXT_BFLOAT16) {
         bf16.pNext = v12.pNext;
@@ -165,6 +178,8 @@ static void take_features(VkPhysicalDevice device, struct hone_gpu_snapshot *s) 
         {coop2.cooperativeMatrixWorkgroupScope, HONE_GPU_HAS_MATRIX_WORKGROUP},
         {coop2.cooperativeMatrixFlexibleDimensions, HONE_GPU_HAS_MATRIX_FLEXIBLE},
         {coop2.cooperativeMatrixPerElementOperations, HONE_GPU_HAS_MATRIX_PER_ELEMENT},
+        {coop2.cooperativeMatrixTensorAddressing, HONE_GPU_HAS_MATRIX_TENSOR},
+        {maintenance4.maintenance4, HONE_GPU_HAS_MAINTENANCE4},
         {bf16.shaderBFloat16Type, HONE_GPU_HAS_BFLOAT16},
         {bf16.shaderBFloat16CooperativeMatrix, HONE_GPU_HAS_MATRIX_BFLOAT16},
     };

@@ -51,6 +51,8 @@ enum hone_gpu_device_feature {
     HONE_GPU_HAS_MATRIX_PER_ELEMENT = 1 << 18, // a function of each element
     HONE_GPU_HAS_BFLOAT16 = 1 << 19,
     HONE_GPU_HAS_MATRIX_BFLOAT16 = 1 << 20,
+    HONE_GPU_HAS_MATRIX_TENSOR = 1 << 21, // operands that are boxes of tensors
+    HONE_GPU_HAS_MAINTENANCE4 = 1 << 22,  // workgroup sizes as SPIR-V 1.6 says them; Vulkan 1.3
 };
 
 // Subgroup operations in compute, as VkSubgroupFeatureFlagBits.
@@ -134,6 +136,7 @@ struct hone_gpu_snapshot {
     float timestamp_period_ns;
     struct hone_gpu_matrix matrices[HONE_GPU_MAX_MATRICES];
     uint32_t matrix_count;
+    uint32_t matrix_longest; // side of a flexible matrix, 0: unknown
 };
 
 #endif

@@ -403,13 +403,19 @@ ROW_SETUP(bwd_w_plain, bwd_w_run, hone_conv_wgrad_plain)
 #define ROWS_COOP(op, geometry_of, form)                                                           \
     ROW_COOP(op##_f16, op##_run, geometry_of, form, HONE_COOP_F16)                                 \
     ROW_COOP(op##_bf16, op##_run, geometry_of, form, HONE_COOP_BF16)                               \
-    ROW_COOP(op##_emulated, op##_run, geometry_of, form, HONE_COOP_EMULATED)
+    ROW_COOP(op##_emulated, op##_run, geometry_of, form, HONE_COOP_EMULATED)                       \
+    ROW_COOP(op##_2_f16, op##_run, geometry_of, form, HONE_COOP2_F16)                              \
+    ROW_COOP(op##_2_bf16, op##_run, geometry_of, form, HONE_COOP2_BF16)                            \
+    ROW_COOP(op##_2_emulated, op##_run, geometry_of, form, HONE_COOP2_EMULATED)
 ROWS_COOP(conv2d, conv2d_geometry, HONE_CONV_FPROP)
 ROWS_COOP(bwd_x, bwd_x_geometry, HONE_CONV_DGRAD)
 ROWS_COOP(bwd_w, bwd_w_geometry, HONE_CONV_WGRAD)
 #define COOP_FUNCTIONS(name) .fits = name##_fits, .setup = name##_setup, .tile = name##_tile
 #define COOP_ROWS(op)                                                                              \
-    {.name = "coop", .needs = HONE_COOP_F16_NEEDS, COOP_FUNCTIONS(op##_f16)},                      \
+    {.name = "coop2", .needs = HONE_COOP2_F16_NEEDS, COOP_FUNCTIONS(op##_2_f16)},                  \
+        {.name = "coop2_bf16", .needs = HONE_COOP2_BF16_NEEDS, COOP_FUNCTIONS(op##_2_bf16)},       \
+        {.name = "coop2_emulated", .test_only = true, COOP_FUNCTIONS(op##_2_emulated)},            \
+        {.name = "coop", .needs = HONE_COOP_F16_NEEDS, COOP_FUNCTIONS(op##_f16)},                  \
         {.name = "coop_bf16", .needs = HONE_COOP_BF16_NEEDS, COOP_FUNCTIONS(op##_bf16)}, {         \
         .name = "coop_emulated", .test_only = true, COOP_FUNCTIONS(op##_emulated)                  \
     }

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 
+#include "ops/conv_coop2.h"
 #include "ops/conv_parts.h"
 
 // A workgroup makes BM x BN of the result in steps of BK along the contraction, a subgroup WM x WN
@@ -21,11 +22,6 @@ enum { TILES = sizeof tiles / sizeof *tiles };
 
 // Priors: the tuner measures.
 enum { INVOCATIONS = 256, SHORTEST_SLICE = 512 };
-
-// The number of workgroups from which a device counts as busy.
-static int64_t busy(const struct hone_caps *caps) {
-    return hone_max64(2 * (int64_t)caps->cores, 2);
-}
 
 // What fits into the registers of a lane without spills, by the statistics of RADV, NVK and ANV:
 // elements of accumulators, and vectors on their way to shared memory. Subgroups of 16 are Intel's,
@@ -110,6 +106,7 @@ static bool choice_at(enum hone_coop_body body, enum hone_conv_form form,
 bool hone_conv_coop_tile(enum hone_coop_body body, enum hone_conv_form form,
                          const struct hone_conv_job *job, int k, char name[HONE_TILE_NAME]) {
     struct choice c;
+    if (body >= HONE_COOP2_F16) return hone_conv_coop2_tile(body, form, job, k, name);
     if (!choice_at(body, form, job, k - 1, &c)) return false;
     snprintf(name, HONE_TILE_NAME, "%ux%ux%u-%ux%u-%ux%ux%u-%u", c.tile.bm, c.tile.bn, c.tile.bk,
              c.tile.wm, c.tile.wn, c.shape.m, c.shape.n, c.shape.k, c.subgroup);
@@ -120,6 +117,7 @@ bool hone_conv_coop_fits(enum hone_coop_body body, enum hone_conv_form form,
                          const struct hone_conv_job *job) {
     const struct hone_conv_push *g = &job->push;
     struct choice c;
+    if (body >= HONE_COOP2_F16) return hone_conv_coop2_fits(body, form, job);
     bool type = body == HONE_COOP_F16    ? job->dtype == HONE_F16
                 : body == HONE_COOP_BF16 ? job->dtype == HONE_BF16
                                          : job->dtype == HONE_F16 || job->dtype == HONE_BF16;
@@ -163,7 +161,7 @@ static bool choose(enum hone_coop_body body, enum hone_conv_form form,
         if (c.invocations > most) continue;
         int64_t count = tile_count(p, &c.tile);
         int64_t score = form == HONE_CONV_WGRAD ? INT32_MAX - count * c.tile.bm * c.tile.bn / 1024
-                                                : hone_min64(count, busy(job->caps));
+                                                : hone_min64(count, hone_conv_busy(job->caps));
         if (score <= best) continue;
         best = score;
         *out = c;
@@ -261,14 +259,15 @@ static hone_status coop_wgrad(enum hone_coop_body body, const struct choice *c,
     struct hone_conv_slicing cuts = {.unit = HONE_CONV_UNIT_PIXEL};
     int64_t count = tile_count(product_of(HONE_CONV_WGRAD, &job->push), &c->tile);
     // 2^20 pixels a slice: 32,768 steps, where some drivers end a loop after 65,535.
-    HONE_TRY(
-        hone_conv_cut(job, hone_ceil_div(busy(job->caps), count), SHORTEST_SLICE, 1 << 20, &cuts));
+    HONE_TRY(hone_conv_cut(job, hone_ceil_div(hone_conv_busy(job->caps), count), SHORTEST_SLICE,
+                           1 << 20, &cuts));
     return hone_conv_wgrad(job, kernel, cuts, coop_wgrad_fill, &fill, launch);
 }
 
 hone_status hone_conv_coop(enum hone_coop_body body, enum hone_conv_form form,
                            const struct hone_conv_job *job, struct hone_launch *launch) {
     struct choice c;
+    if (body >= HONE_COOP2_F16) return hone_conv_coop2(body, form, job, launch);
     if (!choose(body, form, job, job->tile, &c))
         return hone_fail(HONE_INTERNAL, "no tile %d of this row fits", job->tile);
     if (form == HONE_CONV_WGRAD) return coop_wgrad(body, &c, job, launch);

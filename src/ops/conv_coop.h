@@ -7,13 +7,25 @@
 
 // HONE_COOP_EMULATED has plain loops where the others have matrix units, and is the same kernel
 // otherwise: for tests on any device, with either type.
-enum hone_coop_body { HONE_COOP_F16, HONE_COOP_BF16, HONE_COOP_EMULATED };
+// HONE_COOP2_*: matrices of a whole workgroup (conv_coop2.c), with an emulation of their own.
+enum hone_coop_body {
+    HONE_COOP_F16,
+    HONE_COOP_BF16,
+    HONE_COOP_EMULATED,
+    HONE_COOP2_F16,
+    HONE_COOP2_BF16,
+    HONE_COOP2_EMULATED
+};
 
 // What the rows need, besides a shape of their type in caps.matrices.
 enum {
     HONE_COOP_NEEDS = HONE_FEATURE_COOPERATIVE_MATRIX | HONE_FEATURE_SUBGROUP_BASIC,
     HONE_COOP_F16_NEEDS = HONE_COOP_NEEDS | HONE_FEATURE_F16,
     HONE_COOP_BF16_NEEDS = HONE_COOP_NEEDS | HONE_FEATURE_BF16_MATRIX,
+    HONE_COOP2_NEEDS = HONE_FEATURE_COOPERATIVE_MATRIX | HONE_FEATURE_COOPERATIVE_MATRIX2 |
+                       HONE_FEATURE_STORAGE_16BIT,
+    HONE_COOP2_F16_NEEDS = HONE_COOP2_NEEDS | HONE_FEATURE_F16,
+    HONE_COOP2_BF16_NEEDS = HONE_COOP2_F16_NEEDS | HONE_FEATURE_BF16_MATRIX,
 };
 
 bool hone_conv_coop_fits(enum hone_coop_body body, enum hone_conv_form form,

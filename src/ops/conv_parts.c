@@ -37,6 +37,10 @@ void hone_conv_flatten(struct hone_conv_push *g) {
     g->n = g->h = g->p = 1;
 }
 
+int64_t hone_conv_busy(const struct hone_caps *caps) {
+    return hone_max64(2 * (int64_t)caps->cores, 2);
+}
+
 hone_status hone_conv_images_a_dispatch(const struct hone_conv_job *job, int32_t *out) {
     const struct hone_conv_push *g = &job->push;
     int64_t in = (int64_t)hone_dtype_bytes(job->dtype),
@@ -96,20 +100,29 @@ const struct hone_operand hone_conv_scratch = {.kind = HONE_OPERAND_SCRATCH, .in
 
 // ---- Weight gradients -----------------------------------------------------------------------
 
-static int64_t unit_count(const struct hone_conv_push *g, enum hone_conv_unit unit,
+static int64_t block_count(struct hone_conv_push g, const int32_t block[3], int64_t images) {
+    g.n = (int32_t)images;
+    hone_conv_flatten(&g);
+    return hone_ceil_div(g.n, block[0]) * hone_ceil_div(g.p, block[1]) *
+           hone_ceil_div(g.q, block[2]);
+}
+
+static int64_t unit_count(const struct hone_conv_push *g, const struct hone_conv_slicing *cuts,
                           int64_t images) {
     int64_t pixels = images * g->p * g->q;
+    enum hone_conv_unit unit = cuts->unit;
+    if (unit == HONE_CONV_UNIT_BLOCK) return block_count(*g, cuts->block, images);
     if (unit == HONE_CONV_UNIT_PIXEL) return pixels;
     if (unit == HONE_CONV_UNIT_ROW) return images * g->p;
     if (unit == HONE_CONV_UNIT_FLAT_CHUNK) return hone_ceil_div(pixels, HONE_CONV_WGRAD_CHUNK);
     return images * g->p * hone_ceil_div(g->q, HONE_CONV_WGRAD_CHUNK);
 }
 
-// Slices of `length` units that so many images make.
-static int64_t slice_count(const struct hone_conv_push *g, enum hone_conv_unit unit, int64_t images,
-                           int64_t length) {
-    if (unit == HONE_CONV_UNIT_ROW) return images * hone_ceil_div(g->p, length);
-    return hone_ceil_div(unit_count(g, unit, images), length);
+// Slices that so many images make.
+static int64_t slice_count(const struct hone_conv_push *g, const struct hone_conv_slicing *cuts,
+                           int64_t images) {
+    if (cuts->unit == HONE_CONV_UNIT_ROW) return images * hone_ceil_div(g->p, cuts->length);
+    return hone_ceil_div(unit_count(g, cuts, images), cuts->length);
 }
 
 hone_status hone_conv_cut(const struct hone_conv_job *job, int64_t wanted, int64_t shortest,
@@ -117,15 +130,14 @@ hone_status hone_conv_cut(const struct hone_conv_job *job, int64_t wanted, int64
     HONE_TRY(hone_conv_images_a_dispatch(job, &out->images));
     const struct hone_conv_push *g = &job->push;
     int64_t dispatches = hone_ceil_div(g->n, out->images);
-    int64_t units = unit_count(g, out->unit, out->images);
+    int64_t units = unit_count(g, out, out->images);
     int64_t range = (int64_t)job->caps->storage_range_bytes;
     int64_t slices = hone_min64(hone_ceil_div(wanted, dispatches), units / shortest);
     slices = hone_max64(hone_min64(slices, range / (4 * hone_conv_weights(g)) / dispatches), 1);
     out->length = hone_min64(hone_ceil_div(units, slices), longest);
     int64_t last = g->n - (dispatches - 1) * out->images;
     if (out->unit == HONE_CONV_UNIT_ROW) out->length = hone_min64(out->length, g->p);
-    out->total = (dispatches - 1) * slice_count(g, out->unit, out->images, out->length) +
-                 slice_count(g, out->unit, last, out->length);
+    out->total = (dispatches - 1) * slice_count(g, out, out->images) + slice_count(g, out, last);
     if (out->total * hone_conv_weights(g) * 4 <= range) return HONE_OK;
     return hone_fail(HONE_UNSUPPORTED,
                      "the partial weight gradients do not fit into a binding; use a smaller batch");
@@ -142,13 +154,14 @@ hone_status hone_conv_wgrad(const struct hone_conv_job *job, const char *kernel,
         push.n = (int32_t)hone_min64(cuts.images, job->push.n - n);
         push.first_slice = (int32_t)slice;
         push.slice_len = (int32_t)cuts.length;
-        int64_t slices = slice_count(&push, cuts.unit, push.n, cuts.length);
+        int64_t slices = slice_count(&push, &cuts, push.n);
         int64_t y_image = hone_conv_y_image(&push), x_image = hone_conv_x_image(&push);
         struct hone_operand dy =
             hone_conv_window_of(job->dtype, job->a, n * y_image, push.n * y_image);
         struct hone_operand x =
             hone_conv_window_of(job->dtype, job->b, n * x_image, push.n * x_image);
-        if (cuts.unit == HONE_CONV_UNIT_FLAT_CHUNK) hone_conv_flatten(&push);
+        if (cuts.unit == HONE_CONV_UNIT_FLAT_CHUNK || cuts.unit == HONE_CONV_UNIT_BLOCK)
+            hone_conv_flatten(&push);
         struct hone_dispatch *d = hone_launch_add(launch, kernel);
         if (!d) return HONE_INTERNAL;
         fill(d, &push, slices, tile);

@@ -28,6 +28,8 @@ bool hone_conv_is_pointwise(const struct hone_conv_push *g);
 // A pointwise convolution as one row of pixels: no ragged rows, cheaper indices. Others stay.
 void hone_conv_flatten(struct hone_conv_push *g);
 
+// The number of workgroups from which a device counts as busy.
+int64_t hone_conv_busy(const struct hone_caps *caps);
 // Images a dispatch: as many as fit into a binding, their offsets aligned.
 hone_status hone_conv_images_a_dispatch(const struct hone_conv_job *job, int32_t *out);
 // Elements [first, first + count) of an operand.
@@ -53,17 +55,20 @@ enum hone_conv_unit {
     HONE_CONV_UNIT_PIXEL,
     HONE_CONV_UNIT_CHUNK,      // HONE_CONV_WGRAD_CHUNK pixels of a row
     HONE_CONV_UNIT_FLAT_CHUNK, // the same where all pixels are one row
-    HONE_CONV_UNIT_ROW         // of an image: no slice holds rows of two
+    HONE_CONV_UNIT_ROW,        // of an image: no slice holds rows of two
+    HONE_CONV_UNIT_BLOCK       // images, rows and columns as in `block`; pointwise: of one row
 };
 
 struct hone_conv_slicing {
     enum hone_conv_unit unit;
-    int32_t images; // a dispatch
-    int64_t length; // units a slice
-    int64_t total;  // slices of all dispatches
+    int32_t block[3]; // of HONE_CONV_UNIT_BLOCK
+    int32_t images;   // a dispatch
+    int64_t length;   // units a slice
+    int64_t total;    // slices of all dispatches
 };
 
-// About `wanted` slices of `shortest` units or more and `longest` or fewer; set out->unit before.
+// About `wanted` slices of `shortest` units or more and `longest` or fewer; set out->unit and
+// out->block before.
 hone_status hone_conv_cut(const struct hone_conv_job *job, int64_t wanted, int64_t shortest,
                           int64_t longest, struct hone_conv_slicing *out);
 // Adds one dispatch for each run of images and the sum of the slices. `fill` sets constants and

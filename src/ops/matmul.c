@@ -291,9 +291,15 @@ static struct hone_conv_job coop_job(const struct hone_row_args *args, const str
 ROW_COOP(matmul_f16, HONE_COOP_F16)
 ROW_COOP(matmul_bf16, HONE_COOP_BF16)
 ROW_COOP(matmul_emulated, HONE_COOP_EMULATED)
+ROW_COOP(matmul2_f16, HONE_COOP2_F16)
+ROW_COOP(matmul2_bf16, HONE_COOP2_BF16)
+ROW_COOP(matmul2_emulated, HONE_COOP2_EMULATED)
 #define COOP_FUNCTIONS(name) .fits = name##_fits, .setup = name##_setup, .tile = name##_tile
 
 static const struct hone_op_row matmul_rows[] = {
+    {.name = "coop2", .needs = HONE_COOP2_F16_NEEDS, COOP_FUNCTIONS(matmul2_f16)},
+    {.name = "coop2_bf16", .needs = HONE_COOP2_BF16_NEEDS, COOP_FUNCTIONS(matmul2_bf16)},
+    {.name = "coop2_emulated", .test_only = true, COOP_FUNCTIONS(matmul2_emulated)},
     {.name = "coop", .needs = HONE_COOP_F16_NEEDS, COOP_FUNCTIONS(matmul_f16)},
     {.name = "coop_bf16", .needs = HONE_COOP_BF16_NEEDS, COOP_FUNCTIONS(matmul_bf16)},
     {.name = "coop_emulated", .test_only = true, COOP_FUNCTIONS(matmul_emulated)},

@@ -81,6 +81,9 @@ static void read_capability(struct reader *r, uint32_t capability) {
     if (capability < 64) r->out->capabilities |= UINT64_C(1) << capability;
     if (capability == 5347) r->out->buffer_addresses = true;
     if (capability == 6022) r->out->cooperative_matrix = true;
+    if ((capability >= 5429 && capability <= 5434) || capability == 5439)
+        r->out->cooperative_matrix2 = true;
+    if (capability == 4433) r->out->storage_16bit = true;
 }
 
 static void read_decoration(struct reader *r, const uint32_t *words, uint32_t count) {

@@ -15,6 +15,8 @@ struct test_spirv {
     uint32_t push_bytes;   // end of the push-constant block, 0: none
     uint64_t capabilities; // bit i: capability i, for i < 64
     bool buffer_addresses, cooperative_matrix; // capabilities 5347 and 6022
+    bool cooperative_matrix2;                  // 5429 to 5434 and 5439, VK_NV_cooperative_matrix2
+    bool storage_16bit;                        // 4433
 };
 
 // False when the words are not a whole SPIR-V module.

@@ -34,7 +34,7 @@ static struct hone_gpu_snapshot discrete(void) {
         .extensions = HONE_GPU_EXT_SUBGROUP_SIZE_CONTROL | HONE_GPU_EXT_MEMORY_BUDGET |
                       HONE_GPU_EXT_COOPERATIVE_MATRIX | HONE_GPU_EXT_COOPERATIVE_MATRIX2 |
                       HONE_GPU_EXT_BFLOAT16,
-        .features = (1u << 21) - 1,
+        .features = (1u << 23) - 1,
         .families = {{GRAPHICS | COMPUTE, 1, 64}, {COMPUTE, 4, 64}, {0, 1, 64}},
         .family_count = 3,
         .types = {{LOCAL, 0},
@@ -244,6 +244,9 @@ static void test_matrices(void **state) {
     assert_true(plan.caps.features & HONE_FEATURE_BF16_MATRIX);
     // One of its features is missing: the whole extension stays off.
     s.features &= ~(uint32_t)HONE_GPU_HAS_MATRIX_PER_ELEMENT;
+    expect_matrices(&s, "16x16x16 f16, 16x16x16 bf16");
+    s.features =
+        (s.features | HONE_GPU_HAS_MATRIX_PER_ELEMENT) & ~(uint32_t)HONE_GPU_HAS_MATRIX_TENSOR;
     expect_matrices(&s, "16x16x16 f16, 16x16x16 bf16");
     hone_gpu_plan_device(&s, &plan);
     assert_int_equal(plan.extensions & HONE_GPU_EXT_COOPERATIVE_MATRIX2, 0);

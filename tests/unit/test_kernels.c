@@ -46,6 +46,10 @@ static void check(const struct hone_kernel *kernel, const struct test_spirv *mod
         fail_msg("%s uses buffer addresses, but the row doesn't need them", name);
     if (module->cooperative_matrix && !(kernel->needs & HONE_FEATURE_COOPERATIVE_MATRIX))
         fail_msg("%s uses cooperative matrices, but the row doesn't need them", name);
+    if (module->cooperative_matrix2 && !(kernel->needs & HONE_FEATURE_COOPERATIVE_MATRIX2))
+        fail_msg("%s has matrices of workgroups, but the row doesn't need them", name);
+    if (module->storage_16bit && !(kernel->needs & HONE_FEATURE_STORAGE_16BIT))
+        fail_msg("%s has 16-bit buffers, but the row doesn't need them", name);
 }
 
 static void test_modules(void **state) {

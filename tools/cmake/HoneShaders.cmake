@@ -3,6 +3,7 @@
 set(HONE_SPIRV_DIR ${CMAKE_BINARY_DIR}/spirv)
 set(HONE_KERNEL_TABLE ${CMAKE_BINARY_DIR}/generated/kernels/table.c)
 file(GLOB HONE_SHADER_LIB CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/shaders/lib/*.glsl)
+include(${CMAKE_CURRENT_LIST_DIR}/spirv_hash.cmake)
 set(hone_kernel_rows "")
 set(hone_kernel_modules "")
 
@@ -12,11 +13,12 @@ string(REGEX MATCH "SPIRV-Tools v([0-9.]+)" hone_spirv_val_text "${hone_spirv_va
 set(HONE_SPIRV_VAL_VERSION ${CMAKE_MATCH_1})
 
 # One variant: hone_kernel(NAME source BINDINGS n PUSH bytes SPEC n [DEFINES A=1 ...] [NEEDS feature ...]
-#   [GENERATED glslang spirv-tools])
+#   [GENERATED glslang spirv-tools [target]])
 # NAME is what C asks for; source lies below shaders/; features are those of enum hone_feature,
 # lower case without the prefix (subgroup_basic, subgroup_ballot, buffer_address, cpu, ...).
 # GENERATED: the module lies in shaders/generated, made by tools/regenerate-spirv, since it needs these versions of the
-# compiler and of spirv-val; the build checks that it belongs to the present sources.
+# compiler and of spirv-val, for that target (vulkan1.3) if not for vulkan1.2; the build checks that it belongs to
+# the present sources.
 function(hone_kernel name source)
   cmake_parse_arguments(K "" "BINDINGS;PUSH;SPEC" "DEFINES;NEEDS;GENERATED" ${ARGN})
   if(K_UNPARSED_ARGUMENTS)
@@ -29,12 +31,14 @@ function(hone_kernel name source)
   set(module ${HONE_SPIRV_DIR}/${name}.spv)
   set(validate ${HONE_SPIRV_VAL} --target-env vulkan1.2 --scalar-block-layout ${module})
   if(K_GENERATED)
+    hone_spirv_target("${K_GENERATED}" target)
+    set(validate ${HONE_SPIRV_VAL} --target-env ${target} --scalar-block-layout ${module})
     list(GET K_GENERATED 1 needs_validator)
     if(HONE_SPIRV_VAL_VERSION VERSION_LESS needs_validator)
       set(validate ${CMAKE_COMMAND} -E true)
     endif()
     add_custom_command(OUTPUT ${module}
-      COMMAND ${CMAKE_COMMAND} -DROOT=${CMAKE_SOURCE_DIR} -DNAME=${name} -DSOURCE=${source} "-DDEFINES=${K_DEFINES}"
+      COMMAND ${CMAKE_COMMAND} -DROOT=${CMAKE_SOURCE_DIR} -DNAME=${name} -DSOURCE=${source} "-DDEFINES=${K_DEFINES}" -DTARGET=${target}
         -DOUT=${module} -P ${CMAKE_SOURCE_DIR}/tools/cmake/take_generated.cmake
       COMMAND ${validate}
       DEPENDS ${CMAKE_SOURCE_DIR}/shaders/${source} ${HONE_SHADER_LIB} ${CMAKE_SOURCE_DIR}/shaders/generated/hashes.txt

@@ -32,7 +32,8 @@ function(hone_kernel name source)
   endif()
   list(GET K_GENERATED 0 needs_glslang)
   list(GET K_GENERATED 1 needs_validator)
-  hone_shader_hash(${ROOT} ${source} "${K_DEFINES}" now)
+  hone_spirv_target("${K_GENERATED}" target)
+  hone_shader_hash(${ROOT} ${source} "${K_DEFINES}" ${target} now)
   hone_recorded_hash(${ROOT} ${name} recorded)
   if(now STREQUAL recorded AND EXISTS ${SPIRV}/${name}.spv AND NOT ALL)
     file(STRINGS ${SPIRV}/hashes.txt line REGEX "^${name} ")
@@ -47,7 +48,7 @@ function(hone_kernel name source)
   set(defines ${K_DEFINES})
   list(TRANSFORM defines PREPEND -D)
   # -g0: no names of variables, so that the module changes when the code does
-  execute_process(COMMAND ${HONE_GLSLANG} --quiet -g0 ${HONE_SPIRV_OPTIONS} -I${ROOT}/shaders/lib ${defines}
+  execute_process(COMMAND ${HONE_GLSLANG} --quiet -g0 ${HONE_SPIRV_OPTIONS} ${target} -I${ROOT}/shaders/lib ${defines}
       -o ${SPIRV}/${name}.spv ${ROOT}/shaders/${source} RESULT_VARIABLE code OUTPUT_VARIABLE text
     ERROR_VARIABLE text WORKING_DIRECTORY ${ROOT})
   if(NOT code EQUAL 0)
@@ -56,7 +57,7 @@ function(hone_kernel name source)
   if(HONE_VALIDATOR_VERSION VERSION_LESS needs_validator)
     message(STATUS "${name}: not validated, spirv-val is ${HONE_VALIDATOR_VERSION}, ${needs_validator} knows its extensions")
   else()
-    execute_process(COMMAND ${HONE_VALIDATOR} --target-env vulkan1.2 --scalar-block-layout ${SPIRV}/${name}.spv
+    execute_process(COMMAND ${HONE_VALIDATOR} --target-env ${target} --scalar-block-layout ${SPIRV}/${name}.spv
       RESULT_VARIABLE code ERROR_VARIABLE text WORKING_DIRECTORY ${ROOT})
     if(NOT code EQUAL 0)
       message(FATAL_ERROR "${name}: ${text}")

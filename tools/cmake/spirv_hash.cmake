@@ -1,6 +1,16 @@
 # spirv_hash: what a generated SPIR-V module depends on, as one hash: its GLSL, every file that this includes, the
 # defines and the options of the compiler.
-set(HONE_SPIRV_OPTIONS -V --target-env vulkan1.2)
+set(HONE_SPIRV_OPTIONS -V --target-env)
+
+# What a module is compiled for: a Vulkan that its GENERATED names behind the versions, else 1.2.
+function(hone_spirv_target generated out)
+  set(target vulkan1.2)
+  list(LENGTH generated length)
+  if(length GREATER 2)
+    list(GET generated 2 target)
+  endif()
+  set(${out} ${target} PARENT_SCOPE)
+endfunction()
 
 # The files that `source` includes, itself first, each once; includes are found in shaders/lib.
 function(hone_shader_files root source out)
@@ -20,9 +30,9 @@ function(hone_shader_files root source out)
   set(${out} ${files} PARENT_SCOPE)
 endfunction()
 
-function(hone_shader_hash root source defines out)
+function(hone_shader_hash root source defines target out)
   hone_shader_files(${root} ${source} files)
-  set(text "${HONE_SPIRV_OPTIONS} ${defines}")
+  set(text "${HONE_SPIRV_OPTIONS};${target} ${defines}")
   foreach(file IN LISTS files)
     file(SHA256 ${file} one)
     string(APPEND text " ${one}")
