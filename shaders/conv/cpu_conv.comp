@@ -41,6 +41,9 @@ layout(set = 0, binding = 3, std430) writeonly buffer Dst8 { u64vec4 dst8[]; };
 #endif
 
 float acc[MA * L * NL];
+#ifdef DIRECT
+int filter_step; // from one filter to the next; compilers do not take a division out of a loop
+#endif
 
 // The filters of NL columns for PACK channels from c on.
 void load_w(int column[NL], int c, out pack wv[NL]) {
@@ -48,7 +51,7 @@ void load_w(int column[NL], int c, out pack wv[NL]) {
     // w (K,R,S,C/G) as it is: PACK filters, each with columns side by side
     [[unroll]] for (uint j = 0; j < NL; j += PACK)
         [[unroll]] for (int e = 0; e < PACK; e++) {
-            pack row = pack_values(w[column[j] + (c * PACK + e) * g.r * g.s * g.c / g.groups / PACK]);
+            pack row = pack_values(w[column[j] + (c * PACK + e) * filter_step]);
             [[unroll]] for (int u = 0; u < PACK; u++) wv[j + u].v[e] = row.v[u];
         }
 #else
@@ -123,6 +126,7 @@ void main() {
 #ifdef DIRECT
         column0[j] = group * src_cg * g.r * g.s * dst_cg / PACK + min(first + int(j), dst_cg - PACK) / PACK;
     const int tap_step = dst_cg / PACK;
+    filter_step = g.r * g.s * tap_step;
 #else
         column0[j] = (group * dst_cg + min(first + int(j), dst_cg - 1)) * g.r * g.s * quads;
     const int tap_step = quads;

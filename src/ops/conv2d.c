@@ -11,6 +11,7 @@
 // conv_*.c.
 #include "ops/common.h"
 #include "ops/conv_coop.h"
+#include "ops/conv_cpu_tile.h"
 #include "ops/conv_launch.h"
 
 #include <string.h>
@@ -330,6 +331,17 @@ static hone_status bwd_w_run(const struct hone_row_args *args, hone_conv_setup *
 TILED(conv2d, conv2d_geometry, HONE_CONV_FPROP)
 TILED(bwd_x, bwd_x_geometry, HONE_CONV_DGRAD)
 TILED(bwd_w, bwd_w_geometry, HONE_CONV_WGRAD)
+#define CPU_TILE(name, geometry_of, form, wide)                                                    \
+    static bool name(const struct hone_row_args *args, int k, char text[HONE_TILE_NAME]) {         \
+        struct hone_conv_push push = push_of(geometry_of(args->node));                             \
+        return hone_conv_cpu_tile_name(&push, form, wide, args->caps, k, text);                    \
+    }
+CPU_TILE(conv2d_tile_wide, conv2d_geometry, HONE_CONV_FPROP, true)
+CPU_TILE(conv2d_tile_cpu, conv2d_geometry, HONE_CONV_FPROP, false)
+CPU_TILE(bwd_x_tile_wide, bwd_x_geometry, HONE_CONV_DGRAD, true)
+CPU_TILE(bwd_x_tile_cpu, bwd_x_geometry, HONE_CONV_DGRAD, false)
+CPU_TILE(bwd_w_tile_wide, bwd_w_geometry, HONE_CONV_WGRAD, true)
+CPU_TILE(bwd_w_tile_cpu, bwd_w_geometry, HONE_CONV_WGRAD, false)
 #define WINOGRAD(op, geometry_of, form)                                                            \
     static bool op##_fits_winograd(const struct hone_row_args *args) {                             \
         struct hone_conv_push push = push_of(geometry_of(args->node));                             \
@@ -431,8 +443,16 @@ static const struct hone_op_row conv2d_rows[] = {
      .needs = HONE_CONV_CPU_NEEDS,
      .fits = conv2d_fits_winograd_cpu,
      .setup = conv2d_winograd_cpu},
-    {.name = "wide", .needs = HONE_CONV_WIDE_NEEDS, .fits = conv2d_fits_wide, .setup = conv2d_wide},
-    {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = conv2d_fits_cpu, .setup = conv2d_cpu},
+    {.name = "wide",
+     .needs = HONE_CONV_WIDE_NEEDS,
+     .fits = conv2d_fits_wide,
+     .setup = conv2d_wide,
+     .tile = conv2d_tile_wide},
+    {.name = "cpu",
+     .needs = HONE_CONV_CPU_NEEDS,
+     .fits = conv2d_fits_cpu,
+     .setup = conv2d_cpu,
+     .tile = conv2d_tile_cpu},
     {.name = "winograd",
      .fits = conv2d_fits_winograd,
      .setup = conv2d_winograd,
@@ -451,8 +471,16 @@ static const struct hone_op_row bwd_x_rows[] = {
      .needs = HONE_CONV_CPU_NEEDS,
      .fits = bwd_x_fits_winograd_cpu,
      .setup = bwd_x_winograd_cpu},
-    {.name = "wide", .needs = HONE_CONV_WIDE_NEEDS, .fits = bwd_x_fits_wide, .setup = bwd_x_wide},
-    {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = bwd_x_fits_cpu, .setup = bwd_x_cpu},
+    {.name = "wide",
+     .needs = HONE_CONV_WIDE_NEEDS,
+     .fits = bwd_x_fits_wide,
+     .setup = bwd_x_wide,
+     .tile = bwd_x_tile_wide},
+    {.name = "cpu",
+     .needs = HONE_CONV_CPU_NEEDS,
+     .fits = bwd_x_fits_cpu,
+     .setup = bwd_x_cpu,
+     .tile = bwd_x_tile_cpu},
     {.name = "winograd",
      .fits = bwd_x_fits_winograd,
      .setup = bwd_x_winograd,
@@ -467,8 +495,16 @@ static const struct hone_op_row bwd_w_rows[] = {
      .setup = bwd_w_depthwise_wide},
     {.name = "depthwise", .fits = bwd_w_fits_depthwise, .setup = bwd_w_depthwise},
     COOP_ROWS(bwd_w),
-    {.name = "wide", .needs = HONE_CONV_WIDE_NEEDS, .fits = bwd_w_fits_wide, .setup = bwd_w_wide},
-    {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = bwd_w_fits_cpu, .setup = bwd_w_cpu},
+    {.name = "wide",
+     .needs = HONE_CONV_WIDE_NEEDS,
+     .fits = bwd_w_fits_wide,
+     .setup = bwd_w_wide,
+     .tile = bwd_w_tile_wide},
+    {.name = "cpu",
+     .needs = HONE_CONV_CPU_NEEDS,
+     .fits = bwd_w_fits_cpu,
+     .setup = bwd_w_cpu,
+     .tile = bwd_w_tile_cpu},
     {.name = "tiled", .fits = bwd_w_fits_tiled, .setup = bwd_w_tiled, .tile = bwd_w_tile},
     {.name = "plain", .setup = bwd_w_plain},
 };

@@ -109,9 +109,19 @@ static hone_status cpu_conv(const struct hone_conv_job *job, bool dgrad,
     return HONE_OK;
 }
 
+static hone_status no_tile(const struct hone_conv_job *job) {
+    return hone_fail(HONE_INTERNAL, "the CPU body has no tile %d for this convolution", job->tile);
+}
+
+static hone_status cpu_tile(const struct hone_conv_job *job, bool dgrad,
+                            struct hone_conv_cpu_tile *out) {
+    bool found = hone_conv_cpu_tile_at(&job->push, dgrad, job->wide, job->caps, job->tile, out);
+    return found ? HONE_OK : no_tile(job);
+}
+
 hone_status hone_conv_fprop_cpu(const struct hone_conv_job *job, struct hone_launch *launch) {
-    struct hone_conv_cpu_tile tile =
-        hone_conv_cpu_tile_choose(&job->push, false, job->wide, job->caps);
+    struct hone_conv_cpu_tile tile;
+    HONE_TRY(cpu_tile(job, false, &tile));
     return cpu_conv(job, false, tile, job->b, launch);
 }
 
@@ -136,8 +146,8 @@ hone_status hone_conv_flip(const struct hone_conv_job *job, struct hone_operand 
 }
 
 hone_status hone_conv_dgrad_cpu(const struct hone_conv_job *job, struct hone_launch *launch) {
-    struct hone_conv_cpu_tile tile =
-        hone_conv_cpu_tile_choose(&job->push, true, job->wide, job->caps);
+    struct hone_conv_cpu_tile tile;
+    HONE_TRY(cpu_tile(job, true, &tile));
     if (tile.direct) return cpu_conv(job, true, tile, job->b, launch);
     launch->scratch_bytes[0] = 4 * (uint64_t)hone_conv_weights(&job->push);
     HONE_TRY(hone_conv_flip(job, job->b, hone_conv_scratch, launch));
@@ -168,7 +178,9 @@ hone_status hone_conv_wgrad_cpu(const struct hone_conv_job *job, struct hone_lau
     static const char *const kernels[] = {"conv_cpu_wgrad_any", "conv_cpu_wgrad",
                                           "conv_cpu_wgrad_wide"};
     const struct hone_conv_push *g = &job->push;
-    struct wgrad_job wgrad = {hone_conv_cpu_wgrad_tile_choose(g, job->wide, job->caps), job->caps};
+    struct wgrad_job wgrad = {.caps = job->caps};
+    if (!hone_conv_cpu_wgrad_tile_at(g, job->wide, job->caps, job->tile, &wgrad.tile))
+        return no_tile(job);
     struct hone_conv_slicing cuts = {.unit = hone_conv_is_pointwise(g) ? HONE_CONV_UNIT_FLAT_CHUNK
                                                                        : HONE_CONV_UNIT_CHUNK};
     const struct hone_conv_cpu_wgrad_tile *t = &wgrad.tile;

@@ -6,6 +6,7 @@
 // weight gradient. What is left transposes a first.
 #include "ops/common.h"
 #include "ops/conv_coop.h"
+#include "ops/conv_cpu_tile.h"
 #include "ops/conv_launch.h"
 
 struct product {
@@ -221,6 +222,16 @@ static bool matmul_fits_wide(const struct hone_row_args *args) {
     }
 }
 
+static bool matmul_tile_cpu(const struct hone_row_args *args, int k, char name[HONE_TILE_NAME]) {
+    struct plan plan = plan_of(args->node);
+    return hone_conv_cpu_tile_name(&plan.push, plan.form, false, args->caps, k, name);
+}
+
+static bool matmul_tile_wide(const struct hone_row_args *args, int k, char name[HONE_TILE_NAME]) {
+    struct plan plan = plan_of(args->node);
+    return hone_conv_cpu_tile_name(&plan.push, plan.form, true, args->caps, k, name);
+}
+
 static hone_status matmul_wide(const struct hone_row_args *args, struct hone_launch *launch) {
     static hone_conv_setup *const setups[] = {hone_conv_fprop_wide, hone_conv_dgrad_wide,
                                               hone_conv_wgrad_wide};
@@ -303,8 +314,16 @@ static const struct hone_op_row matmul_rows[] = {
     {.name = "coop", .needs = HONE_COOP_F16_NEEDS, COOP_FUNCTIONS(matmul_f16)},
     {.name = "coop_bf16", .needs = HONE_COOP_BF16_NEEDS, COOP_FUNCTIONS(matmul_bf16)},
     {.name = "coop_emulated", .test_only = true, COOP_FUNCTIONS(matmul_emulated)},
-    {.name = "wide", .needs = HONE_CONV_WIDE_NEEDS, .fits = matmul_fits_wide, .setup = matmul_wide},
-    {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = matmul_fits_cpu, .setup = matmul_cpu},
+    {.name = "wide",
+     .needs = HONE_CONV_WIDE_NEEDS,
+     .fits = matmul_fits_wide,
+     .setup = matmul_wide,
+     .tile = matmul_tile_wide},
+    {.name = "cpu",
+     .needs = HONE_CONV_CPU_NEEDS,
+     .fits = matmul_fits_cpu,
+     .setup = matmul_cpu,
+     .tile = matmul_tile_cpu},
     {.name = "tiled", .fits = matmul_fits_tiled, .setup = matmul_tiled, .tile = matmul_tile},
     {.name = "plain", .setup = matmul_plain},
 };
