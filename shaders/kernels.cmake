@@ -23,6 +23,9 @@ hone_kernel(conv_flip conv/flip.comp BINDINGS 2 PUSH 80 SPEC 1)
 hone_kernel(conv_tiled_fprop conv/tiled.comp BINDINGS 4 PUSH 80 SPEC 13)
 hone_kernel(conv_tiled_dgrad conv/tiled.comp BINDINGS 4 PUSH 80 SPEC 13 DEFINES DGRAD=1)
 hone_kernel(conv_tiled_wgrad conv/tiled_wgrad.comp BINDINGS 3 PUSH 80 SPEC 10)
+# Groups one after the other: products of a batch of matrices
+hone_kernel(conv_plain_fprop_batch conv/plain_fprop.comp BINDINGS 4 PUSH 80 SPEC 3 DEFINES BATCH=1)
+hone_kernel(conv_tiled_fprop_batch conv/tiled.comp BINDINGS 4 PUSH 80 SPEC 13 DEFINES BATCH=1)
 hone_kernel(conv_split_sum conv/split_sum.comp BINDINGS 3 PUSH 20 SPEC 3)
 foreach(pair "f16;1" "bf16;2")
   list(GET pair 0 type)
@@ -87,6 +90,14 @@ set(conv_cpu cpu subgroup_basic subgroup_ballot subgroup_shuffle)
 hone_kernel(conv_cpu_fprop conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 NEEDS ${conv_cpu})
 hone_kernel(conv_cpu_fprop_any conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES ANY=1 NEEDS ${conv_cpu})
 hone_kernel(conv_cpu_fprop_wide conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES WIDE=1 NEEDS ${conv_cpu} int64)
+foreach(variant ";" "_any;ANY=1")
+  list(GET variant 0 suffix)
+  list(GET variant 1 define)
+  hone_kernel(conv_cpu_fprop${suffix}_batch conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES BATCH=1 ${define}
+    NEEDS ${conv_cpu})
+endforeach()
+hone_kernel(conv_cpu_fprop_wide_batch conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES BATCH=1 WIDE=1
+  NEEDS ${conv_cpu} int64)
 hone_kernel(conv_cpu_dgrad conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES DGRAD=1 NEEDS ${conv_cpu})
 hone_kernel(conv_cpu_dgrad_any conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES DGRAD=1 ANY=1 NEEDS ${conv_cpu})
 hone_kernel(conv_cpu_dgrad_wide conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES DGRAD=1 WIDE=1
@@ -158,8 +169,8 @@ hone_kernel(pad_f32 layout/pad.comp BINDINGS 2 PUSH 56 SPEC 1 DEFINES T=float)
 hone_kernel(pad_vec4 layout/pad.comp BINDINGS 2 PUSH 56 SPEC 1 DEFINES T=vec4)
 
 # Random
-hone_kernel(dropout_f32 random/dropout.comp BINDINGS 3 PUSH 16 SPEC 1 DEFINES VEC=0)
-hone_kernel(dropout_vec4 random/dropout.comp BINDINGS 3 PUSH 16 SPEC 1 DEFINES VEC=1)
+hone_kernel(dropout_f32 random/dropout.comp BINDINGS 3 PUSH 20 SPEC 1 DEFINES VEC=0)
+hone_kernel(dropout_vec4 random/dropout.comp BINDINGS 3 PUSH 20 SPEC 1 DEFINES VEC=1)
 
 # Optimisers
 hone_kernel(sgd_vec4 optim/sgd.comp BINDINGS 7 PUSH 8 SPEC 2)
@@ -191,6 +202,36 @@ foreach(variant ";1" "_vec4;4")
 endforeach()
 hone_kernel(image_matrix image/matrix.comp BINDINGS 2 PUSH 32 SPEC 1)
 hone_kernel(image_warp image/warp.comp BINDINGS 3 PUSH 36 SPEC 1)
+
+# Layer norm, four channels or one an invocation
+foreach(variant ";1;0" "_vec4;4;0" "_f16;4;1" "_bf16;4;2")
+  list(GET variant 0 suffix)
+  list(GET variant 1 width)
+  list(GET variant 2 elem)
+  set(defines DEFINES WIDTH=${width} ELEM=${elem})
+  hone_kernel(layer_norm${suffix} norm/layer.comp BINDINGS 6 PUSH 12 SPEC 2 ${defines})
+  hone_kernel(layer_norm_bwd_x${suffix} norm/layer_bwd.comp BINDINGS 6 PUSH 8 SPEC 2 ${defines})
+  hone_kernel(layer_norm_bwd_p${suffix} norm/layer_sums.comp BINDINGS 6 PUSH 16 SPEC 1 ${defines})
+endforeach()
+
+# Attention and its three gradients: other rows straight from memory, through shared memory, spread over a subgroup
+foreach(variant ";1;0" "_vec4;4;0" "_f16;4;1" "_bf16;4;2")
+  list(GET variant 0 suffix)
+  list(GET variant 1 width)
+  list(GET variant 2 elem)
+  hone_kernel(attention_delta${suffix} attention/delta.comp BINDINGS 3 PUSH 16 SPEC 1 DEFINES WIDTH=${width} ELEM=${elem})
+  foreach(way 0 1 2 3)
+    set(defines DEFINES WIDTH=${width} ELEM=${elem} WAY=${way})
+    hone_kernel(attention_plain${way}${suffix} attention/attention.comp BINDINGS 7 PUSH 56 SPEC 3 ${defines} MODE=0)
+    if(width EQUAL 4)
+      hone_kernel(attention_shared${way}${suffix} attention/attention.comp BINDINGS 7 PUSH 56 SPEC 3 ${defines} MODE=1)
+    endif()
+    if(width EQUAL 4 AND elem EQUAL 0)
+      hone_kernel(attention_cpu${way}${suffix} attention/attention.comp BINDINGS 7 PUSH 56 SPEC 4 ${defines} MODE=2
+        NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
+    endif()
+  endforeach()
+endforeach()
 
 # Softmax and loss
 hone_kernel(softmax softmax/softmax.comp BINDINGS 2 PUSH 8 SPEC 2)

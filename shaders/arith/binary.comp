@@ -1,7 +1,7 @@
-// binary: y = a + b or a b, with broadcasting
+// binary: y = a + b, a b, a - b or a / b (KIND 0 to 3), with broadcasting
 // a, b, y T, which is float or vec4 (then the last axis of a and b is dense), with ELEM four elements in 16 bits;
 // y (count) row-major
-// grid linear over count   spec WG MUL RANK
+// grid linear over count   spec WG KIND RANK
 // push count, size of axes 1 to 3 of y, steps of a and of b along axes 0 to 3
 // Sizes and steps in units of T; a step of 0 repeats. y may be an operand that has no such step.
 #version 460
@@ -10,7 +10,7 @@
 #include "index.glsl"
 #include "elem.glsl"
 
-layout(constant_id = 1) const uint MUL = 0;
+layout(constant_id = 1) const uint KIND = 0;
 layout(constant_id = 2) const uint RANK = 1;
 #include "walk.glsl"
 
@@ -25,5 +25,5 @@ void main() {
     uvec4 at = walk(i, size1, size2, size3);
     T va = LOAD(a[walk_dot(at, a0, a1, a2, a3)]);
     T vb = LOAD(b[walk_dot(at, b0, b1, b2, b3)]);
-    y[i] = STORE(MUL != 0 ? va * vb : va + vb);
+    y[i] = STORE(KIND == 0 ? va + vb : KIND == 1 ? va * vb : KIND == 2 ? va - vb : va / vb);
 }

@@ -7,6 +7,7 @@
 // dgrad: src dy (N,P,Q,K)   w (C,R,S,K/G) by conv_flip            dst dx (N,H,W,C); pixels of one remainder modulo
 //   the stride form a class, whose taps are the same for all: nothing is multiplied by inserted zeros.
 //   conv_cpu_dgrad_direct (-DDIRECT) takes w (K,R,S,C/G) as it is
+// fprop -DBATCH: groups lie one after the other: x (G,Q,C/G)   y (G,Q,K/G); no bias
 // grid (ceil(dst channels/G / (L NL)) * G, pixel tiles, pixel tiles / 65,535 * classes)   push conv.glsl
 // spec L MA NL VEC BROADCAST TAPS MASK ACT BIAS. TAPS 0: 1x1 filter. MASK 0: no pixel of src lies outside. VEC: width
 //   of stores
@@ -80,6 +81,13 @@ void accumulate(int row[MA], bool inside[MA], int column[NL], int count) {
     }
 }
 
+// The first element of a group's channels of a pixel of src; where dst is concerned, groups are pixels.
+#ifdef BATCH
+#define SRC_ELEMENT(pixel) ((group * src_w + (pixel)) * src_cg)
+#else
+#define SRC_ELEMENT(pixel) ((pixel) * src_c + group * src_cg)
+#endif
+
 void store(int pixel, uint row, int channel, int channels, int group_end) {
     float v[NL];
     [[unroll]] for (uint j = 0; j < NL; j++) {
@@ -147,7 +155,7 @@ void main() {
 
     if (TAPS == 0) {
         [[unroll]] for (uint i = 0; i < MA; i++)
-            row[i] = (((image[i] + y[i]) * src_w + x[i]) * src_c + group * src_cg) / PACK;
+            row[i] = SRC_ELEMENT((image[i] + y[i]) * src_w + x[i]) / PACK;
         accumulate(row, inside, column0, quads);
     } else {
         for (int r = ay.tap0; r < g.r; r += ay.tap_step) {
@@ -159,7 +167,7 @@ void main() {
                     inside[i] = h >= 0 && h < src_h && v >= 0 && v < src_w;
                     h = min(max(h, 0), src_h - 1);
                     v = min(max(v, 0), src_w - 1);
-                    row[i] = (((image[i] + h) * src_w + v) * src_c + group * src_cg) / PACK;
+                    row[i] = SRC_ELEMENT((image[i] + h) * src_w + v) / PACK;
                 }
                 [[unroll]] for (uint j = 0; j < NL; j++) column[j] = column0[j] + (r * g.s + s) * tap_step;
                 accumulate(row, inside, column, quads);
@@ -167,7 +175,13 @@ void main() {
         }
     }
 
+#ifdef BATCH
+    int group_end = dst_cg, channel = first;
+    [[unroll]] for (uint i = 0; i < MA; i++) out_pixel[i] += group * dst_w;
+    dst_c = dst_cg;
+#else
     int group_end = (group + 1) * dst_cg, channel = group * dst_cg + first;
+#endif
     [[unroll]] for (uint i = 0; i < MA; i++)
         [[unroll]] for (uint l = 0; l < L; l++)
             if (m0 + int(i * L + l) < pixels) {

@@ -1,5 +1,6 @@
 // conv_plain_fprop: y = act(conv(x, w) + b), one word of the output an invocation; the row that runs anywhere
 // x (N,H,W,C) ELEM   w (K,R,S,C/G) ELEM   b (K) f32 (any buffer when BIAS = 0)   y (N,P,Q,K) OUT   fp32 accumulate
+// -DBATCH: G products of matrices: x (G,Q,C/G)   w (G,K/G,C/G)   y (G,Q,K/G)
 // grid linear over ceil(N*P*Q*K / OUT_WIDTH)   spec WG ACT BIAS   push conv.glsl   any size, groups and dilation
 #version 460
 #extension GL_GOOGLE_include_directive : require
@@ -14,6 +15,15 @@ layout(set = 0, binding = 1, std430) readonly buffer W { E w[]; };
 layout(set = 0, binding = 2, std430) readonly buffer B { float b[]; };
 layout(set = 0, binding = 3, std430) writeonly buffer Y { O y[]; };
 
+#ifdef BATCH
+float output_at(int i) {
+    int kg = g.k / g.groups, cg = g.c / g.groups, row = i / kg, group = row / g.q;
+    int xi = row * cg, wi = (group * kg + i - row * kg) * cg;
+    float sum = 0.0;
+    for (int c = 0; c < cg; c++) sum = fma(E_AT(x, xi + c), E_AT(w, wi + c), sum);
+    return sum;
+}
+#else
 float output_at(int i) {
     int k = i % g.k, q = i / g.k % g.q, p = i / (g.k * g.q) % g.p, n = i / (g.k * g.q * g.p);
     int cg = g.c / g.groups, group = k / (g.k / g.groups);
@@ -34,6 +44,7 @@ float output_at(int i) {
     if (BIAS != 0) sum += b[k];
     return conv_act(sum, ACT);
 }
+#endif
 
 void main() {
     int i = int(linear_index()) * OUT_WIDTH, count = g.n * g.p * g.q * g.k;

@@ -3,6 +3,7 @@
 // taps and channels of src, flat
 // fprop: src x (N,H,W,C) ELEM   w (K,R,S,C/G) ELEM   b (K) f32 or any   dst y (N,P,Q,K) OUT = act(conv(x, w) + b)
 // dgrad: src dy (N,P,Q,K) ELEM   w (K,R,S,C/G) ELEM   b (C) f32 or any   dst dx (N,H,W,C) OUT; pixels by class
+// fprop -DBATCH: groups lie one after the other: x (G,Q,C/G)   y (G,Q,K/G); no bias
 // SPLIT 1: dst (slices, ...) f32 gets partial sums of slice_len steps each; conv_split_sum adds them, bias, activation
 // grid (row tiles * column tiles, folded in x y; classes * groups * slices), columns fastest: neighbours share pixels
 // spec WG BM BN BK TM TN (tiled.glsl) VEC_A VEC_B VEC_OUT TAPS ACT BIAS SPLIT   push conv.glsl   fp32 accumulate
@@ -53,6 +54,14 @@ int dst_c() { return g.k; }
 
 axis ay, ax;
 int group, src_cg, dst_cg, depth; // channels a group, steps of the contraction
+// The first element of this group's channels of a pixel.
+#ifdef BATCH
+int src_element(int pixel) { return (group * src_w() + pixel) * src_cg; }
+int dst_element(int pixel) { return (group * dst_w() + pixel) * dst_cg; }
+#else
+int src_element(int pixel) { return pixel * src_c() + group * src_cg; }
+int dst_element(int pixel) { return pixel * dst_c() + group * dst_cg; }
+#endif
 int m0, n0;                       // first row and column of the tile
 
 // The pixels whose rows this invocation loads, as source coordinates of tap offset 0.
@@ -99,7 +108,7 @@ int src_index(uint i, spot at, out bool inside) {
         x += tap_offset(ax, at.s, g.stride_w, g.pad_w, g.dilation_w);
         inside = inside && y >= 0 && y < src_h() && x >= 0 && x < src_w();
     }
-    return inside ? ((row_image[i] + y) * src_w() + x) * src_c() + group * src_cg + at.c : 0;
+    return inside ? src_element((row_image[i] + y) * src_w() + x) + at.c : 0;
 }
 
 void load_a(int k0) {
@@ -173,7 +182,7 @@ vec4 finish(vec4 v, int channel) {
 
 // Four results of dst pixel `at` from channel `column` of the group on.
 void store_four(int at, int column, int slice_base, vec4 v) {
-    int channel = group * dst_cg + column, o = at * dst_c() + channel;
+    int channel = group * dst_cg + column, o = dst_element(at) + column;
     if (SPLIT != 0) {
         if (VEC_OUT != 0) part4[(slice_base + o) >> 2] = v;
         else

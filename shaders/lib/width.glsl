@@ -11,12 +11,14 @@
 #define V_GREATER(a, b)  greaterThan(a, b)
 #define V_EQUAL(a, b)    equal(a, b)
 #define V_OR(a, b)       bvec4(uvec4(a) | uvec4(b))
+#define V_SUM(v)         dot(v, vec4(1.0))
 #else
 #define V                float
 #define IV               int
 #define V_GREATER(a, b)  ((a) > (b))
 #define V_EQUAL(a, b)    ((a) == (b))
 #define V_OR(a, b)       ((a) || (b))
+#define V_SUM(v)         (v)
 #endif
 
 #endif

@@ -1,7 +1,7 @@
-// dropout: y = x keep where u >= rate, else 0; u is number i of the stream (salt, step) with key seed
+// dropout: y = x keep where u >= rate, else 0; u is number i / share of the stream (salt, step) with key seed
 // x, y (count) f32; VEC = 1: read and written as vec4   clock (2) i32 = seed, step
 // grid linear over ceil(count / 4): one Philox block, four elements, an invocation   spec WG
-// push count rate keep salt   VEC = 1 needs count % 4 == 0; y may be x
+// push count rate keep salt share   VEC = 1 needs count % 4 == 0; y may be x
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "alias.glsl"
@@ -16,13 +16,16 @@ ALIASED layout(set = 0, binding = 0, std430) readonly buffer X { float x[]; };
 ALIASED layout(set = 0, binding = 2, std430) writeonly buffer Y { float y[]; };
 #endif
 layout(set = 0, binding = 1, std430) readonly buffer Clock { int clock[]; };
-layout(push_constant) uniform Push { uint count; float rate, keep; int salt; };
+layout(push_constant) uniform Push { uint count; float rate, keep; int salt; uint share; };
 
 void main() {
     uint block = linear_index();
     if (block * 4 >= count) return;
-    uvec4 words = hone_rng_block(uvec2(uint(clock[0]), 0), uvec2(uint(salt), uint(clock[1])), uvec2(block, 0));
-    vec4 u = vec4(words >> 8) * 5.9604644775390625e-8;
+    uvec2 key = uvec2(uint(clock[0]), 0), stream = uvec2(uint(salt), uint(clock[1]));
+    vec4 u;
+    if (share == 1) u = vec4(hone_rng_block(key, stream, uvec2(block, 0)) >> 8) * 5.9604644775390625e-8;
+    else
+        for (uint k = 0; k < 4; k++) u[k] = hone_rng_f32(key, stream, uvec2((block * 4 + k) / share, 0));
     bvec4 kept = greaterThanEqual(u, vec4(rate));
 #if VEC
     y[block] = mix(vec4(0.0), x[block] * keep, kept);

@@ -33,7 +33,8 @@ static const struct {
     [HONE_KEY_L] = {"l", 1 << 20, HONE_PACK_ALIGN, 1 << 28, -1},
 };
 static const char *const shape_acts[HONE_ACT_COUNT] = {
-    "none", "relu", "clip", "sigmoid", "hard_sigmoid", "silu", "hard_swish"};
+    "none",      "relu", "clip", "sigmoid", "hard_sigmoid", "silu", "hard_swish", "gelu",
+    "gelu_tanh", "tanh", "erf",  "exp",     "log",          "sqrt", "pow"};
 
 // In a matrix product n and k stand beside m.
 static int32_t initial_of(uint32_t keys, int key) {

@@ -84,6 +84,8 @@ struct hone_case {
     X(matmul)                                                                                      \
     X(matmul16)                                                                                    \
     X(norm)                                                                                        \
+    X(layer_norm)                                                                                  \
+    X(attention)                                                                                   \
     X(pool)                                                                                        \
     X(data16)                                                                                      \
     X(softmax)                                                                                     \

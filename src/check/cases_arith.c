@@ -2,16 +2,24 @@
 // picture and channel, repeats in the middle, at both ends, and down to a scalar.
 #include "check/case.h"
 
-// add and mul of the same operands, both differentiated.
+// add, sub, mul and div of the same operands, both differentiated; div by what is not near 0.
 #define BINARY(name_, a, b)                                                                        \
     {.op = &hone_op_add,                                                                           \
      .name = name_,                                                                                \
      .input_count = 2,                                                                             \
      .in = {{.desc = a, .grad = true}, {.desc = b, .grad = true}}},                                \
+        {.op = &hone_op_sub,                                                                       \
+         .name = name_,                                                                            \
+         .input_count = 2,                                                                         \
+         .in = {{.desc = a, .grad = true}, {.desc = b, .grad = true}}},                            \
+        {.op = &hone_op_mul,                                                                       \
+         .name = name_,                                                                            \
+         .input_count = 2,                                                                         \
+         .in = {{.desc = a, .grad = true}, {.desc = b, .grad = true}}},                            \
     {                                                                                              \
-        .op = &hone_op_mul, .name = name_, .input_count = 2, .in = {                               \
+        .op = &hone_op_div, .name = name_, .input_count = 2, .in = {                               \
             {.desc = a, .grad = true},                                                             \
-            {.desc = b, .grad = true}                                                              \
+            {.desc = b, .values = VALUES_POSITIVE, .grad = true}                                   \
         }                                                                                          \
     }
 

@@ -67,6 +67,27 @@
         ROWS(.c = 16, .reduction = m)                                                              \
     }
 
+#define LAYER_ATTRS                                                                                \
+    .attrs = &(const struct hone_layer_norm_attrs) {                                               \
+        1e-5f                                                                                      \
+    }
+#define LAYER(type, text, m)                                                                       \
+    {.op = &hone_op_layer_norm,                                                                    \
+     .name = text,                                                                                 \
+     LAYER_ATTRS,                                                                                  \
+     .input_count = 3,                                                                             \
+     .in = {DATA(type, m, 20), CHANNELS(20), CHANNELS(20)},                                        \
+     ROWS(.c = 16, .reduction = 20)},                                                              \
+    {                                                                                              \
+        .op = &hone_op_layer_norm_bwd, .name = text, LAYER_ATTRS, .input_count = 5,                \
+        .in = {DATA(type, m, 20),                                                                  \
+               DATA(type, m, 20),                                                                  \
+               CHANNELS(20),                                                                       \
+               DATA(HONE_F32, m),                                                                  \
+               {.desc = OP_F32(m), .values = VALUES_POSITIVE}},                                    \
+        ROWS(.c = 16, .reduction = m)                                                              \
+    }
+
 #define POOL_ATTRS(...)                                                                            \
     &(const struct hone_pool_attrs) {                                                              \
         .kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1, 1, 1}, __VA_ARGS__                       \
@@ -111,12 +132,7 @@ static void fill_taps(double *const *in, double *out, int64_t count) {
     }
 
 const struct hone_case hone_cases_data16[] = {
-    BOTH(ACT, HONE_ACT_RELU),
-    BOTH(ACT, HONE_ACT_SILU),
-    BOTH(BINARY, hone_op_add),
-    BOTH(BINARY, hone_op_mul),
-    BOTH(NORM, 97),
-    BOTH(NORM, 1531),
-    BOTH(POOL, 12),
-    {.op = NULL},
+    BOTH(ACT, HONE_ACT_RELU),  BOTH(ACT, HONE_ACT_SILU), BOTH(BINARY, hone_op_add),
+    BOTH(BINARY, hone_op_mul), BOTH(NORM, 97),           BOTH(NORM, 1531),
+    BOTH(LAYER, 97),           BOTH(POOL, 12),           {.op = NULL},
 };

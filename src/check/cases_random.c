@@ -16,5 +16,7 @@ const struct hone_case hone_cases_random[] = {
     DROPOUT("odd size", OP_F32(7, 11, 13), 12345, 678, .rate = 0.5f, .salt = 9),
     DROPOUT("negative seed and salt", OP_F32(131), -7, 3, .rate = 0.75f, .salt = -1),
     DROPOUT("rate 0", OP_F32(64), 3, 2, .rate = 0, .salt = 0),
+    DROPOUT("pictures, vectors", OP_F32(37, 5, 8), 1, 0, .rate = 0.3f, .salt = 5, .pictures = 1),
+    DROPOUT("pictures, odd size", OP_F32(11, 7, 3), 9, 4, .rate = 0.5f, .salt = 2, .pictures = 1),
     {.op = NULL},
 };

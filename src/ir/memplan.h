@@ -56,7 +56,7 @@ struct hone_plan {
     uint64_t pool_bytes; // sum of the chunks
 };
 
-enum { HONE_PLAN_SCRATCH = 2 };
+enum { HONE_PLAN_SCRATCH = 3 };
 
 struct hone_plan_params {
     uint64_t chunk_limit_bytes;    // no chunk is larger; 0: 1 GiB

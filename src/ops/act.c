@@ -7,14 +7,24 @@
 //                         and clip). NaN stays NaN and has the derivative of the middle, also as
 //                         in PyTorch.
 //
-// hard_sigmoid and hard_swish: Howard et al. 2019 (MobileNetV3); silu: Elfwing, Uchibe, Doya 2018.
+// hard_sigmoid and hard_swish: Howard et al. 2019 (MobileNetV3); silu: Elfwing, Uchibe, Doya 2018;
+// gelu: Hendrycks, Gimpel 2016. exp, log, sqrt and powers are here because they are computed alike.
 #include "ops/common.h"
 #include "ops/ops.h"
 
 #include <math.h>
 
 bool hone_act_saves_output(enum hone_act kind) {
-    return kind != HONE_ACT_SILU && kind != HONE_ACT_HARD_SWISH;
+    switch (kind) {
+    case HONE_ACT_SILU:
+    case HONE_ACT_HARD_SWISH:
+    case HONE_ACT_GELU:
+    case HONE_ACT_GELU_TANH:
+    case HONE_ACT_ERF:
+    case HONE_ACT_LOG:
+    case HONE_ACT_POW: return false;
+    default: return true;
+    }
 }
 
 // NaN stays NaN, which fmin(fmax()) would turn into lo.
@@ -26,6 +36,20 @@ static double sigmoid(double x) {
     return 1 / (1 + exp(-x));
 }
 
+#define SQRT_HALF   0.70710678118654752440 // sqrt(1/2)
+#define TWO_SQRT_PI 1.12837916709551257390 // 2 / sqrt(pi)
+#define SQRT_2_PI   0.79788456080286535588 // sqrt(2/pi)
+
+// tanh of GELU_TANH, and what it is of.
+static double gelu_inner(double x) {
+    return SQRT_2_PI * (x + 0.044715 * x * x * x);
+}
+
+static double gelu_tanh_slope(double x) {
+    double t = tanh(gelu_inner(x));
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * SQRT_2_PI * (1 + 3 * 0.044715 * x * x);
+}
+
 double hone_act_value(const struct hone_act_attrs *attrs, double x) {
     switch (attrs->kind) {
     case HONE_ACT_RELU: return x < 0 ? 0 : x;
@@ -34,6 +58,14 @@ double hone_act_value(const struct hone_act_attrs *attrs, double x) {
     case HONE_ACT_HARD_SIGMOID: return clamp((double)attrs->a * x + (double)attrs->b, 0, 1);
     case HONE_ACT_SILU: return x * sigmoid(x);
     case HONE_ACT_HARD_SWISH: return x * clamp(x / 6 + 0.5, 0, 1);
+    case HONE_ACT_GELU: return 0.5 * x * (1 + erf(x * SQRT_HALF));
+    case HONE_ACT_GELU_TANH: return 0.5 * x * (1 + tanh(gelu_inner(x)));
+    case HONE_ACT_TANH: return tanh(x);
+    case HONE_ACT_ERF: return erf(x);
+    case HONE_ACT_EXP: return exp(x);
+    case HONE_ACT_LOG: return log(x);
+    case HONE_ACT_SQRT: return sqrt(x);
+    case HONE_ACT_POW: return pow(x, (double)attrs->a);
     default: return x;
     }
 }
@@ -47,6 +79,16 @@ double hone_act_derivative(const struct hone_act_attrs *attrs, double saved) {
     case HONE_ACT_HARD_SIGMOID: return v <= 0 || v >= 1 ? 0 : (double)attrs->a;
     case HONE_ACT_SILU: return sigmoid(v) * (1 + v * (1 - sigmoid(v)));
     case HONE_ACT_HARD_SWISH: return v < -3 ? 0 : v <= 3 ? v / 3 + 0.5 : 1;
+    case HONE_ACT_GELU:
+        return 0.5 * (1 + erf(v * SQRT_HALF)) +
+               v * exp(-0.5 * v * v) * (0.5 * SQRT_HALF * TWO_SQRT_PI);
+    case HONE_ACT_GELU_TANH: return gelu_tanh_slope(v);
+    case HONE_ACT_TANH: return 1 - v * v;
+    case HONE_ACT_ERF: return TWO_SQRT_PI * exp(-v * v);
+    case HONE_ACT_EXP: return v;
+    case HONE_ACT_LOG: return 1 / v;
+    case HONE_ACT_SQRT: return 0.5 / v;
+    case HONE_ACT_POW: return (double)attrs->a * pow(v, (double)attrs->a - 1);
     default: return 1;
     }
 }

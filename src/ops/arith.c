@@ -1,6 +1,6 @@
 // arith.c: sums, products, constants, and the pair that broadcasting needs in reverse.
 //
-//   add(a, b), mul(a, b)   numpy broadcasting, aligned at the last axis
+//   add(a, b), sub(a, b), mul(a, b), div(a, b)   numpy broadcasting, aligned at the last axis
 //   scale(x)               alpha x
 //   fill()                 a constant of a given shape
 //   reduce_to(x)           sum of x over the axes along which the given shape, aligned at the last
@@ -16,7 +16,7 @@
 
 #include <string.h>
 
-// ---- add, mul
+// ---- add, sub, mul, div
 // ----------------------------------------------------------------------------------------------
 
 static hone_status binary_infer(const struct hone_infer_args *args) {
@@ -40,10 +40,21 @@ static hone_value sum_back(struct hone_graph *graph, hone_value gradient, hone_v
     return HONE_EMIT(graph, &hone_op_reduce_to, NULL, &shape, gradient);
 }
 
+static hone_value negative(struct hone_graph *graph, hone_value x) {
+    const struct hone_scale_attrs minus = {.alpha = -1};
+    return HONE_EMIT(graph, &hone_op_scale, NULL, &minus, x);
+}
+
 static void add_grad(struct hone_graph *graph, const struct hone_node *node, const hone_value *dout,
                      const bool *want, hone_value *din) {
     for (int i = 0; i < 2; i++)
         if (want[i]) din[i] = sum_back(graph, dout[0], node->inputs[i]);
+}
+
+static void sub_grad(struct hone_graph *graph, const struct hone_node *node, const hone_value *dout,
+                     const bool *want, hone_value *din) {
+    add_grad(graph, node, dout, want, din);
+    if (want[1]) din[1] = negative(graph, din[1]);
 }
 
 static void mul_grad(struct hone_graph *graph, const struct hone_node *node, const hone_value *dout,
@@ -55,7 +66,29 @@ static void mul_grad(struct hone_graph *graph, const struct hone_node *node, con
                 node->inputs[i]);
 }
 
-static void binary_ref(const struct hone_ref_args *args, bool product) {
+// da = dy / b, db = -y dy / b
+static void div_grad(struct hone_graph *graph, const struct hone_node *node, const hone_value *dout,
+                     const bool *want, hone_value *din) {
+    hone_value d = HONE_EMIT(graph, &hone_op_div, NULL, NULL, dout[0], node->inputs[1]);
+    if (want[0]) din[0] = sum_back(graph, d, node->inputs[0]);
+    if (!want[1]) return;
+    hone_value by_y = HONE_EMIT(graph, &hone_op_mul, NULL, NULL, d, node->outputs[0]);
+    din[1] = negative(graph, sum_back(graph, by_y, node->inputs[1]));
+}
+
+// The numbers of shaders/arith/binary.comp.
+enum binary { BINARY_ADD, BINARY_MUL, BINARY_SUB, BINARY_DIV };
+
+static double binary_value(enum binary kind, double a, double b) {
+    switch (kind) {
+    case BINARY_MUL: return a * b;
+    case BINARY_SUB: return a - b;
+    case BINARY_DIV: return a / b;
+    default: return a + b;
+    }
+}
+
+static void binary_ref(const struct hone_ref_args *args, enum binary kind) {
     int32_t size[HONE_OP_AXES], sa[HONE_OP_AXES], sb[HONE_OP_AXES], at[HONE_OP_AXES] = {0};
     hone_op_dims(&args->out_desc[0], size);
     hone_op_strides(&args->in_desc[0], sa);
@@ -67,17 +100,8 @@ static void binary_ref(const struct hone_ref_args *args, bool product) {
             ia += (int64_t)at[k] * sa[k];
             ib += (int64_t)at[k] * sb[k];
         }
-        double a = args->in[0][ia], b = args->in[1][ib];
-        args->out[0][i++] = product ? a * b : a + b;
+        args->out[0][i++] = binary_value(kind, args->in[0][ia], args->in[1][ib]);
     } while (hone_op_next(at, size));
-}
-
-static void add_ref(const struct hone_ref_args *args) {
-    binary_ref(args, false);
-}
-
-static void mul_ref(const struct hone_ref_args *args) {
-    binary_ref(args, true);
 }
 
 static struct hone_cost one_flop(const struct hone_infer_args *args) {
@@ -119,7 +143,7 @@ static bool binary_fits_vec4(const struct hone_row_args *args) {
 }
 
 static hone_status binary_setup(const struct hone_row_args *args, struct hone_launch *launch,
-                                int32_t width, uint32_t product) {
+                                int32_t width, enum binary kind) {
     struct binary_walk walk = binary_walk(args->node);
     enum hone_dtype dtype = args->node->out[0].dtype;
     char kernel[HONE_OP_KERNEL_NAME];
@@ -135,7 +159,7 @@ static hone_status binary_setup(const struct hone_row_args *args, struct hone_la
     uint32_t count = (uint32_t)(hone_desc_elements(&args->node->out[0]) / width);
     struct hone_dispatch *dispatch = hone_op_linear(launch, kernel, count);
     if (!dispatch) return HONE_INTERNAL;
-    hone_dispatch_spec(dispatch, product);
+    hone_dispatch_spec(dispatch, (uint32_t)kind);
     hone_dispatch_spec(dispatch, (uint32_t)walk.rank);
     hone_dispatch_push(dispatch, &count, sizeof count);
     hone_dispatch_push(dispatch, &walk.size[1], 3 * sizeof(int32_t));
@@ -144,63 +168,40 @@ static hone_status binary_setup(const struct hone_row_args *args, struct hone_la
     return HONE_OK;
 }
 
-static hone_status add_setup_vec4(const struct hone_row_args *args, struct hone_launch *launch) {
-    return binary_setup(args, launch, 4, 0);
-}
-
-static hone_status add_setup(const struct hone_row_args *args, struct hone_launch *launch) {
-    return binary_setup(args, launch, 1, 0);
-}
-
-static hone_status mul_setup_vec4(const struct hone_row_args *args, struct hone_launch *launch) {
-    return binary_setup(args, launch, 4, 1);
-}
-
-static hone_status mul_setup(const struct hone_row_args *args, struct hone_launch *launch) {
-    return binary_setup(args, launch, 1, 1);
-}
-
-static const struct hone_op_row add_rows[] = {
-    {.name = "vec4", .fits = binary_fits_vec4, .setup = add_setup_vec4},
-    {.name = "plain", .setup = add_setup},
-};
-
-static const struct hone_op_row mul_rows[] = {
-    {.name = "vec4", .fits = binary_fits_vec4, .setup = mul_setup_vec4},
-    {.name = "plain", .setup = mul_setup},
-};
-
-const struct hone_op hone_op_add = {
-    .name = "add",
-    .inputs_min = 2,
-    .inputs_max = 2,
-    .outputs = 1,
-    .infer = binary_infer,
-    .data_inputs = 3,
-    .grad = add_grad,
-    .ref = add_ref,
-    .cost = one_flop,
-    .alias = binary_alias,
-    .slices = hone_op_slices_elements,
-    .rows = add_rows,
-    .row_count = 2,
-};
-
-const struct hone_op hone_op_mul = {
-    .name = "mul",
-    .inputs_min = 2,
-    .inputs_max = 2,
-    .outputs = 1,
-    .infer = binary_infer,
-    .data_inputs = 3,
-    .grad = mul_grad,
-    .ref = mul_ref,
-    .cost = one_flop,
-    .alias = binary_alias,
-    .slices = hone_op_slices_elements,
-    .rows = mul_rows,
-    .row_count = 2,
-};
+#define BINARY(op, kind)                                                                           \
+    static void op##_ref(const struct hone_ref_args *args) {                                       \
+        binary_ref(args, kind);                                                                    \
+    }                                                                                              \
+    static hone_status op##_vec4(const struct hone_row_args *args, struct hone_launch *launch) {   \
+        return binary_setup(args, launch, 4, kind);                                                \
+    }                                                                                              \
+    static hone_status op##_plain(const struct hone_row_args *args, struct hone_launch *launch) {  \
+        return binary_setup(args, launch, 1, kind);                                                \
+    }                                                                                              \
+    static const struct hone_op_row op##_rows[] = {                                                \
+        {.name = "vec4", .fits = binary_fits_vec4, .setup = op##_vec4},                            \
+        {.name = "plain", .setup = op##_plain},                                                    \
+    };                                                                                             \
+    const struct hone_op hone_op_##op = {                                                          \
+        .name = #op,                                                                               \
+        .inputs_min = 2,                                                                           \
+        .inputs_max = 2,                                                                           \
+        .outputs = 1,                                                                              \
+        .infer = binary_infer,                                                                     \
+        .data_inputs = 3,                                                                          \
+        .grad = op##_grad,                                                                         \
+        .ref = op##_ref,                                                                           \
+        .cost = one_flop,                                                                          \
+        .alias = binary_alias,                                                                     \
+        .slices = hone_op_slices_elements,                                                         \
+        .rows = op##_rows,                                                                         \
+        .row_count = 2,                                                                            \
+    };
+BINARY(add, BINARY_ADD)
+BINARY(sub, BINARY_SUB)
+BINARY(mul, BINARY_MUL)
+BINARY(div, BINARY_DIV)
+#undef BINARY
 
 // ---- scale
 // -------------------------------------------------------------------------------------------------

@@ -135,16 +135,17 @@ hone_status hone_op_row_lanes(struct hone_launch *launch, const char *kernel,
                               const struct hone_caps *caps, int64_t rows, int64_t columns,
                               struct hone_dispatch **out);
 // The rows of an op whose setup_OP(args, launch, width) takes channels four at a time where
-// `fits_vec4` says so: defines the table `table`OP of HONE_OP_WIDTH_ROWS rows.
+// `fits_vec4` says so: defines the table `table`OP of HONE_OP_WIDTH_ROWS rows; storage: static or
+// nothing.
 enum { HONE_OP_WIDTH_ROWS = 2 };
-#define HONE_OP_DEFINE_WIDTH_ROWS(table, op, fits_vec4)                                            \
+#define HONE_OP_DEFINE_WIDTH_ROWS(storage, table, op, fits_vec4)                                   \
     static hone_status op##_vec4(const struct hone_row_args *args, struct hone_launch *launch) {   \
         return setup_##op(args, launch, 4);                                                        \
     }                                                                                              \
     static hone_status op##_plain(const struct hone_row_args *args, struct hone_launch *launch) {  \
         return setup_##op(args, launch, hone_op_width_for(args->node->in[0].dtype, 1));            \
     }                                                                                              \
-    const struct hone_op_row table##op[HONE_OP_WIDTH_ROWS] = {                                     \
+    storage const struct hone_op_row table##op[HONE_OP_WIDTH_ROWS] = {                             \
         {.name = "vec4", .fits = fits_vec4, .setup = op##_vec4},                                   \
         {.name = "plain", .setup = op##_plain},                                                    \
     };

@@ -54,6 +54,8 @@ static hone_status cpu_dispatch(const struct hone_conv_job *job, struct hone_con
                                 struct hone_launch *launch) {
     static const char *const fprop_kernels[] = {"conv_cpu_fprop_any", "conv_cpu_fprop",
                                                 "conv_cpu_fprop_wide"};
+    static const char *const batch_kernels[] = {"conv_cpu_fprop_any_batch", "conv_cpu_fprop_batch",
+                                                "conv_cpu_fprop_wide_batch"};
     static const char *const dgrad_kernels[] = {"conv_cpu_dgrad_any", "conv_cpu_dgrad",
                                                 "conv_cpu_dgrad_wide"};
     bool pointwise = hone_conv_is_pointwise(&push);
@@ -75,9 +77,12 @@ static hone_status cpu_dispatch(const struct hone_conv_job *job, struct hone_con
                              mask,
                              (uint32_t)job->act,
                              job->has_bias};
-    struct hone_dispatch *d = hone_launch_add(
-        launch, tile.direct ? "conv_cpu_dgrad_direct"
-                            : kernel_of(dgrad ? dgrad_kernels : fprop_kernels, tile.pack));
+    const char *kernel = tile.direct ? "conv_cpu_dgrad_direct"
+                                     : kernel_of(dgrad        ? dgrad_kernels
+                                                 : job->batch ? batch_kernels
+                                                              : fprop_kernels,
+                                                 tile.pack);
+    struct hone_dispatch *d = hone_launch_add(launch, kernel);
     if (!d) return HONE_INTERNAL;
     hone_conv_spec_all(d, spec, sizeof spec / sizeof *spec);
     int64_t tiles = hone_ceil_div(pixels, lanes * tile.ma), fold = hone_ceil_div(tiles, 65535);

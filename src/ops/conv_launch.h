@@ -27,6 +27,7 @@ struct hone_conv_job {
     const struct hone_caps *caps;
     enum hone_dtype dtype;     // of a and b
     enum hone_dtype out_dtype; // theirs or f32
+    bool batch;                // forward: groups lie one after the other, as products of a batch
     bool wide;                 // kernels may load eight channels at once: HONE_CONV_WIDE_NEEDS
     int tile;                  // struct hone_row_args
 };

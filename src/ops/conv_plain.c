@@ -30,7 +30,8 @@ static hone_status plain_conv(const struct hone_conv_job *job, const char *base,
 }
 
 hone_status hone_conv_fprop_plain(const struct hone_conv_job *job, struct hone_launch *launch) {
-    return plain_conv(job, "conv_plain_fprop", false, launch);
+    return plain_conv(job, job->batch ? "conv_plain_fprop_batch" : "conv_plain_fprop", false,
+                      launch);
 }
 
 hone_status hone_conv_dgrad_plain(const struct hone_conv_job *job, struct hone_launch *launch) {

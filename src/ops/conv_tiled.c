@@ -130,7 +130,8 @@ static hone_status tiled_dispatch(const struct hone_conv_job *job, struct hone_c
     char kernel[HONE_CONV_KERNEL_NAME];
     hone_conv_kernel(form == HONE_CONV_DGRAD ? "conv_tiled_dgrad" : "conv_tiled_fprop", job->dtype,
                      job->out_dtype, kernel);
-    struct hone_dispatch *d = hone_launch_add(launch, kernel);
+    struct hone_dispatch *d =
+        hone_launch_add(launch, job->batch ? "conv_tiled_fprop_batch" : kernel);
     if (!d) return HONE_INTERNAL;
     fill_common(d, &push, form, tile, slices);
     hone_dispatch_spec(d, (uint32_t)job->act);

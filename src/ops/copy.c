@@ -60,6 +60,13 @@ struct copy_push {
 
 hone_status hone_op_copy_launch(const struct hone_op_copy *copy, int input, bool vec4,
                                 struct hone_launch *launch) {
+    struct hone_operand from = {.kind = HONE_OPERAND_INPUT, .index = (uint8_t)input},
+                        to = {.kind = HONE_OPERAND_OUTPUT};
+    return hone_op_copy_between(copy, from, to, vec4, launch);
+}
+
+hone_status hone_op_copy_between(const struct hone_op_copy *copy, struct hone_operand from,
+                                 struct hone_operand to, bool vec4, struct hone_launch *launch) {
     struct walk c = walk_of(copy);
     int32_t width = vec4 ? 4 : 1;
     c.size[3] /= width;
@@ -79,7 +86,8 @@ hone_status hone_op_copy_launch(const struct hone_op_copy *copy, int input, bool
     if (!dispatch) return HONE_INTERNAL;
     hone_dispatch_spec(dispatch, (uint32_t)c.rank);
     hone_dispatch_push(dispatch, &push, sizeof push);
-    hone_dispatch_in(dispatch, input);
-    hone_dispatch_out(dispatch, 0);
+    dispatch->operands[0] = from;
+    dispatch->operands[1] = to;
+    dispatch->operand_count = 2;
     return HONE_OK;
 }

@@ -24,5 +24,8 @@ void hone_op_copy_ref(const struct hone_op_copy *copy, const double *from, doubl
 // One dispatch from in[input] to out[0], by vectors or by elements.
 hone_status hone_op_copy_launch(const struct hone_op_copy *copy, int input, bool vec4,
                                 struct hone_launch *launch);
+// The same between any two operands.
+hone_status hone_op_copy_between(const struct hone_op_copy *copy, struct hone_operand from,
+                                 struct hone_operand to, bool vec4, struct hone_launch *launch);
 
 #endif

@@ -347,7 +347,7 @@ static hone_status setup_residual_bwd(const struct hone_row_args *args, struct h
     return add_apply_bwd(args, launch, &plan, width, -1, -1, true);
 }
 
-#define NORM_ROWS(op) HONE_OP_DEFINE_WIDTH_ROWS(hone_op_norm_rows_, op, fits_vec4)
+#define NORM_ROWS(op) HONE_OP_DEFINE_WIDTH_ROWS(, hone_op_norm_rows_, op, fits_vec4)
 NORM_ROWS(batch_norm)
 NORM_ROWS(bwd_x)
 NORM_ROWS(bwd_p)

@@ -5,10 +5,10 @@
 // (N,H,W,C), convolution weights (K,R,S,C/G). Everything is f32 unless a dtype is written; "16-bit"
 // means f16 or bf16, which are storage: every sum is made in f32. [x] is optional.
 //
-// Data may be 16-bit in: conv2d and its gradients, matmul, batch_norm* (x, r, y, dy; parameters and
+// Data may be 16-bit in: conv2d and its gradients, matmul, attention*, batch_norm* (x, r, y, dy; parameters and
 // statistics stay f32), act, act_bwd, add, mul, max_pool, avg_pool, their gradients,
-// global_avg_pool and reshape. All data of a node is of one type, results too; but for conv2d* and
-// matmul its last dimension must then be a multiple of four.
+// layer_norm*, global_avg_pool and reshape. All data of a node is of one type, results too; but for
+// conv2d* and matmul its last dimension must then be a multiple of four.
 #ifndef HONE_OPS_OPS_H
 #define HONE_OPS_OPS_H
 
@@ -38,10 +38,18 @@ enum hone_act {
     HONE_ACT_HARD_SIGMOID, // min(max(a x + b, 0), 1)
     HONE_ACT_SILU,         // x sigmoid(x)
     HONE_ACT_HARD_SWISH,   // x min(max(x / 6 + 1/2, 0), 1)
+    HONE_ACT_GELU,         // x (1 + erf(x / sqrt 2)) / 2
+    HONE_ACT_GELU_TANH,    // x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2
+    HONE_ACT_TANH,         // tanh(x)
+    HONE_ACT_ERF,          // erf(x)
+    HONE_ACT_EXP,          // exp(x)
+    HONE_ACT_LOG,          // log(x)
+    HONE_ACT_SQRT,         // sqrt(x)
+    HONE_ACT_POW,          // x^a; x < 0 where a is a whole number, else NaN
     HONE_ACT_COUNT,
 };
 // act(x) -> y.   act_bwd(dy, saved) -> dx, where saved is y for kinds whose derivative is a
-// function of the result (relu, clip, sigmoid, hard_sigmoid) and x for the others:
+// function of the result (relu, clip, sigmoid, hard_sigmoid, tanh, exp, sqrt) and x for the others:
 // hone_act_saves_output().
 struct hone_act_attrs {
     int32_t kind; // enum hone_act
@@ -82,6 +90,25 @@ struct hone_matmul_attrs {
     struct hone_act_attrs act;
 };
 
+// batch_matmul(a (...,M,K), b (...,K,N)) -> (...,M,N): a product for each of the same leading axes, one
+// at least. With trans_a a is (...,K,M), with trans_b b is (...,N,K). f32.
+struct hone_batch_matmul_attrs {
+    int32_t trans_a, trans_b;
+};
+
+// ---- Attention (Vaswani et al. 2017): softmax over keys of scale q k^T, times v, for each head
+//
+//   attention(q (B,N,H,D), k (B,M,H,D), v (B,M,H,D)) -> y (B,N,H,D), lse (B,H,N) f32
+//   attention(qkv (B,N,3,H,D)) -> y, lse
+//   attention_bwd(dy, y, lse, q, k, v) -> dq, dk, dv
+//   attention_packed_bwd(dy, y, lse, qkv) -> dqkv
+//
+// lse is the logarithm of each row's sum of exponentials; no gradient flows through it. All data of
+// one type, which may be 16-bit.
+struct hone_attention_attrs {
+    float scale;
+};
+
 // ---- Batch norm (Ioffe, Szegedy 2015), over the last axis
 //
 //   batch_norm(x, gamma, beta, mean, var, [r]) -> y
@@ -112,15 +139,27 @@ struct hone_batch_norm_attrs {
     struct hone_act_attrs act;
 };
 
+// ---- Layer norm (Ba, Kiros, Hinton 2016), over the last axis
+//
+//   layer_norm(x (...,C), gamma (C), beta (C)) -> y, mean (...), invstd (...)
+//   layer_norm_bwd(dy, x, gamma, mean, invstd) -> dx, dgamma, dbeta
+//
+// y = gamma (x - mean) invstd + beta, invstd = 1 / sqrt(var + eps), var biased. Gradients do not
+// flow through mean and invstd.
+struct hone_layer_norm_attrs {
+    float eps;
+};
+
 // ---- Casts
 // cast(x f32, f16 or bf16) -> x rounded to `dtype`, another one of these: nearest, ties to even;
 // what is too large becomes infinity
 // attributes: struct hone_cast_attrs (ir/pass_cast.h)
 
 // ---- Arithmetic
-// ------------------------------------------------------------------------------------------ add(a,
-// b), mul(a, b) -> numpy broadcasting, aligned at the last axis; the result's rank is the larger
-// one scale(x) -> alpha x
+// ------------------------------------------------------------------------------------------
+// add(a, b), sub(a, b), mul(a, b), div(a, b) -> numpy broadcasting, aligned at the last axis; the
+// result's rank is the larger one
+// scale(x) -> alpha x
 struct hone_scale_attrs {
     float alpha;
 };
@@ -194,10 +233,12 @@ struct hone_cross_entropy_attrs {
 // Every random op draws from the counter generator of base/rng.h with key clock[0] (seed), counter
 // (element, clock[1] (step)) and stream `salt`, so that the same step gives the same numbers on
 // every device. clock: i32 (2), an input. dropout(x, clock) -> x mask / (1 - rate). Its gradient is
-// dropout(dy, clock) with the same salt.
+// dropout(dy, clock) with the same salt. Where `pictures` is set the mask has one number a picture
+// (axis 0): stochastic depth (Huang et al. 2016).
 struct hone_dropout_attrs {
     float rate;
     int32_t salt;
+    int32_t pictures;
 };
 
 // ---- Pictures

@@ -140,7 +140,7 @@ static hone_status setup_global(const struct hone_row_args *args, struct hone_la
     return HONE_OK;
 }
 
-#define POOL_ROWS(op) HONE_OP_DEFINE_WIDTH_ROWS(hone_op_pool_rows_, op, fits_vec4)
+#define POOL_ROWS(op) HONE_OP_DEFINE_WIDTH_ROWS(, hone_op_pool_rows_, op, fits_vec4)
 POOL_ROWS(max)
 POOL_ROWS(max_bwd)
 POOL_ROWS(avg)

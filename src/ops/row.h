@@ -35,7 +35,7 @@ struct hone_dispatch {
 
 // What setup() fills: a short list of dispatches, run in order, each seeing the writes of those
 // before it.
-enum { HONE_LAUNCH_DISPATCHES = 24, HONE_LAUNCH_SCRATCH = 2 };
+enum { HONE_LAUNCH_DISPATCHES = 24, HONE_LAUNCH_SCRATCH = 3 };
 struct hone_launch {
     struct hone_dispatch dispatches[HONE_LAUNCH_DISPATCHES];
     int dispatch_count;

@@ -161,7 +161,7 @@ static void test_dropout(void **state) {
     const struct hone_desc desc[] = {OP_F32(COUNT), OP_I32(2)};
     for (int i = 0; i < COUNT; i++) x[i] = 1;
     for (int d = 0; d < DRAWS; d++) {
-        const struct hone_dropout_attrs attrs = {0.25f, salts[d]};
+        const struct hone_dropout_attrs attrs = {.rate = 0.25f, .salt = salts[d]};
         const double *const in[] = {x, clocks[d]};
         double *const out[] = {y[d]};
         hone_op_dropout.ref(&(struct hone_ref_args){&attrs, 2, desc, in, desc, out});

@@ -1,0 +1,84 @@
+// cases_attention.c: attention of one tensor and of three, heads in fours and odd ones, more and
+// fewer keys than queries, more rows than a workgroup has, scores far apart; and products of
+// batches, each way round.
+#include "check/case.h"
+
+static const struct hone_attention_attrs usual = {0.35f}, steep = {3};
+static const struct hone_batch_matmul_attrs way[4] = {{0, 0}, {0, 1}, {1, 0}, {1, 1}};
+
+#define DATA(t, ...)                                                                               \
+    { .desc = OP_DESC(t, __VA_ARGS__), .values = VALUES_NORMAL, .grad = true }
+#define PACKED(title, at, b, n, h, d)                                                              \
+    {                                                                                              \
+        .op = &hone_op_attention, .name = title, .attrs = at, .input_count = 1,                    \
+        .in = {DATA(HONE_F32, b, n, 3, h, d)}, .tolerance = {.c = 16, .reduction = n},             \
+        .grad_tolerance = 1e-5                                                                     \
+    }
+#define THREE(title, at, b, n, m, h, d)                                                            \
+    {                                                                                              \
+        .op = &hone_op_attention, .name = title, .attrs = at, .input_count = 3,                    \
+        .in = {DATA(HONE_F32, b, n, h, d), DATA(HONE_F32, b, m, h, d),                             \
+               DATA(HONE_F32, b, m, h, d)},                                                        \
+        .tolerance = {.c = 16, .reduction = m}, .grad_tolerance = 1e-5                             \
+    }
+
+// Gradients, with sums of exponentials that are above every score.
+#define LSE(b, h, n)                                                                               \
+    { .desc = OP_F32(b, h, n), .lo = 3, .hi = 4 }
+#define ROW(t, ...)                                                                                \
+    { .desc = OP_DESC(t, __VA_ARGS__) }
+#define PACKED_BWD(title, t, b, n, h, d)                                                           \
+    {                                                                                              \
+        .op = &hone_op_attention_packed_bwd, .name = title, .attrs = &usual, .input_count = 4,     \
+        .in = {ROW(t, b, n, h, d), ROW(t, b, n, h, d), LSE(b, h, n), ROW(t, b, n, 3, h, d)},       \
+        .tolerance = {.c = 16, .reduction = n}, .large = t != HONE_F32                             \
+    }
+#define THREE_BWD(title, t, b, n, m, h, d)                                                         \
+    {                                                                                              \
+        .op = &hone_op_attention_bwd, .name = title, .attrs = &usual, .input_count = 6,            \
+        .in = {ROW(t, b, n, h, d), ROW(t, b, n, h, d), LSE(b, h, n),                               \
+               ROW(t, b, n, h, d), ROW(t, b, m, h, d), ROW(t, b, m, h, d)},                        \
+        .tolerance = {.c = 16, .reduction = m}, .large = t != HONE_F32                             \
+    }
+#define PACKED16(title, t, b, n, h, d)                                                             \
+    {                                                                                              \
+        .op = &hone_op_attention, .name = title, .attrs = &usual, .input_count = 1,                \
+        .in = {ROW(t, b, n, 3, h, d)}, .tolerance = {.c = 16, .reduction = n}, .large = true       \
+    }
+#define PRODUCT(title, w, a, b, length)                                                            \
+    {                                                                                              \
+        .op = &hone_op_batch_matmul, .name = title, .attrs = &way[w], .input_count = 2,            \
+        .in = {a, b}, .tolerance = {                                                               \
+            .reduction = length                                                                    \
+        }                                                                                          \
+    }
+#define F(...)                                                                                     \
+    { .desc = OP_F32(__VA_ARGS__), .grad = true }
+
+const struct hone_case hone_cases_attention[] = {
+    PACKED("packed", &usual, 2, 11, 3, 8),
+    PACKED("packed, odd heads", &usual, 2, 7, 3, 5),
+    PACKED("packed, more rows than a workgroup", &usual, 1, 131, 2, 16),
+    PACKED("packed, steep", &steep, 1, 37, 1, 4),
+    PACKED("one token", &usual, 2, 1, 2, 4),
+    THREE("more queries", &usual, 2, 13, 5, 2, 8),
+    THREE("more keys, odd heads", &usual, 1, 5, 17, 3, 3),
+    PACKED16("f16", HONE_F16, 2, 37, 2, 8),
+    PACKED16("bf16", HONE_BF16, 2, 37, 2, 8),
+    PACKED_BWD("packed", HONE_F32, 2, 11, 3, 8),
+    PACKED_BWD("packed, odd heads", HONE_F32, 2, 7, 3, 5),
+    PACKED_BWD("packed, more rows than a workgroup", HONE_F32, 1, 131, 2, 16),
+    PACKED_BWD("packed, f16", HONE_F16, 2, 37, 2, 8),
+    PACKED_BWD("packed, bf16", HONE_BF16, 2, 37, 2, 8),
+    THREE_BWD("more queries", HONE_F32, 2, 13, 5, 2, 8),
+    THREE_BWD("more keys, odd heads", HONE_F32, 1, 5, 17, 3, 3),
+    THREE_BWD("f16", HONE_F16, 1, 19, 7, 2, 4),
+    PRODUCT("vectors", 0, F(3, 7, 8), F(3, 8, 12), 8),
+    PRODUCT("odd", 0, F(2, 3, 5, 7), F(2, 3, 7, 11), 7),
+    PRODUCT("b turned", 1, F(5, 9, 16), F(5, 13, 16), 16),
+    PRODUCT("a turned", 2, F(3, 8, 9), F(3, 8, 20), 8),
+    PRODUCT("both turned", 3, F(2, 5, 7), F(2, 9, 5), 5),
+    PRODUCT("many small", 0, F(70, 3, 4), F(70, 4, 4), 4),
+    PRODUCT("larger than a tile", 1, F(2, 67, 72), F(2, 71, 72), 72),
+    {.op = NULL},
+};
