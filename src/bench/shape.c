@@ -80,7 +80,7 @@ static hone_status read_value(int key, const char *text, int32_t *out) {
     if (key == HONE_KEY_ACT)
         return hone_fail(HONE_INVALID,
                          "--shape act=%s: none, relu, clip, sigmoid, hard_sigmoid, "
-                         "silu or hard_swish",
+                         "silu, hard_swish, gelu, gelu_tanh, tanh, erf, exp, log, sqrt or pow",
                          text);
     HONE_TRY(hone_fail_context(
         hone_parse_i64(text, shape_keys[key].least, shape_keys[key].most, &number), "--shape %s=%s",

@@ -44,7 +44,7 @@ static void test_refusals(void **state) {
         {"h=0", "out of range"},
         {"h=ten", "ten"},
         {"m=4", "'m=4' is not understood"},
-        {"act=gelu", "none, relu"},
+        {"act=maxout", "none, relu"},
         {"hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh=1",
          "not under"},
     };
