@@ -31,13 +31,14 @@ void main() {
     int column = int(gl_WorkGroupID.x * L + lane) * int(NL / 4);
     int t0 = int(gl_WorkGroupID.z * gl_NumWorkGroups.y + gl_WorkGroupID.y) * int(MA * L);
     if (t0 >= tiles) return;
+    int channel_blocks = (g.k + int(L * NL) - 1) / int(L * NL); // the grid may be a part of it
     int tile_blocks = (tiles + int(MA * L) - 1) / int(MA * L), block = t0 / int(MA * L);
     [[unroll]] for (uint i = 0; i < 4 * MA * L * NL; i++) pixels[i] = 0.0;
 
     for (int position = 0; position < 16; position++) {
         [[unroll]] for (uint i = 0; i < MA * L * NL; i++) acc[i] = 0.0;
         int v0 = (position * tile_blocks + block) * c4 * int(MA * L) + lane;
-        int channel_block = position * int(gl_NumWorkGroups.x) + int(gl_WorkGroupID.x);
+        int channel_block = position * channel_blocks + int(gl_WorkGroupID.x);
         int u0 = (channel_block * g.c * int(L) + lane) * int(NL / 4);
         for (int c = 0; c < c4; c++) {
             vec4 w[NL]; // NL columns of four channels

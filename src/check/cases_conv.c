@@ -127,6 +127,8 @@ const struct hone_case hone_cases_conv[] = {
              PAD(1, 1, 1, 1), .groups = 1),
     GEOMETRY("3x3, very wide", 2, 11, 12, 164, 240, 3, 3, 164, 11, 12, true, PLAIN_STEPS,
              PAD(1, 1, 1, 1), .groups = 1),
+    GEOMETRY("3x3, very wide, small pictures", 4, 3, 3, 192, 384, 3, 3, 192, 3, 3, true,
+             PLAIN_STEPS, PAD(1, 1, 1, 1), .groups = 1),
     {.op = &hone_op_conv2d,
      .name = "3x3, very wide, bias, relu6",
      .attrs = ATTRS(PLAIN_STEPS, PAD(2, 0, 0, 1), .groups = 1,
