@@ -30,6 +30,10 @@ struct hone_onnx_tensor {
     hone_value value;
     int8_t perm[HONE_MAX_RANK]; // ONNX axis i is the value's axis perm[i]
     int32_t pad[4];             // zeros still to be put around it: top, left, bottom, right
+    // Above 0: the file sees channels (C) as (groups, C / groups), or turned, and the tensor as of
+    // rank 5 (onnx_shuffle.c).
+    int32_t groups;
+    bool turned;
 };
 
 struct hone_onnx_import {
@@ -70,6 +74,8 @@ hone_status hone_onnx_input_const(struct hone_onnx_import *im, const HoneOnnx__N
 // The same for an activation.
 hone_status hone_onnx_input_value(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
                                   struct hone_onnx_tensor **out);
+// HONE_UNSUPPORTED for channels that are seen in groups, which few operators know.
+hone_status hone_onnx_whole(const struct hone_onnx_tensor *tensor);
 // Reads an initializer, the first time.
 hone_status hone_onnx_resolve(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor);
 // Small integers from input k, or from attribute `name` before the opset that made it an input;
@@ -83,6 +89,8 @@ hone_status hone_onnx_scalar(struct hone_onnx_import *im, const HoneOnnx__Node *
 // Output 0 becomes this value.
 hone_status hone_onnx_define(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                              hone_value value, const int8_t perm[HONE_MAX_RANK]);
+hone_status hone_onnx_define_output(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                    size_t k, hone_value value, const int8_t perm[HONE_MAX_RANK]);
 // Output 0 is input `from`, under another name.
 hone_status hone_onnx_alias(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                             const struct hone_onnx_tensor *from);
@@ -120,6 +128,26 @@ hone_status hone_onnx_absorb_bias(struct hone_onnx_import *im, const HoneOnnx__N
                                   int32_t count, bool image, struct hone_onnx_tensor **bias,
                                   const HoneOnnx__Node **reader);
 
+// Output 0 is x with these ONNX dimensions; dim[0] is the batch, whatever stands there
+// (onnx_shape.c).
+hone_status hone_onnx_reshape_to(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                 struct hone_onnx_tensor *x, int rank, const int64_t *dim);
+
+// ---- Channel shuffle (onnx_shuffle.c)
+// ---------------------------------------------------------------
+// Whether x reshaped to `shape` is (N,G,C/G,H,W).
+bool hone_onnx_shuffle_splits(const struct hone_onnx_import *im, const struct hone_onnx_tensor *x,
+                              const struct hone_onnx_const *shape);
+hone_status hone_onnx_shuffle_split(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                    struct hone_onnx_tensor *x,
+                                    const struct hone_onnx_const *shape);
+// Transpose and Reshape of what was split.
+hone_status hone_onnx_shuffle_swap(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                   const struct hone_onnx_tensor *x);
+hone_status hone_onnx_shuffle_join(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                   const struct hone_onnx_tensor *x,
+                                   const struct hone_onnx_const *shape);
+
 // ---- Translators, by file
 // -----------------------------------------------------------------------------------
 #define HONE_ONNX_TRANSLATE(name)                                                                  \
@@ -149,6 +177,11 @@ HONE_ONNX_TRANSLATE(mul)
 HONE_ONNX_TRANSLATE(div)
 HONE_ONNX_TRANSLATE(neg)
 HONE_ONNX_TRANSLATE(sum)
+// onnx_parts.c
+HONE_ONNX_TRANSLATE(concat)
+HONE_ONNX_TRANSLATE(slice)
+HONE_ONNX_TRANSLATE(gather)
+HONE_ONNX_TRANSLATE(split)
 // onnx_shape.c
 HONE_ONNX_TRANSLATE(identity)
 HONE_ONNX_TRANSLATE(cast)
@@ -158,8 +191,6 @@ HONE_ONNX_TRANSLATE(reshape)
 HONE_ONNX_TRANSLATE(squeeze)
 HONE_ONNX_TRANSLATE(unsqueeze)
 HONE_ONNX_TRANSLATE(transpose)
-HONE_ONNX_TRANSLATE(concat)
-HONE_ONNX_TRANSLATE(slice)
 #undef HONE_ONNX_TRANSLATE
 
 // Kernel, stride, padding and output size along height and width, as Conv and the pools say them:

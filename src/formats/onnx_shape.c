@@ -22,6 +22,7 @@ hone_status hone_onnx_cast(struct hone_onnx_import *im, const HoneOnnx__Node *no
 hone_status hone_onnx_shape(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *x, *y;
     HONE_TRY(hone_onnx_input(im, node, 0, true, &x));
+    HONE_TRY(hone_onnx_whole(x));
     bool constant = x->state == HONE_ONNX_CONST;
     int rank = constant ? x->constant.rank : hone_onnx_rank(im, x);
     int64_t begin = hone_onnx_attr_int(node, "start", 0),
@@ -62,9 +63,8 @@ static bool shape_in_order(struct hone_onnx_import *im, const struct hone_onnx_t
     return true;
 }
 
-// Output 0 is x with these ONNX dimensions; dim[0] is the batch, whatever stands there.
-static hone_status shape_emit(struct hone_onnx_import *im, const HoneOnnx__Node *node,
-                              struct hone_onnx_tensor *x, int rank, const int64_t *dim) {
+hone_status hone_onnx_reshape_to(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                 struct hone_onnx_tensor *x, int rank, const int64_t *dim) {
     if (rank < 1 || rank > HONE_MAX_RANK)
         return hone_fail(HONE_UNSUPPORTED, "tensors of rank %d are not supported", rank);
     HONE_TRY(hone_onnx_settle(im, x));
@@ -99,7 +99,7 @@ hone_status hone_onnx_flatten(struct hone_onnx_import *im, const HoneOnnx__Node 
         return hone_fail(HONE_UNSUPPORTED, "axis %lld would mix the batch", (long long)axis);
     int64_t dim[2] = {0, 1};
     for (int i = 1; i < hone_onnx_rank(im, x); i++) dim[1] *= hone_onnx_dim(im, x, i);
-    return shape_emit(im, node, x, 2, dim);
+    return hone_onnx_reshape_to(im, node, x, 2, dim);
 }
 
 // Is the first size the batch? A file exported for a fixed batch (usually 1) says it in numbers.
@@ -113,11 +113,14 @@ static bool reshape_keeps_batch(const struct hone_onnx_import *im, int64_t size,
 
 hone_status hone_onnx_reshape(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *x, *shape;
-    HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
+    HONE_TRY(hone_onnx_input(im, node, 0, true, &x));
+    if (!x->groups) HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
     HONE_TRY(hone_onnx_input(im, node, 1, true, &shape));
     const struct hone_onnx_const *c = &shape->constant;
     if (shape->state != HONE_ONNX_CONST || !c->i)
         return hone_fail(HONE_UNSUPPORTED, "its shape '%s' must be constant integers", shape->name);
+    if (x->groups) return hone_onnx_shuffle_join(im, node, x, c);
+    if (hone_onnx_shuffle_splits(im, x, c)) return hone_onnx_shuffle_split(im, node, x, c);
     if (c->count < 1 || c->count > HONE_MAX_RANK)
         return hone_fail(HONE_UNSUPPORTED, "tensors of rank %lld are not supported",
                          (long long)c->count);
@@ -139,7 +142,7 @@ hone_status hone_onnx_reshape(struct hone_onnx_import *im, const HoneOnnx__Node 
         }
     }
     if (open >= 0) dim[open] = have / given;
-    return shape_emit(im, node, x, (int)c->count, dim);
+    return hone_onnx_reshape_to(im, node, x, (int)c->count, dim);
 }
 
 // Marks the axes that a list names, for squeeze (rank of x) and unsqueeze (rank of the result).
@@ -172,7 +175,7 @@ hone_status hone_onnx_squeeze(struct hone_onnx_import *im, const HoneOnnx__Node 
         if (gone[i] || (count == 0 && i > 0 && size == 1)) continue;
         dim[left++] = size;
     }
-    return shape_emit(im, node, x, left, dim);
+    return hone_onnx_reshape_to(im, node, x, left, dim);
 }
 
 hone_status hone_onnx_unsqueeze(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
@@ -187,7 +190,7 @@ hone_status hone_onnx_unsqueeze(struct hone_onnx_import *im, const HoneOnnx__Nod
     bool is_new[HONE_MAX_RANK] = {false};
     HONE_TRY(shape_axes(im, node, rank, axes, count, is_new));
     for (int i = 0, from = 0; i < rank; i++) dim[i] = is_new[i] ? 1 : hone_onnx_dim(im, x, from++);
-    return shape_emit(im, node, x, rank, dim);
+    return hone_onnx_reshape_to(im, node, x, rank, dim);
 }
 
 // ---- Order of axes
@@ -195,6 +198,8 @@ hone_status hone_onnx_unsqueeze(struct hone_onnx_import *im, const HoneOnnx__Nod
 
 hone_status hone_onnx_transpose(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *x;
+    HONE_TRY(hone_onnx_input(im, node, 0, true, &x));
+    if (x->groups) return hone_onnx_shuffle_swap(im, node, x);
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
     int rank = hone_onnx_rank(im, x);
     int32_t perm[HONE_MAX_RANK];
@@ -211,78 +216,4 @@ hone_status hone_onnx_transpose(struct hone_onnx_import *im, const HoneOnnx__Nod
     HONE_TRY(hone_onnx_alias(im, node, x));
     memcpy(hone_onnx_name(im, node->output[0])->perm, order, sizeof order);
     return HONE_OK;
-}
-
-// All inputs in one order of axes, that of a picture if any is one.
-static hone_status concat_arrange(struct hone_onnx_import *im, const HoneOnnx__Node *node,
-                                  int *rank, const int8_t **perm) {
-    struct hone_onnx_tensor *x;
-    *perm = hone_onnx_plain;
-    for (size_t k = 0; k < node->n_input; k++) {
-        HONE_TRY(hone_onnx_input_value(im, node, k, &x));
-        if (k == 0) *rank = hone_onnx_rank(im, x);
-        if (hone_onnx_rank(im, x) != *rank)
-            return hone_fail(HONE_INVALID, "its inputs differ in rank");
-        if (*rank == 4 && hone_onnx_is(x, hone_onnx_image, 4)) *perm = hone_onnx_image;
-    }
-    for (size_t k = 0; k < node->n_input; k++) {
-        HONE_TRY(hone_onnx_input_value(im, node, k, &x));
-        HONE_TRY(hone_onnx_arrange(im, x, *perm));
-    }
-    return HONE_OK;
-}
-
-hone_status hone_onnx_concat(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
-    if (node->n_input < 1 || node->n_input > INT16_MAX)
-        return hone_fail(HONE_INVALID, "%zu inputs", node->n_input);
-    int rank = 0;
-    const int8_t *perm;
-    HONE_TRY(concat_arrange(im, node, &rank, &perm));
-    int64_t axis = hone_onnx_attr_int(node, "axis", 1);
-    if (axis < 0) axis += rank;
-    if (axis < 1 || axis >= rank)
-        return hone_fail(HONE_UNSUPPORTED, "axis %lld of rank %d", (long long)axis, rank);
-    hone_value *inputs = hone_calloc(node->n_input, sizeof *inputs, "node inputs");
-    if (!inputs) return HONE_OUT_OF_MEMORY;
-    for (size_t k = 0; k < node->n_input; k++)
-        inputs[k] = hone_onnx_name(im, node->input[k])->value;
-    struct hone_concat_attrs attrs = {.axis = perm[axis]};
-    hone_value y = hone_graph_emit(im->graph, &hone_op_concat, hone_onnx_node_name(node), &attrs,
-                                   inputs, (int)node->n_input);
-    hone_free(inputs);
-    return hone_onnx_define(im, node, y, perm);
-}
-
-hone_status hone_onnx_slice(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
-    struct hone_onnx_tensor *x;
-    HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
-    HONE_TRY(hone_onnx_settle(im, x));
-    int64_t starts[HONE_ONNX_MAX_RANK * 2], ends[HONE_ONNX_MAX_RANK * 2],
-        axes[HONE_ONNX_MAX_RANK * 2], steps[HONE_ONNX_MAX_RANK * 2];
-    int count, end_count, axis_count, step_count, rank = hone_onnx_rank(im, x);
-    HONE_TRY(hone_onnx_numbers(im, node, 1, "starts", starts, &count));
-    HONE_TRY(hone_onnx_numbers(im, node, 2, "ends", ends, &end_count));
-    HONE_TRY(hone_onnx_numbers(im, node, 3, "axes", axes, &axis_count));
-    HONE_TRY(hone_onnx_numbers(im, node, 4, "steps", steps, &step_count));
-    if (end_count != count || (axis_count && axis_count != count) ||
-        (step_count && step_count != count))
-        return hone_fail(HONE_INVALID, "its lists differ in length");
-    struct hone_slice_attrs attrs = {{0}, {0}};
-    for (int k = 0; k < count; k++) {
-        int64_t axis = axis_count ? axes[k] : k, begin = starts[k], end = ends[k];
-        if (axis < 0) axis += rank;
-        if (axis < 1 || axis >= rank || (step_count && steps[k] != 1))
-            return hone_fail(HONE_UNSUPPORTED, "slices of the batch and steps are not supported");
-        int64_t size = hone_onnx_dim(im, x, (int)axis);
-        if (begin < 0) begin = begin < -size ? 0 : begin + size;
-        if (end < 0) end = end < -size ? 0 : end + size;
-        if (end > size) end = size;
-        if (begin >= end)
-            return hone_fail(HONE_INVALID, "an empty slice of axis %lld", (long long)axis);
-        attrs.begin[x->perm[axis]] = (int32_t)begin;
-        attrs.size[x->perm[axis]] = (int32_t)(end - begin);
-    }
-    hone_value y =
-        HONE_EMIT(im->graph, &hone_op_slice, hone_onnx_node_name(node), &attrs, x->value);
-    return hone_onnx_define(im, node, y, x->perm);
 }

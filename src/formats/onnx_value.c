@@ -57,12 +57,19 @@ hone_status hone_onnx_input_const(struct hone_onnx_import *im, const HoneOnnx__N
     return HONE_OK;
 }
 
+hone_status hone_onnx_whole(const struct hone_onnx_tensor *tensor) {
+    if (!tensor->groups) return HONE_OK;
+    return hone_fail(HONE_UNSUPPORTED,
+                     "its input '%s' is of rank 5, which only a shuffle of channels may be",
+                     tensor->name);
+}
+
 hone_status hone_onnx_input_value(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
                                   struct hone_onnx_tensor **out) {
     HONE_TRY(hone_onnx_input(im, node, k, true, out));
     if ((*out)->state != HONE_ONNX_NODE)
         return hone_fail(HONE_UNSUPPORTED, "its input '%s' is constant", (*out)->name);
-    return HONE_OK;
+    return hone_onnx_whole(*out);
 }
 
 hone_status hone_onnx_numbers(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
@@ -104,8 +111,14 @@ hone_status hone_onnx_scalar(struct hone_onnx_import *im, const HoneOnnx__Node *
 
 hone_status hone_onnx_define(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                              hone_value value, const int8_t perm[HONE_MAX_RANK]) {
+    return hone_onnx_define_output(im, node, 0, value, perm);
+}
+
+hone_status hone_onnx_define_output(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                    size_t k, hone_value value, const int8_t perm[HONE_MAX_RANK]) {
     HONE_TRY(hone_graph_status(im->graph));
-    struct hone_onnx_tensor *tensor = node->n_output ? hone_onnx_name(im, node->output[0]) : NULL;
+    struct hone_onnx_tensor *tensor =
+        k < node->n_output ? hone_onnx_name(im, node->output[k]) : NULL;
     if (!tensor || tensor->state != HONE_ONNX_UNSET)
         return hone_fail(HONE_INVALID, "it has no output of its own");
     tensor->state = HONE_ONNX_NODE;

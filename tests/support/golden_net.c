@@ -13,13 +13,18 @@
 #include "train/schedule.h"
 
 void golden_net_open(struct golden_net *net, const char *folder, const char *name) {
+    golden_net_open_file(net, folder, name, name);
+}
+
+void golden_net_open_file(struct golden_net *net, const char *folder, const char *name,
+                          const char *file) {
     char path[1024];
     *net = (struct golden_net){0};
     if (!folder) folder = HONE_SOURCE_DIR "/tests/golden/data";
     snprintf(path, sizeof path, "%s/%s.safetensors", folder, name);
     net->golden = golden_open_path(path);
     if (!net->golden) fail_msg("%s is missing", path);
-    snprintf(path, sizeof path, "%s/%s.onnx", folder, name);
+    snprintf(path, sizeof path, "%s/%s.onnx", folder, file);
     const hone_model_load_params params = {.preprocess = "tf"};
     assert_ok(hone_model_load(path, &params, &net->model));
     const struct hone_train_layout_params layout = {.head_lr = 1};

@@ -19,6 +19,9 @@ struct golden_net {
 // NAME.onnx and NAME.safetensors in `folder`; NULL: tests/golden/data. Failures of all calls fail
 // the running test.
 void golden_net_open(struct golden_net *net, const char *folder, const char *name);
+// FILE.onnx in place of NAME.onnx: the same net from another export.
+void golden_net_open_file(struct golden_net *net, const char *folder, const char *name,
+                          const char *file);
 void golden_net_close(struct golden_net *net);
 
 // Greatest relative errors in the Euclidean norm, and the tensor that has it.

@@ -38,6 +38,11 @@ foreach(ring unit ops gpu e2e golden cli)
   endforeach()
 endforeach()
 
+# One net of tools/golden/make_model.py against PyTorch: tools/models runs it for each family.
+add_executable(golden_model ${CMAKE_SOURCE_DIR}/tests/golden/model.c)
+target_link_libraries(golden_model PRIVATE hone_test_support)
+set_target_properties(golden_model PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
 # What vendors' compilers make of the kernels: one program, run once for each driver that tools/drivers opens without its
 # hardware, and skipped where that is not set up.
 add_executable(rack_compile ${CMAKE_SOURCE_DIR}/tests/rack/test_compile.c)

@@ -11,19 +11,21 @@ DTYPES = {"float32": "F32", "float64": "F64", "int32": "I32", "uint8": "U8"}
 
 
 def save(path, tensors):
-    header, data = {}, b""
+    header, data, length = {}, [], 0
     for name, value in tensors.items():
         array = numpy.ascontiguousarray(value)
         header[name] = {
             "dtype": DTYPES[str(array.dtype)],
             "shape": list(array.shape),
-            "data_offsets": [len(data), len(data) + array.nbytes],
+            "data_offsets": [length, length + array.nbytes],
         }
-        data += array.tobytes()
+        data.append(array.tobytes())
+        length += array.nbytes
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text + data)
+        file.write(struct.pack("<Q", len(text)) + text)
+        file.writelines(data)
 
 
 def nhwc(tensor):

@@ -1,0 +1,182 @@
+#!/usr/bin/python3
+"""Makes one net of families.py with random weights, as exporters write it, and what PyTorch computes with it.
+
+    make_model.py NAME DIR
+
+writes into DIR
+  NAME.OPSET.onnx   the stock exporter's, for each opset that it can write of OPSETS: inference, norms folded where it folds them
+  NAME.onnx         the same net with all of PyTorch's parameters by their names, to compare gradients
+  NAME.safetensors  images u8 (N,H,W,3) (the net's input is image / 127.5 - 1), labels, class_weights, smoothing,
+                    eval.logits, train.logits, loss, and grad.PARAMETER, all computed in double
+and prints a line of JSON: parameters, and how far PyTorch's own float32 is from the gradients in double.
+
+Gradients jump where an activation crosses a kink, and among millions of activations some always lie within rounding of
+one. So the shifts of the norms (or the biases of the layers) before the kinks are moved a little, channel by channel,
+until no activation is close.
+"""
+import copy
+import json
+import sys
+import warnings
+
+import numpy
+import onnx
+import torch
+from torch import nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+from families import FAMILIES
+from tensors import nhwc, save
+
+OPSETS = (11, 16)
+CLASSES = 10
+
+
+def kinks_of(function, args, kwargs):
+    """Where the derivative of an activation function jumps."""
+    name = getattr(function, "__name__", "").rstrip("_")
+    if name in ("relu", "leaky_relu", "prelu"):
+        return [0.0]
+    if name == "relu6":
+        return [0.0, 6.0]
+    if name == "hardtanh":
+        return [float(kwargs.get("min_val", args[1] if len(args) > 1 else -1)),
+                float(kwargs.get("max_val", args[2] if len(args) > 2 else 1))]
+    return [-3.0, 3.0] if name in ("hardswish", "hardsigmoid") else []
+
+
+class ClearKinks(TorchFunctionMode):
+    """Runs a net and moves the shift before each kink to where the batch leaves the widest gap."""
+    moves = torch.linspace(-0.1, 0.1, 301).double()
+
+    def __init__(self):
+        super().__init__()
+        self.shift = None
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        kinks = kinks_of(function, args, kwargs)
+        if function is functional.batch_norm:
+            self.shift = args[4] if len(args) > 4 else kwargs["bias"]
+        elif function in (torch.conv2d, functional.linear):
+            self.shift = args[2] if len(args) > 2 else kwargs.get("bias")
+        elif kinks and self.shift is not None and self.shift.shape[0] == args[0].shape[1]:
+            self.move(args[0], kinks)
+        return function(*args, **kwargs)
+
+    def move(self, x, kinks):
+        values = x.transpose(0, 1).flatten(1).sort(1).values.contiguous()
+        gaps = []
+        for kink in kinks:
+            wanted = (kink - self.moves).expand(len(values), -1).contiguous()
+            above = torch.searchsorted(values, wanted).clamp(1, values.shape[1] - 1)
+            gaps.append(torch.minimum((values.gather(1, above) - wanted).abs(),
+                                      (values.gather(1, above - 1) - wanted).abs()))
+        best = torch.stack(gaps).min(0).values.argmax(1)
+        before = self.shift.clone()
+        self.shift.copy_((self.shift + self.moves[best]).float().double())  # what float32 holds, as the file will
+        x += (self.shift - before).reshape(-1, *[1] * (x.dim() - 2))
+
+
+def randomise(net):
+    """No scale, shift or factor at its neutral value, which would hide a wrong one."""
+    for module in net.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.weight.uniform_(0.5, 1.5)
+            module.bias.uniform_(-0.3, 0.3)
+            module.momentum = 0.5
+    for name, value in net.named_parameters():
+        if value.numel() > 1 and value.abs().max() < 1e-5:  # starts at zero: a shift, a token, a layer scale
+            value.uniform_(-0.2, 0.2)
+        elif value.dim() < 3 and value.numel() > 1 and value.min() == value.max():
+            value.mul_(torch.empty_like(value).uniform_(0.5, 1.5))
+
+
+def quiet(net):
+    """Dropout and stochastic depth draw differently in every library."""
+    for module in net.modules():
+        for key in ("p", "attention_dropout"):
+            if isinstance(getattr(module, key, None), float):
+                setattr(module, key, 0.0)
+    return net
+
+
+def pictures(size, batch):
+    generator = numpy.random.RandomState(1)
+    # Blotches that outlast the strides: where all pictures look alike, norms amplify rounding.
+    coarse = torch.tensor(generator.uniform(-60, 315, (batch, 3, 6, 6)))
+    smooth = functional.interpolate(coarse, (size, size), mode="bilinear").permute(0, 2, 3, 1).numpy()
+    images = (smooth + generator.uniform(-20, 20, smooth.shape)).clip(0, 255).astype("uint8")
+    return images, generator.randint(0, CLASSES, batch).astype("int32")
+
+
+def gradients(net, x, target, loss_of):
+    net = quiet(copy.deepcopy(net).to(x.dtype).train())
+    logits = net(x)
+    loss = loss_of(logits, target)
+    loss.backward()
+    return logits, loss, {name: value.grad for name, value in net.named_parameters() if value.grad is not None}
+
+
+def export(net, path, size, opset, **more):
+    net = copy.deepcopy(net).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(net, torch.zeros(1, 3, size, size), path, opset_version=opset, input_names=["input"],
+                          output_names=["logits"], dynamic_axes={"input": {0: "N"}, "logits": {0: "N"}}, **more)
+
+
+def turned(path):
+    """Constants that the exporter transposes before it uses them: parameters of hone by the transposed one's name."""
+    graph = onnx.load(path, load_external_data=False).graph
+    weights = {tensor.name for tensor in graph.initializer}
+    return {node.output[0]: node.input[0] for node in graph.node
+            if node.op_type == "Transpose" and node.input[0] in weights}
+
+
+def main():
+    name, folder = sys.argv[1:3]
+    family = FAMILIES[name]
+    torch.manual_seed(1)
+    with torch.no_grad():
+        net = family.build()
+        randomise(net)
+        images, labels = pictures(family.size, family.batch)
+        x, target = torch.tensor(images.transpose(0, 3, 1, 2)).double() / 127.5 - 1, torch.tensor(labels).long()
+        with ClearKinks():
+            quiet(net.double().train())(x)
+        for _ in range(6):  # statistics of these pictures: what runs without training sees the same spread
+            net(x)
+    net = net.float()
+    loss_of = nn.CrossEntropyLoss(label_smoothing=0.125)
+    opsets = []
+    for opset in OPSETS:
+        try:
+            export(net, f"{folder}/{name}.{opset}.onnx", family.size, opset)
+            opsets.append(opset)
+        except Exception as error:  # of any kind: the exporter's own limits
+            print(f"{name}: opset {opset}: {str(error).splitlines()[0]}", file=sys.stderr)
+    export(net, f"{folder}/{name}.onnx", family.size, 13, training=torch.onnx.TrainingMode.PRESERVE,
+           do_constant_folding=False)
+    out = {
+        "images": images, "labels": labels, "class_weights": numpy.ones(CLASSES, "float32"),
+        "smoothing": numpy.array([0.125], "float32"),
+        "eval.logits": copy.deepcopy(net).double().eval()(x).detach().numpy().astype("float32"),
+    }
+    logits, loss, exact = gradients(net, x, target, loss_of)
+    out["train.logits"] = logits.detach().numpy().astype("float32")
+    out["loss"] = numpy.array([loss.item()], "float32")
+    for key, value in exact.items():
+        out[f"grad.{key}"] = nhwc(value).astype("float32")
+    for alias, key in turned(f"{folder}/{name}.onnx").items():
+        out[f"grad.{alias}"] = numpy.ascontiguousarray(exact[key].T.numpy().astype("float32"))
+    save(f"{folder}/{name}.safetensors", out)
+    single = gradients(net, x.float(), target, loss_of)[2]
+    size = sum(value.pow(2).sum() for value in exact.values()).sqrt()
+    errors = [((single[key] - value).norm() / max(value.norm(), 1e-4 * size)).item() for key, value in exact.items()]
+    print(json.dumps({"name": name, "family": family.family, "size": family.size, "opsets": opsets,
+                      "parameters": sum(value.numel() for value in net.parameters()), "torch": max(errors)}))
+
+
+main()
