@@ -1,4 +1,5 @@
-// onnx_parts.c: operators that put tensors together and take them apart, along any axis but the batch.
+// onnx_parts.c: operators that put tensors together and take them apart, along any axis but the
+// batch.
 #include "formats/onnx_import.h"
 #include "ops/row.h"
 
@@ -147,7 +148,8 @@ hone_status hone_onnx_split(struct hone_onnx_import *im, const HoneOnnx__Node *n
     HONE_TRY(hone_onnx_numbers(im, node, 1, "split", sizes, &count));
     HONE_TRY(hone_onnx_settle(im, x));
     int64_t size = hone_onnx_dim(im, x, axis), at = 0;
-    if (node->n_output < 1 || node->n_output > HONE_ONNX_MAX_RANK * 2 || (count && count != outputs))
+    if (node->n_output < 1 || node->n_output > HONE_ONNX_MAX_RANK * 2 ||
+        (count && count != outputs))
         return hone_fail(HONE_UNSUPPORTED, "%d sizes for %zu parts", count, node->n_output);
     for (int k = 0; k < outputs; k++) {
         int64_t each = (size + outputs - 1) / outputs; // the last may be smaller

@@ -1,6 +1,7 @@
-// onnx_shuffle.c: the channel shuffle of ShuffleNet (Zhang, Zhou, Lin, Sun 2017): files see (N,C,H,W) as
-// (N,G,C/G,H,W), swap the middle axes and join them again. Channels are ir's last axis, so that no
-// tensor of rank 5 is needed: what was split remembers its groups until it is joined.
+// onnx_shuffle.c: the channel shuffle of ShuffleNet (Zhang, Zhou, Lin, Sun 2017): files see
+// (N,C,H,W) as (N,G,C/G,H,W), swap the middle axes and join them again. Channels are ir's last
+// axis, so that no tensor of rank 5 is needed: what was split remembers its groups until it is
+// joined.
 #include "formats/onnx_import.h"
 
 bool hone_onnx_shuffle_splits(const struct hone_onnx_import *im, const struct hone_onnx_tensor *x,

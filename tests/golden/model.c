@@ -1,7 +1,7 @@
 // model.c: one net of tools/golden/make_model.py against PyTorch, on the default device:
 //   golden_model FOLDER NAME [OPSET...]
-// prints a line of JSON: the error of the logits of each stock export FOLDER/NAME.OPSET.onnx, and of
-// FOLDER/NAME.onnx those in training, and of the gradient of each of its parameters.
+// prints a line of JSON: the error of the logits of each stock export FOLDER/NAME.OPSET.onnx, and
+// of FOLDER/NAME.onnx those in training, and of the gradient of each of its parameters.
 #include "support/support.h"
 
 #include <stdio.h>

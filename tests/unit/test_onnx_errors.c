@@ -354,6 +354,34 @@ CASE(gather_picture) {
     LIST("i", "0");
     NODE("Gather", "x i", "y");
 }
+CASE(gather_scattered) {
+    LIST("i", "2 0");
+    NODE("Gather", "x i", "y");
+    INT("axis", 1);
+}
+CASE(ceil_picture) {
+    NODE("Ceil", "x", "y");
+}
+CASE(split_short) {
+    LIST("s", "2");
+    NODE("Split", "x s", "y");
+    INT("axis", 1);
+}
+CASE(rank_five) {
+    LIST("s", "0 3 1 8 8");
+    NODE("Reshape", "x s", "g");
+    NODE("Relu", "g", "y");
+}
+CASE(rank_five_turned) {
+    LIST("s", "0 3 1 8 8");
+    NODE("Reshape", "x s", "g");
+    NODE("Transpose", "g", "y");
+    INTS("perm", "0 1 2 4 3");
+}
+CASE(rank_five_end) {
+    LIST("s", "0 3 1 8 8");
+    NODE("Reshape", "x s", "y");
+}
 CASE(cast_integer) {
     NODE("Cast", "x", "y");
     INT("to", 7);
@@ -467,7 +495,13 @@ static const struct wrong cases[] = {
     {"only a division by a constant", HONE_UNSUPPORTED, div_activation, 13},
     {"min 2 is above max 1", HONE_INVALID, clip_range, 13},
     {"axis 0 of rank 4", HONE_UNSUPPORTED, concat_batch, 13},
-    {"on constants only", HONE_UNSUPPORTED, gather_picture, 13},
+    {"the batch stays whole", HONE_UNSUPPORTED, gather_picture, 13},
+    {"must follow one another", HONE_UNSUPPORTED, gather_scattered, 13},
+    {"on constants only", HONE_UNSUPPORTED, ceil_picture, 13},
+    {"its parts do not make up 3", HONE_INVALID, split_short, 13},
+    {"its input 'g' is of rank 5", HONE_UNSUPPORTED, rank_five, 13},
+    {"only the shuffle of channels", HONE_UNSUPPORTED, rank_five_turned, 13},
+    {"its input 'y' is of rank 5", HONE_UNSUPPORTED, rank_five_end, 13},
     {"cannot be cast to type 7", HONE_UNSUPPORTED, cast_integer, 13},
     {"the output 'y' does not depend on the picture", HONE_INVALID, constant_output, 13},
     {"a division by zero", HONE_INVALID, divide_zero, 13},

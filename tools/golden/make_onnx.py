@@ -268,7 +268,31 @@ def ends():
     n.done()
 
 
+def parts():
+    n = Net("gather_split")
+    planes = [n.op("Unsqueeze", n.op("Gather", "x", n.const(np.array(k, "int64")), axis=1), n.ints(1)) for k in (2, 0, -2)]
+    t = n.conv(n.op("Concat", *planes, axis=1), 7, 3, 1)
+    n.nodes.append(helper.make_node("Split", [t, n.ints(2, 4, 1)], ["a", "b", "c"], axis=1))
+    t = n.op("Mul", n.op("Gather", "b", n.ints(1, 2), axis=1), "a")
+    n.op("Concat", t, "c", n.op("Gather", "b", n.ints(-1), axis=-3), axis=1)
+    n.done()
+    n = Net("channel_shuffle")
+    t = n.conv("x", 12, 3, 3, strides=[2, 2])
+    for groups in (3, 2):
+        t = n.op("Reshape", t, n.ints(0, groups, 12 // groups, 6, 5))
+        t = n.op("Transpose", t, perm=[0, 2, 1, 3, 4])
+        t = n.op("Reshape", t, n.ints(0, 12, 6, -1))
+        t = n.conv(t, 12, 1, 1, group=12)
+    n.done()
+    n = Net("concat_long")
+    t = n.conv("x", 30, 3, 3, strides=[3, 3])
+    n.nodes.append(helper.make_node("Split", [t], [f"s{k}" for k in range(15)], axis=1))
+    n.op("Concat", *[f"s{k * 7 % 15}" for k in range(15)], *[f"s{k * 2 % 15}" for k in range(15)], axis=1)
+    n.conv(n.t, 2, 60, 1)
+    n.done()
+
+
 os.makedirs(FOLDER, exist_ok=True)
-for make in (convolutions, linear, norm, activations, arithmetic, pads, pools, shapes, ends):
+for make in (convolutions, linear, norm, activations, arithmetic, pads, pools, shapes, ends, parts):
     make()
 save(f"{FOLDER}/expected.safetensors", out)
