@@ -200,10 +200,7 @@ static hone_status arith_values(struct hone_onnx_import *im, const HoneOnnx__Nod
 // Both inputs, and which of them is constant: 0, 1, or -1 for none.
 static hone_status arith_inputs(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                                 struct hone_onnx_tensor *in[2], int *constant) {
-    for (size_t k = 0; k < 2; k++) {
-        HONE_TRY(hone_onnx_input(im, node, k, true, &in[k]));
-        HONE_TRY(hone_onnx_whole(in[k]));
-    }
+    for (size_t k = 0; k < 2; k++) HONE_TRY(hone_onnx_input(im, node, k, true, &in[k]));
     *constant = in[0]->state == HONE_ONNX_CONST ? 0 : in[1]->state == HONE_ONNX_CONST ? 1 : -1;
     if (*constant == 0 && in[1]->state == HONE_ONNX_CONST)
         return hone_fail(HONE_UNSUPPORTED, "both its inputs are constant");

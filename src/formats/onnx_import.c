@@ -255,7 +255,6 @@ static hone_status import_end(struct hone_onnx_import *im) {
     if (!output || output->state != HONE_ONNX_NODE)
         return hone_fail(HONE_INVALID, "the output '%s' does not depend on the picture",
                          im->output);
-    HONE_TRY(hone_onnx_whole(output));
     HONE_TRY(hone_onnx_settle(im, output));
     if (hone_onnx_rank(im, output) == 4) HONE_TRY(hone_onnx_arrange(im, output, hone_onnx_image));
     hone_value end = output->value, before = import_before_softmax(im->graph, end);

@@ -30,10 +30,6 @@ struct hone_onnx_tensor {
     hone_value value;
     int8_t perm[HONE_MAX_RANK]; // ONNX axis i is the value's axis perm[i]
     int32_t pad[4];             // zeros still to be put around it: top, left, bottom, right
-    // Above 0: the file sees channels (C) as (groups, C / groups), or turned, and the tensor as of
-    // rank 5 (onnx_shuffle.c).
-    int32_t groups;
-    bool turned;
 };
 
 struct hone_onnx_import {
@@ -74,8 +70,6 @@ hone_status hone_onnx_input_const(struct hone_onnx_import *im, const HoneOnnx__N
 // The same for an activation.
 hone_status hone_onnx_input_value(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
                                   struct hone_onnx_tensor **out);
-// HONE_UNSUPPORTED for channels that are seen in groups, which few operators know.
-hone_status hone_onnx_whole(const struct hone_onnx_tensor *tensor);
 // Reads an initializer, the first time.
 hone_status hone_onnx_resolve(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor);
 // Small integers from input k, or from attribute `name` before the opset that made it an input;
@@ -129,24 +123,9 @@ hone_status hone_onnx_absorb_bias(struct hone_onnx_import *im, const HoneOnnx__N
                                   const HoneOnnx__Node **reader);
 
 // Output 0 is x with these ONNX dimensions; dim[0] is the batch, whatever stands there
-// (onnx_shape.c).
+// (onnx_reshape.c).
 hone_status hone_onnx_reshape_to(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                                  struct hone_onnx_tensor *x, int rank, const int64_t *dim);
-
-// ---- Channel shuffle (onnx_shuffle.c)
-// ---------------------------------------------------------------
-// Whether x reshaped to `shape` is (N,G,C/G,H,W).
-bool hone_onnx_shuffle_splits(const struct hone_onnx_import *im, const struct hone_onnx_tensor *x,
-                              const struct hone_onnx_const *shape);
-hone_status hone_onnx_shuffle_split(struct hone_onnx_import *im, const HoneOnnx__Node *node,
-                                    struct hone_onnx_tensor *x,
-                                    const struct hone_onnx_const *shape);
-// Transpose and Reshape of what was split.
-hone_status hone_onnx_shuffle_swap(struct hone_onnx_import *im, const HoneOnnx__Node *node,
-                                   const struct hone_onnx_tensor *x);
-hone_status hone_onnx_shuffle_join(struct hone_onnx_import *im, const HoneOnnx__Node *node,
-                                   const struct hone_onnx_tensor *x,
-                                   const struct hone_onnx_const *shape);
 
 // ---- Translators, by file
 // -----------------------------------------------------------------------------------
@@ -186,11 +165,12 @@ HONE_ONNX_TRANSLATE(split)
 HONE_ONNX_TRANSLATE(identity)
 HONE_ONNX_TRANSLATE(cast)
 HONE_ONNX_TRANSLATE(shape)
+HONE_ONNX_TRANSLATE(transpose)
+// onnx_reshape.c
 HONE_ONNX_TRANSLATE(flatten)
 HONE_ONNX_TRANSLATE(reshape)
 HONE_ONNX_TRANSLATE(squeeze)
 HONE_ONNX_TRANSLATE(unsqueeze)
-HONE_ONNX_TRANSLATE(transpose)
 #undef HONE_ONNX_TRANSLATE
 
 // Kernel, stride, padding and output size along height and width, as Conv and the pools say them:

@@ -57,19 +57,12 @@ hone_status hone_onnx_input_const(struct hone_onnx_import *im, const HoneOnnx__N
     return HONE_OK;
 }
 
-hone_status hone_onnx_whole(const struct hone_onnx_tensor *tensor) {
-    if (!tensor->groups) return HONE_OK;
-    return hone_fail(HONE_UNSUPPORTED,
-                     "its input '%s' is of rank 5, which only a shuffle of channels may be",
-                     tensor->name);
-}
-
 hone_status hone_onnx_input_value(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
                                   struct hone_onnx_tensor **out) {
     HONE_TRY(hone_onnx_input(im, node, k, true, out));
     if ((*out)->state != HONE_ONNX_NODE)
         return hone_fail(HONE_UNSUPPORTED, "its input '%s' is constant", (*out)->name);
-    return hone_onnx_whole(*out);
+    return HONE_OK;
 }
 
 hone_status hone_onnx_numbers(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,

@@ -367,21 +367,6 @@ CASE(split_short) {
     NODE("Split", "x s", "y");
     INT("axis", 1);
 }
-CASE(rank_five) {
-    LIST("s", "0 3 1 8 8");
-    NODE("Reshape", "x s", "g");
-    NODE("Relu", "g", "y");
-}
-CASE(rank_five_turned) {
-    LIST("s", "0 3 1 8 8");
-    NODE("Reshape", "x s", "g");
-    NODE("Transpose", "g", "y");
-    INTS("perm", "0 1 2 4 3");
-}
-CASE(rank_five_end) {
-    LIST("s", "0 3 1 8 8");
-    NODE("Reshape", "x s", "y");
-}
 CASE(cast_integer) {
     NODE("Cast", "x", "y");
     INT("to", 7);
@@ -499,9 +484,6 @@ static const struct wrong cases[] = {
     {"must follow one another", HONE_UNSUPPORTED, gather_scattered, 13},
     {"on constants only", HONE_UNSUPPORTED, ceil_picture, 13},
     {"its parts do not make up 3", HONE_INVALID, split_short, 13},
-    {"its input 'g' is of rank 5", HONE_UNSUPPORTED, rank_five, 13},
-    {"only the shuffle of channels", HONE_UNSUPPORTED, rank_five_turned, 13},
-    {"its input 'y' is of rank 5", HONE_UNSUPPORTED, rank_five_end, 13},
     {"cannot be cast to type 7", HONE_UNSUPPORTED, cast_integer, 13},
     {"the output 'y' does not depend on the picture", HONE_INVALID, constant_output, 13},
     {"a division by zero", HONE_INVALID, divide_zero, 13},
