@@ -134,6 +134,26 @@ hone_status hone_train(const struct hone_train_params *params, const struct hone
                        const struct hone_train_hooks *hooks, struct hone_train_result *out);
 void hone_train_result_deinit(struct hone_train_result *result);
 
+// A contact sheet: what the net will see of the training pictures in an epoch, after augmentation
+// and preprocessing, by class.
+struct hone_show_params {
+    const char *out;   // the PNG
+    int32_t per_class; // pictures of each class
+    int32_t epoch;     // from 1
+};
+extern const hone_option_table hone_show_options;
+struct hone_show_result {
+    int32_t classes, width, height; // of the sheet: pixels
+    size_t pictures;
+};
+// The first `per_class` pictures of each class in the order of the epoch, in their batches and with
+// the seed that hone_train() would give them with the same options: the very pixels, made on the
+// device and taken back to grey levels. train->backbone may be NULL: --size and --preprocess then
+// say what a net would take in. Blocks; HONE_INVALID for more than 64 classes on one sheet; other
+// failures as of hone_train.
+hone_status hone_show(const struct hone_train_params *train, const struct hone_data_params *data,
+                      const struct hone_show_params *show, struct hone_show_result *out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -44,19 +44,8 @@ static hone_value emit_net(struct hone_graph *graph, const struct hone_train_gra
     hone_value logits = HONE_NO_VALUE;
     hone_value images = hone_graph_input(
         graph, "images", hone_desc_make(HONE_U8, 4, p->batch, pre->height, pre->width, 3));
-    hone_value pixels;
-    if (p->augment) {
-        struct hone_normalize_attrs normalize;
-        struct hone_augment_attrs augment = p->augmentation;
-        augment.batch = p->batch;
-        hone_infer_normalize_attrs(pre, &normalize);
-        hone_value matrix =
-            HONE_EMIT(graph, &hone_op_augment_matrix, "augment_matrix", &augment, clock);
-        pixels = HONE_EMIT(graph, &hone_op_image_warp, "augment", &normalize, images, matrix);
-        pixels = hone_infer_emit_channels(graph, pixels, pre);
-    } else {
-        pixels = hone_infer_emit_pixels(graph, images, pre);
-    }
+    hone_value pixels = hone_train_emit_augment(graph, &p->augment, pre, images, clock);
+    pixels = hone_infer_emit_channels(graph, pixels, pre);
     struct hone_model_emit_params emit = {.train_norm_nodes = p->layout->train_norm,
                                           .clock = clock,
                                           .param = hone_train_bind,
@@ -107,7 +96,7 @@ static void build(struct hone_graph *graph, const struct hone_train_graph_params
                   struct hone_train_binding *binding, hone_value *gradients) {
     int32_t classes = p->model->head.classes;
     hone_value clock = HONE_NO_VALUE;
-    if (p->augment)
+    if (p->augment.any)
         clock = hone_graph_input(graph, "clock", hone_desc_make(HONE_I32, 1, 2, 0, 0, 0));
     hone_value labels =
         hone_graph_input(graph, "labels", hone_desc_make(HONE_I32, 1, p->batch, 0, 0, 0));

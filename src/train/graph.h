@@ -10,6 +10,7 @@
 
 #include "model/model.h"
 #include "ops/ops.h"
+#include "train/augment.h"
 
 struct hone_train_slot {
     size_t param; // of the model
@@ -56,8 +57,7 @@ struct hone_train_graph_params {
     int optimizer; // enum hone_optimizer
     float momentum, beta1, beta2, epsilon;
     float label_smoothing;
-    bool augment;
-    struct hone_augment_attrs augmentation; // its batch is filled in
+    struct hone_train_augment augment;
 };
 // Inputs: images u8 (N,H,W,3); labels i32 (N), negative ones count nothing; clock i32 (2): seed,
 // step; hyper f32 (4). States: params, momentum, variance (adamw), segments, class_weights

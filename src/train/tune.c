@@ -48,28 +48,18 @@ static hone_status read_stats(struct hone_trainer *t, struct epoch_stats *out) {
 
 static hone_status compile_step(struct hone_trainer *t) {
     const struct hone_train_params *p = &t->params;
-    bool flip_x = p->flips == HONE_FLIPS_BOTH || p->flips == HONE_FLIPS_X;
-    bool flip_y = p->flips == HONE_FLIPS_BOTH || p->flips == HONE_FLIPS_Y;
-    struct hone_train_graph_params build = {
-        .model = t->model,
-        .layout = &t->layout,
-        .batch = p->batch,
-        .optimizer = p->optimizer,
-        .momentum = p->momentum,
-        .beta1 = BETA1,
-        .beta2 = BETA2,
-        .epsilon = EPSILON,
-        .label_smoothing = p->label_smoothing,
-        .augment = flip_x || flip_y || p->rotate > 0 || p->zoom > 0 || p->shift > 0,
-        .augmentation = {.flip_x = flip_x,
-                         .flip_y = flip_y,
-                         .rotate = p->rotate * 3.14159265f / 180,
-                         .scale_lo = 1 - p->zoom,
-                         .scale_hi = 1 + p->zoom,
-                         .shift = p->shift,
-                         .salt = 1}};
+    struct hone_train_graph_params build = {.model = t->model,
+                                            .layout = &t->layout,
+                                            .batch = p->batch,
+                                            .optimizer = p->optimizer,
+                                            .momentum = p->momentum,
+                                            .beta1 = BETA1,
+                                            .beta2 = BETA2,
+                                            .epsilon = EPSILON,
+                                            .label_smoothing = p->label_smoothing};
+    hone_train_augment_plan(p, &build.augment);
     struct hone_graph *graph;
-    t->clock = build.augment;
+    t->clock = build.augment.any;
     HONE_TRY(hone_train_graph(&build, &graph));
     hone_status status = hone_trainer_tune_kernels(t, graph);
     if (status == HONE_OK) status = hone_program_compile(t->store, graph, NULL, &t->step);

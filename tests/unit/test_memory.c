@@ -44,8 +44,8 @@ static struct hone_graph *step_graph(const char *net, int32_t batch, unsigned pa
         .beta1 = 0.9f,
         .beta2 = 0.999f,
         .epsilon = 1e-8f,
-        .augment = true,
-        .augmentation = {.flip_x = 1, .scale_lo = 0.9f, .scale_hi = 1.1f, .shift = 0.1f},
+        .augment = {.any = true,
+                    .matrix = {.flip_x = 1, .scale_lo = 0.9f, .scale_hi = 1.1f, .shift = 0.1f}},
     };
     assert_ok(hone_train_graph(&params, &graph));
     assert_ok(hone_graph_run_passes(graph, passes, &out));
