@@ -15,34 +15,34 @@ foreach(pair "f32;0;f16;1" "f32;0;bf16;2" "f16;1;f32;0" "bf16;2;f32;0" "f16;1;bf
 endforeach()
 
 # Convolution and matrix product (as a 1x1 convolution)
-hone_kernel(conv_plain_fprop conv/plain_fprop.comp BINDINGS 4 PUSH 80 SPEC 3)
-hone_kernel(conv_plain_dgrad conv/plain_dgrad.comp BINDINGS 4 PUSH 80 SPEC 3)
+hone_kernel(conv_plain_fprop conv/plain_fprop.comp BINDINGS 5 PUSH 80 SPEC 4)
+hone_kernel(conv_plain_dgrad conv/plain_dgrad.comp BINDINGS 5 PUSH 80 SPEC 4)
 hone_kernel(conv_plain_wgrad conv/plain_wgrad.comp BINDINGS 3 PUSH 80 SPEC 1)
 hone_kernel(conv_wgrad_sum conv/wgrad_sum.comp BINDINGS 2 PUSH 8 SPEC 1)
 hone_kernel(conv_flip conv/flip.comp BINDINGS 2 PUSH 80 SPEC 1)
-hone_kernel(conv_tiled_fprop conv/tiled.comp BINDINGS 4 PUSH 80 SPEC 13)
-hone_kernel(conv_tiled_dgrad conv/tiled.comp BINDINGS 4 PUSH 80 SPEC 13 DEFINES DGRAD=1)
+hone_kernel(conv_tiled_fprop conv/tiled.comp BINDINGS 5 PUSH 80 SPEC 14)
+hone_kernel(conv_tiled_dgrad conv/tiled.comp BINDINGS 5 PUSH 80 SPEC 14 DEFINES DGRAD=1)
 hone_kernel(conv_tiled_wgrad conv/tiled_wgrad.comp BINDINGS 3 PUSH 80 SPEC 10)
 # Groups one after the other: products of a batch of matrices
-hone_kernel(conv_plain_fprop_batch conv/plain_fprop.comp BINDINGS 4 PUSH 80 SPEC 3 DEFINES BATCH=1)
-hone_kernel(conv_tiled_fprop_batch conv/tiled.comp BINDINGS 4 PUSH 80 SPEC 13 DEFINES BATCH=1)
-hone_kernel(conv_split_sum conv/split_sum.comp BINDINGS 3 PUSH 20 SPEC 3)
+hone_kernel(conv_plain_fprop_batch conv/plain_fprop.comp BINDINGS 5 PUSH 80 SPEC 4 DEFINES BATCH=1)
+hone_kernel(conv_tiled_fprop_batch conv/tiled.comp BINDINGS 5 PUSH 80 SPEC 14 DEFINES BATCH=1)
+hone_kernel(conv_split_sum conv/split_sum.comp BINDINGS 4 PUSH 20 SPEC 4)
 foreach(pair "f16;1" "bf16;2")
   list(GET pair 0 type)
   list(GET pair 1 elem)
   foreach(form "fprop;" "dgrad;DGRAD=1")
     list(GET form 0 way)
     list(GET form 1 define)
-    hone_kernel(conv_tiled_${way}_${type} conv/tiled.comp BINDINGS 4 PUSH 80 SPEC 13 DEFINES ELEM=${elem} ${define})
-    hone_kernel(conv_tiled_${way}_${type}_f32 conv/tiled.comp BINDINGS 4 PUSH 80 SPEC 13
+    hone_kernel(conv_tiled_${way}_${type} conv/tiled.comp BINDINGS 5 PUSH 80 SPEC 14 DEFINES ELEM=${elem} ${define})
+    hone_kernel(conv_tiled_${way}_${type}_f32 conv/tiled.comp BINDINGS 5 PUSH 80 SPEC 14
       DEFINES ELEM=${elem} OUT=0 ${define})
   endforeach()
   hone_kernel(conv_tiled_wgrad_${type}_f32 conv/tiled_wgrad.comp BINDINGS 3 PUSH 80 SPEC 10 DEFINES ELEM=${elem})
-  hone_kernel(conv_split_sum_${type} conv/split_sum.comp BINDINGS 3 PUSH 20 SPEC 3 DEFINES ELEM=0 OUT=${elem})
-  hone_kernel(conv_plain_fprop_${type} conv/plain_fprop.comp BINDINGS 4 PUSH 80 SPEC 3 DEFINES ELEM=${elem})
-  hone_kernel(conv_plain_fprop_${type}_f32 conv/plain_fprop.comp BINDINGS 4 PUSH 80 SPEC 3 DEFINES ELEM=${elem} OUT=0)
-  hone_kernel(conv_plain_dgrad_${type} conv/plain_dgrad.comp BINDINGS 4 PUSH 80 SPEC 3 DEFINES ELEM=${elem})
-  hone_kernel(conv_plain_dgrad_${type}_f32 conv/plain_dgrad.comp BINDINGS 4 PUSH 80 SPEC 3 DEFINES ELEM=${elem} OUT=0)
+  hone_kernel(conv_split_sum_${type} conv/split_sum.comp BINDINGS 4 PUSH 20 SPEC 4 DEFINES ELEM=0 OUT=${elem})
+  hone_kernel(conv_plain_fprop_${type} conv/plain_fprop.comp BINDINGS 5 PUSH 80 SPEC 4 DEFINES ELEM=${elem})
+  hone_kernel(conv_plain_fprop_${type}_f32 conv/plain_fprop.comp BINDINGS 5 PUSH 80 SPEC 4 DEFINES ELEM=${elem} OUT=0)
+  hone_kernel(conv_plain_dgrad_${type} conv/plain_dgrad.comp BINDINGS 5 PUSH 80 SPEC 4 DEFINES ELEM=${elem})
+  hone_kernel(conv_plain_dgrad_${type}_f32 conv/plain_dgrad.comp BINDINGS 5 PUSH 80 SPEC 4 DEFINES ELEM=${elem} OUT=0)
   hone_kernel(conv_plain_wgrad_${type}_f32 conv/plain_wgrad.comp BINDINGS 3 PUSH 80 SPEC 1 DEFINES ELEM=${elem})
   hone_kernel(conv_wgrad_sum_${type} conv/wgrad_sum.comp BINDINGS 2 PUSH 8 SPEC 1 DEFINES ELEM=0 OUT=${elem})
   hone_kernel(conv_flip_${type} conv/flip.comp BINDINGS 2 PUSH 80 SPEC 1 DEFINES ELEM=${elem})
@@ -61,9 +61,9 @@ foreach(type f16 bf16)
     set(made 15.3 2025.2)
     set(made2 15.3 2025.2 vulkan1.3)
   endif()
-  hone_kernel(conv_coop_fprop_${type} conv/coop.comp BINDINGS 4 PUSH 80 SPEC 15
+  hone_kernel(conv_coop_fprop_${type} conv/coop.comp BINDINGS 5 PUSH 80 SPEC 16
     DEFINES COOP=1 ELEM=${elem} NEEDS ${needs} GENERATED ${made})
-  hone_kernel(conv_coop_dgrad_${type} conv/coop.comp BINDINGS 4 PUSH 80 SPEC 15
+  hone_kernel(conv_coop_dgrad_${type} conv/coop.comp BINDINGS 5 PUSH 80 SPEC 16
     DEFINES COOP=1 ELEM=${elem} DGRAD=1 NEEDS ${needs} GENERATED ${made})
   hone_kernel(conv_coop_wgrad_${type} conv/coop_wgrad.comp BINDINGS 3 PUSH 80 SPEC 12
     DEFINES COOP=1 ELEM=${elem} NEEDS ${needs} GENERATED ${made})
@@ -71,38 +71,38 @@ foreach(type f16 bf16)
   foreach(way "fprop;" "dgrad;DGRAD=1")
     list(GET way 0 form)
     list(GET way 1 define)
-    hone_kernel(conv_coop2_${form}_${type} conv/coop2.comp BINDINGS 4 PUSH 80 SPEC 11
+    hone_kernel(conv_coop2_${form}_${type} conv/coop2.comp BINDINGS 5 PUSH 80 SPEC 12
       DEFINES COOP=2 ELEM=${elem} ${define} NEEDS ${needs2} GENERATED ${made2})
-    hone_kernel(conv_coop2_emulated_${form}_${type} conv/coop2.comp BINDINGS 4 PUSH 80 SPEC 11
+    hone_kernel(conv_coop2_emulated_${form}_${type} conv/coop2.comp BINDINGS 5 PUSH 80 SPEC 12
       DEFINES COOP=0 ELEM=${elem} ${define})
   endforeach()
   hone_kernel(conv_coop2_wgrad_${type} conv/coop2_wgrad.comp BINDINGS 3 PUSH 80 SPEC 8
     DEFINES COOP=2 ELEM=${elem} NEEDS ${needs2} GENERATED ${made2})
   hone_kernel(conv_coop2_emulated_wgrad_${type} conv/coop2_wgrad.comp BINDINGS 3 PUSH 80 SPEC 8
     DEFINES COOP=0 ELEM=${elem})
-  hone_kernel(conv_coop_emulated_fprop_${type} conv/coop.comp BINDINGS 4 PUSH 80 SPEC 15 DEFINES COOP=0 ELEM=${elem})
-  hone_kernel(conv_coop_emulated_dgrad_${type} conv/coop.comp BINDINGS 4 PUSH 80 SPEC 15
+  hone_kernel(conv_coop_emulated_fprop_${type} conv/coop.comp BINDINGS 5 PUSH 80 SPEC 16 DEFINES COOP=0 ELEM=${elem})
+  hone_kernel(conv_coop_emulated_dgrad_${type} conv/coop.comp BINDINGS 5 PUSH 80 SPEC 16
     DEFINES COOP=0 ELEM=${elem} DGRAD=1)
   hone_kernel(conv_coop_emulated_wgrad_${type} conv/coop_wgrad.comp BINDINGS 3 PUSH 80 SPEC 12
     DEFINES COOP=0 ELEM=${elem})
 endforeach()
 set(conv_cpu cpu subgroup_basic subgroup_ballot subgroup_shuffle)
-hone_kernel(conv_cpu_fprop conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 NEEDS ${conv_cpu})
-hone_kernel(conv_cpu_fprop_any conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES ANY=1 NEEDS ${conv_cpu})
-hone_kernel(conv_cpu_fprop_wide conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES WIDE=1 NEEDS ${conv_cpu} int64)
+hone_kernel(conv_cpu_fprop conv/cpu_conv.comp BINDINGS 5 PUSH 80 SPEC 10 NEEDS ${conv_cpu})
+hone_kernel(conv_cpu_fprop_any conv/cpu_conv.comp BINDINGS 5 PUSH 80 SPEC 10 DEFINES ANY=1 NEEDS ${conv_cpu})
+hone_kernel(conv_cpu_fprop_wide conv/cpu_conv.comp BINDINGS 5 PUSH 80 SPEC 10 DEFINES WIDE=1 NEEDS ${conv_cpu} int64)
 foreach(variant ";" "_any;ANY=1")
   list(GET variant 0 suffix)
   list(GET variant 1 define)
-  hone_kernel(conv_cpu_fprop${suffix}_batch conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES BATCH=1 ${define}
+  hone_kernel(conv_cpu_fprop${suffix}_batch conv/cpu_conv.comp BINDINGS 5 PUSH 80 SPEC 10 DEFINES BATCH=1 ${define}
     NEEDS ${conv_cpu})
 endforeach()
-hone_kernel(conv_cpu_fprop_wide_batch conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES BATCH=1 WIDE=1
+hone_kernel(conv_cpu_fprop_wide_batch conv/cpu_conv.comp BINDINGS 5 PUSH 80 SPEC 10 DEFINES BATCH=1 WIDE=1
   NEEDS ${conv_cpu} int64)
-hone_kernel(conv_cpu_dgrad conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES DGRAD=1 NEEDS ${conv_cpu})
-hone_kernel(conv_cpu_dgrad_any conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES DGRAD=1 ANY=1 NEEDS ${conv_cpu})
-hone_kernel(conv_cpu_dgrad_wide conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES DGRAD=1 WIDE=1
+hone_kernel(conv_cpu_dgrad conv/cpu_conv.comp BINDINGS 5 PUSH 80 SPEC 10 DEFINES DGRAD=1 NEEDS ${conv_cpu})
+hone_kernel(conv_cpu_dgrad_any conv/cpu_conv.comp BINDINGS 5 PUSH 80 SPEC 10 DEFINES DGRAD=1 ANY=1 NEEDS ${conv_cpu})
+hone_kernel(conv_cpu_dgrad_wide conv/cpu_conv.comp BINDINGS 5 PUSH 80 SPEC 10 DEFINES DGRAD=1 WIDE=1
   NEEDS ${conv_cpu} int64)
-hone_kernel(conv_cpu_dgrad_direct conv/cpu_conv.comp BINDINGS 4 PUSH 80 SPEC 9 DEFINES DGRAD=1 WIDE=1 DIRECT=1
+hone_kernel(conv_cpu_dgrad_direct conv/cpu_conv.comp BINDINGS 5 PUSH 80 SPEC 10 DEFINES DGRAD=1 WIDE=1 DIRECT=1
   NEEDS ${conv_cpu} int64)
 hone_kernel(conv_cpu_wgrad conv/cpu_wgrad.comp BINDINGS 3 PUSH 80 SPEC 7 NEEDS ${conv_cpu})
 hone_kernel(conv_cpu_wgrad_any conv/cpu_wgrad.comp BINDINGS 3 PUSH 80 SPEC 7 DEFINES ANY=1 NEEDS ${conv_cpu})
@@ -114,17 +114,17 @@ foreach(variant "1;0" "2;0" "4;0" "8;cpu;int64")
   if(variant EQUAL 0)
     set(needs)
   endif()
-  hone_kernel(conv_depthwise_fprop_w${width} conv/depthwise.comp BINDINGS 4 PUSH 80 SPEC 13 DEFINES WIDTH=${width}
+  hone_kernel(conv_depthwise_fprop_w${width} conv/depthwise.comp BINDINGS 5 PUSH 80 SPEC 14 DEFINES WIDTH=${width}
     ${needs})
-  hone_kernel(conv_depthwise_dgrad_w${width} conv/depthwise.comp BINDINGS 4 PUSH 80 SPEC 13
+  hone_kernel(conv_depthwise_dgrad_w${width} conv/depthwise.comp BINDINGS 5 PUSH 80 SPEC 14
     DEFINES WIDTH=${width} DGRAD=1 ${needs})
   hone_kernel(conv_depthwise_wgrad_w${width} conv/depthwise_wgrad.comp BINDINGS 3 PUSH 80 SPEC 9
     DEFINES WIDTH=${width} ${needs})
 endforeach()
 hone_kernel(conv_winograd_input conv/winograd_input.comp BINDINGS 2 PUSH 80 SPEC 2)
 hone_kernel(conv_winograd_filter conv/winograd_filter.comp BINDINGS 2 PUSH 80 SPEC 4)
-hone_kernel(conv_winograd_output conv/winograd_output.comp BINDINGS 3 PUSH 80 SPEC 3)
-hone_kernel(conv_winograd_cpu conv/winograd_cpu.comp BINDINGS 4 PUSH 80 SPEC 6
+hone_kernel(conv_winograd_output conv/winograd_output.comp BINDINGS 4 PUSH 80 SPEC 4)
+hone_kernel(conv_winograd_cpu conv/winograd_cpu.comp BINDINGS 5 PUSH 80 SPEC 7
   NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
 
 # Activations

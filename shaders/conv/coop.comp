@@ -2,14 +2,17 @@
 // matrices, 16-bit in, fp32 sums; lib/coop.glsl has the product, -DCOOP says on which matrices
 // Rows of the product are pixels of dst, columns its channels, the contraction runs over taps and channels of src,
 // eight of which lie in a uvec4.
-// fprop: src x (N,H,W,C) ELEM  w (K,R,S,C/G) ELEM  b (K) f32 or any buffer  dst y (N,P,Q,K) = act(conv(x, w) + b)
-// dgrad: src dy (N,P,Q,K) ELEM  w (C,R,S,K/G) by conv_flip   dst dx (N,H,W,C); classes of pixels: lib/axis.glsl
+// fprop: src x (N,H,W,C) ELEM  w (K,R,S,C/G) ELEM  b (K) f32 or any buffer  dst y (N,P,Q,K) = act(conv(x, w) + b + r)
+// dgrad: src dy (N,P,Q,K) ELEM  w (C,R,S,K/G) by conv_flip   dst dx (N,H,W,C), + r; classes of pixels:
+//   lib/axis.glsl
+// r as dst, or any buffer (ADD 0); dst may be r
 // grid (ceil(dst channels/G / BN) * G, pixel tiles, pixel tiles / 65,535 * classes)   push conv.glsl
-// spec of lib/coop.glsl, then TAPS MASK ACT BIAS OUT32. TAPS 0: 1x1 filter. MASK 0: no pixel of src is outside. OUT32:
-//   dst is f32, else ELEM
+// spec of lib/coop.glsl, then TAPS MASK ACT BIAS OUT32 ADD. TAPS 0: 1x1 filter. MASK 0: no pixel of src is outside.
+//   OUT32: dst is f32, else ELEM
 // needs channels/G of src and dst % 8 == 0, BM and BN multiples of WG / (BK / 8); ragged edges are masked
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "coop.glsl"
 #include "conv.glsl"
 #include "axis.glsl"
@@ -19,11 +22,13 @@ layout(constant_id = 11) const uint MASK = 1;
 layout(constant_id = 12) const uint ACT = 0;
 layout(constant_id = 13) const uint BIAS = 0;
 layout(constant_id = 14) const uint OUT32 = 0;
+layout(constant_id = 15) const uint ADD = 0;
 
 layout(set = 0, binding = 0, std430) readonly buffer Src { uvec4 src[]; };
 layout(set = 0, binding = 1, std430) readonly buffer W { uvec4 w[]; };
 layout(set = 0, binding = 2, std430) readonly buffer B { float b[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer Dst { uvec4 dst[]; };
+ALIASED layout(set = 0, binding = 3, std430) readonly buffer R { uvec4 r[]; };
+ALIASED layout(set = 0, binding = 4, std430) writeonly buffer Dst { uvec4 dst[]; };
 
 #ifdef DGRAD
 #define SRC_H g.p
@@ -139,6 +144,14 @@ uint pack(vec2 v) {
 #endif
 }
 
+vec2 unpack(uint word) {
+#if ELEM == 1
+    return hone_f16_unpack(word);
+#else
+    return hone_bf16_unpack(word);
+#endif
+}
+
 float finished(float v, int channel) {
     if (BIAS != 0) v += b[channel];
     return conv_act(v, ACT);
@@ -153,11 +166,18 @@ void tile_finish(uint row, uint column, vec4 v0, vec4 v1) {
     pixel = (n * DST_H + ay.first + (t - n * ay.count) * ay.step) * DST_W + ax.first + (m - t * ax.count) * ax.step;
 #endif
     channel += group * channels;
+    int at = (pixel * DST_C + channel) / 8;
+    if (ADD != 0 && OUT32 != 0) {
+        v0 += uintBitsToFloat(r[at * 2]);
+        v1 += uintBitsToFloat(r[at * 2 + 1]);
+    } else if (ADD != 0) {
+        v0 += vec4(unpack(r[at].x), unpack(r[at].y));
+        v1 += vec4(unpack(r[at].z), unpack(r[at].w));
+    }
     [[unroll]] for (int e = 0; e < 4; e++) {
         v0[e] = finished(v0[e], channel + e);
         v1[e] = finished(v1[e], channel + 4 + e);
     }
-    int at = (pixel * DST_C + channel) / 8;
     if (OUT32 != 0) {
         dst[at * 2] = floatBitsToUint(v0);
         dst[at * 2 + 1] = floatBitsToUint(v1);

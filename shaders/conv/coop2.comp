@@ -2,13 +2,16 @@
 // whole workgroup, 16-bit in, fp32 sums; lib/coop2.glsl has the product and its boxes, -DCOOP says on which matrices
 // Rows of the product are TN images by TH rows by TW columns of dst, columns are channels, the contraction runs over
 // taps and channels of src: for one tap, the rows are a box of src, one for each remainder modulo the stride.
-// fprop: src x (N,H,W,C) ELEM  w (K,R,S,C/G) ELEM  b (K) f32 or any buffer  dst y (N,P,Q,K) = act(conv(x, w) + b)
-// dgrad: src dy (N,P,Q,K) ELEM  w as above   dst dx (N,H,W,C); classes of pixels: lib/axis.glsl
+// fprop: src x (N,H,W,C) ELEM  w (K,R,S,C/G) ELEM  b (K) f32 or any buffer  dst y (N,P,Q,K) = act(conv(x, w) + b + r)
+// dgrad: src dy (N,P,Q,K) ELEM  w as above   dst dx (N,H,W,C), + r; classes of pixels: lib/axis.glsl
+// r as dst, ELEM, or any buffer (ADD 0); dst may be r
 // grid (ceil(dst channels/G / BN) * G, tiles, tiles / 65,535 * classes)   push conv.glsl
-// spec of lib/coop2.glsl, then ACT BIAS OUT32. FLAT: one row of pixels, 1x1 filter. OUT32: dst is f32, else ELEM
+// spec of lib/coop2.glsl, then ACT BIAS OUT32 ADD. FLAT: one row of pixels, 1x1 filter. OUT32: dst is f32, else ELEM,
+//   and without ADD
 // needs channels/G of src and dst % 8 == 0, TN TH TW = BM; TN = 1 where a stride does not divide H
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "coop2.glsl"
 #include "conv.glsl"
 #include "axis.glsl"
@@ -16,12 +19,14 @@
 layout(constant_id = 8) const uint ACT = 0;
 layout(constant_id = 9) const uint BIAS = 0;
 layout(constant_id = 10) const uint OUT32 = 0;
+layout(constant_id = 11) const uint ADD = 0;
 
 layout(set = 0, binding = 0, std430) readonly buffer Src { ELEMENT src[]; };
 layout(set = 0, binding = 1, std430) readonly buffer W { ELEMENT w[]; };
 layout(set = 0, binding = 2, std430) readonly buffer B { float b[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer Dst { ELEMENT dst[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer Dst32 { float dst32[]; };
+ALIASED layout(set = 0, binding = 3, std430) readonly buffer R { ELEMENT r_[]; };
+ALIASED layout(set = 0, binding = 4, std430) writeonly buffer Dst { ELEMENT dst[]; };
+layout(set = 0, binding = 4, std430) writeonly buffer Dst32 { float dst32[]; };
 
 #ifdef DGRAD
 #define SRC_H g.p
@@ -97,10 +102,11 @@ void main() {
 #endif
             }
         }
-    COOP_EACH(sums, finished)
     box result = box((ay.first * DST_W + ax.first) * DST_C + group * channels, ivec4(g.n, ay.count, ax.count, channels),
                      ivec4(DST_H * DST_W * DST_C, ay.step * DST_W * DST_C, ax.step * DST_C, 1),
                      ivec4(tile, first_channel), ivec4(TN, TH, TW, BN));
+    if (ADD != 0) COOP_ADD16(sums, r_, result)
+    COOP_EACH(sums, finished)
     if (OUT32 != 0) {
         COOP_STORE32(sums, dst32, result)
     } else {

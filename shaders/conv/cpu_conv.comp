@@ -3,14 +3,15 @@
 // A subgroup is a workgroup. Rows of the product are pixels of dst: a lane loads PACK of one pixel's channels,
 // MA pixels a lane, and its values go to the others by shuffles; columns are channels of dst, NL consecutive ones a
 // lane; accumulators stay in registers; no shared memory, no barrier.
-// fprop: src x (N,H,W,C)    w (K,R,S,C/G)   b (K) or any buffer   dst y (N,P,Q,K) = act(conv(x, w) + b)
-// dgrad: src dy (N,P,Q,K)   w (C,R,S,K/G) by conv_flip            dst dx (N,H,W,C); pixels of one remainder modulo
+// fprop: src x (N,H,W,C)    w (K,R,S,C/G)   b (K) or any buffer   dst y (N,P,Q,K) = act(conv(x, w) + b + r)
+// dgrad: src dy (N,P,Q,K)   w (C,R,S,K/G) by conv_flip            dst dx (N,H,W,C), + r; pixels of one remainder modulo
 //   the stride form a class, whose taps are the same for all: nothing is multiplied by inserted zeros.
 //   conv_cpu_dgrad_direct (-DDIRECT) takes w (K,R,S,C/G) as it is
+// r as dst, or any buffer (ADD 0); dst may be r
 // fprop -DBATCH: groups lie one after the other: x (G,Q,C/G)   y (G,Q,K/G); no bias
 // grid (ceil(dst channels/G / (L NL)) * G, pixel tiles, pixel tiles / 65,535 * classes)   push conv.glsl
-// spec L MA NL VEC BROADCAST TAPS MASK ACT BIAS. TAPS 0: 1x1 filter. MASK 0: no pixel of src lies outside. VEC: width
-//   of stores
+// spec L MA NL VEC BROADCAST TAPS MASK ACT BIAS ADD. TAPS 0: 1x1 filter. MASK 0: no pixel of src lies outside. VEC:
+//   width of stores
 // needs src channels/G % PACK == 0, dst channels % VEC == 0, subgroups of exactly L lanes; DIRECT: NL % PACK == 0 and
 //   dst channels/G % PACK == 0
 #version 460
@@ -26,6 +27,8 @@ layout(constant_id = 5) const uint TAPS = 1;
 layout(constant_id = 6) const uint MASK = 1;
 layout(constant_id = 7) const uint ACT = 0;
 layout(constant_id = 8) const uint BIAS = 0;
+layout(constant_id = 9) const uint ADD = 0;
+#include "alias.glsl"
 #include "lanes.glsl"
 #include "conv.glsl"
 #include "axis.glsl"
@@ -34,11 +37,15 @@ layout(constant_id = 8) const uint BIAS = 0;
 layout(set = 0, binding = 0, std430) readonly buffer Src { PACK_T src[]; };
 layout(set = 0, binding = 1, std430) readonly buffer W { PACK_T w[]; };
 layout(set = 0, binding = 2, std430) readonly buffer B { float b[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer Dst { float dst[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer Dst2 { vec2 dst2[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer Dst4 { vec4 dst4[]; };
+ALIASED layout(set = 0, binding = 3, std430) readonly buffer R { float r1[]; };
+ALIASED layout(set = 0, binding = 3, std430) readonly buffer R2 { vec2 r2[]; };
+ALIASED layout(set = 0, binding = 3, std430) readonly buffer R4 { vec4 r4[]; };
+ALIASED layout(set = 0, binding = 4, std430) writeonly buffer Dst { float dst[]; };
+ALIASED layout(set = 0, binding = 4, std430) writeonly buffer Dst2 { vec2 dst2[]; };
+ALIASED layout(set = 0, binding = 4, std430) writeonly buffer Dst4 { vec4 dst4[]; };
 #ifdef WIDE
-layout(set = 0, binding = 3, std430) writeonly buffer Dst8 { u64vec4 dst8[]; };
+ALIASED layout(set = 0, binding = 3, std430) readonly buffer R8 { u64vec4 r8[]; };
+ALIASED layout(set = 0, binding = 4, std430) writeonly buffer Dst8 { u64vec4 dst8[]; };
 #endif
 
 float acc[MA * L * NL];
@@ -88,16 +95,36 @@ void accumulate(int row[MA], bool inside[MA], int column[NL], int count) {
 #define SRC_ELEMENT(pixel) ((pixel) * src_c + group * src_cg)
 #endif
 
+// v[j] to v[j + VEC - 1] += r[o] to r[o + VEC - 1]
+void add_r(inout float v[NL], uint j, int o) {
+#ifdef WIDE
+    if (VEC == 8) {
+        pack eight = pack_values(r8[o >> 3]);
+        [[unroll]] for (uint e = 0; e < 8; e++) v[(j + e) % NL] += eight.v[e];
+    } else
+#endif
+    if (VEC == 4) {
+        vec4 four = r4[o >> 2];
+        [[unroll]] for (uint e = 0; e < 4; e++) v[(j + e) % NL] += four[e];
+    } else if (VEC == 2) {
+        vec2 two = r2[o >> 1];
+        [[unroll]] for (uint e = 0; e < 2; e++) v[(j + e) % NL] += two[e];
+    } else {
+        v[j] += r1[o];
+    }
+}
+
 void store(int pixel, uint row, int channel, int channels, int group_end) {
     float v[NL];
     [[unroll]] for (uint j = 0; j < NL; j++) {
         v[j] = acc[row * NL + j];
         if (BIAS != 0) v[j] += b[min(channel + int(j), group_end - 1)];
-        v[j] = conv_act(v[j], ACT);
     }
     [[unroll]] for (uint j = 0; j < NL; j += VEC) {
         int o = pixel * channels + channel + int(j);
         if (channel + int(j) >= group_end) continue;
+        if (ADD != 0) add_r(v, j, o);
+        [[unroll]] for (uint e = 0; e < VEC; e++) v[(j + e) % NL] = conv_act(v[(j + e) % NL], ACT);
 #ifdef WIDE
         if (VEC == 8)
             dst8[o >> 3] =

@@ -5,12 +5,14 @@
 // purpose: a block of 4x4 pixels written out took Mesa 25 up to 13 seconds to compile.
 // ALONG exchanges rows and columns in all this (R S SH ... come exchanged too): it walks along TQ rows, whose next
 // elements a CPU fetches ahead; down a column, each step would be a miss.
-// fprop: src x (N,H,W,C)    w (C,R,S,1)   b (C) or any buffer   dst y (N,P,Q,C) = act(conv(x, w) + b)
-// dgrad: src dy (N,P,Q,C)   w (C,R,S,1)   b any buffer          dst dx (N,H,W,C)
+// fprop: src x (N,H,W,C)    w (C,R,S,1)   b (C) or any buffer   dst y (N,P,Q,C) = act(conv(x, w) + b + r)
+// dgrad: src dy (N,P,Q,C)   w (C,R,S,1)   b any buffer          dst dx (N,H,W,C) = ... + r
+// r as dst, or any buffer (ADD 0); dst may be r
 // grid linear over N * ceil(dst rows/slice_len) * ceil(dst columns/TQ) * C/WIDTH
-// spec WG TQ R S SH SW DH DW PH PW ACT BIAS ALONG   push conv.glsl   needs C % WIDTH == 0; dgrad: TQ % SW == 0
+// spec WG TQ R S SH SW DH DW PH PW ACT BIAS ALONG ADD   push conv.glsl   needs C % WIDTH == 0; dgrad: TQ % SW == 0
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 #include "conv.glsl"
 #include "channels.glsl"
@@ -27,11 +29,13 @@ layout(constant_id = 9) const int PW = 1;
 layout(constant_id = 10) const uint ACT = 0;
 layout(constant_id = 11) const uint BIAS = 0;
 layout(constant_id = 12) const uint ALONG = 0;
+layout(constant_id = 13) const uint ADD = 0;
 
 layout(set = 0, binding = 0, std430) readonly buffer Src { STORED src[]; };
 layout(set = 0, binding = 1, std430) readonly buffer W { STORED w[]; };
 layout(set = 0, binding = 2, std430) readonly buffer B { STORED b[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer Dst { STORED dst[]; };
+ALIASED layout(set = 0, binding = 3, std430) readonly buffer R_ { STORED r[]; };
+ALIASED layout(set = 0, binding = 4, std430) writeonly buffer Dst { STORED dst[]; };
 
 // A step reads IN rows of src from row step * IN + in0 on. Open row d of dst takes the u-th of them by tap
 // tap_h(u, d), if that is >= 0. Then OUT rows of dst are complete: rows step * OUT + out0 to that + OUT - 1.
@@ -132,8 +136,12 @@ void main() {
             int y = step - FIRST_DONE;
 #endif
             [[unroll]] for (int j = 0; j < TQ; j++)
-                if (y >= y0 && y < y1 && x0 + j < dst_size.y)
-                    dst[element(n, y, x0 + j, dst_size) * cw + c] = stored(activate(acc[(FIRST_DONE + o) * TQ + j]));
+                if (y >= y0 && y < y1 && x0 + j < dst_size.y) {
+                    int to = element(n, y, x0 + j, dst_size) * cw + c;
+                    LANES value = acc[(FIRST_DONE + o) * TQ + j];
+                    if (ADD != 0) value += lanes_of(r[to]);
+                    dst[to] = stored(activate(value));
+                }
         }
 #ifdef DGRAD
         [[unroll]] for (int i = 0; i < OPEN * TQ; i++)

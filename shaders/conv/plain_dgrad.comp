@@ -1,19 +1,23 @@
 // conv_plain_dgrad: dx of y = conv(x, w), one word of dx an invocation; the row that runs anywhere
-// dy (N,P,Q,K) ELEM   w (K,R,S,C/G) ELEM   b (C) f32 (any buffer when BIAS = 0)   dx (N,H,W,C) OUT   fp32 accumulate
+// dy (N,P,Q,K) ELEM   w (K,R,S,C/G) ELEM   b (C) f32 (any buffer when BIAS = 0)   fp32 accumulate
+// r (N,H,W,C) OUT (any buffer when ADD = 0): another gradient, which is added   dx (N,H,W,C) OUT, may be r
 // Bias and activation serve matmul: dx = act(dy w + b).
-// grid linear over ceil(N*H*W*C / OUT_WIDTH)   spec WG ACT BIAS   push conv.glsl   any size, groups and dilation
+// grid linear over ceil(N*H*W*C / OUT_WIDTH)   spec WG ACT BIAS ADD   push conv.glsl   any size, groups and dilation
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 #include "conv.glsl"
 #include "elem.glsl"
 
 layout(constant_id = 1) const uint ACT = 0;
 layout(constant_id = 2) const uint BIAS = 0;
+layout(constant_id = 3) const uint ADD = 0;
 layout(set = 0, binding = 0, std430) readonly buffer DY { E dy[]; };
 layout(set = 0, binding = 1, std430) readonly buffer W { E w[]; };
 layout(set = 0, binding = 2, std430) readonly buffer B { float b[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer DX { O dx[]; };
+ALIASED layout(set = 0, binding = 3, std430) readonly buffer R { O r_[]; };
+ALIASED layout(set = 0, binding = 4, std430) writeonly buffer DX { O dx[]; };
 
 float output_at(int i) {
     int c = i % g.c, x = i / g.c % g.w, y = i / (g.c * g.w) % g.h, n = i / (g.c * g.w * g.h);
@@ -37,6 +41,7 @@ float output_at(int i) {
         }
     }
     if (BIAS != 0) sum += b[c];
+    if (ADD != 0) sum += O_AT(r_, i);
     return conv_act(sum, ACT);
 }
 

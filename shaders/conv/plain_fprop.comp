@@ -1,19 +1,23 @@
-// conv_plain_fprop: y = act(conv(x, w) + b), one word of the output an invocation; the row that runs anywhere
-// x (N,H,W,C) ELEM   w (K,R,S,C/G) ELEM   b (K) f32 (any buffer when BIAS = 0)   y (N,P,Q,K) OUT   fp32 accumulate
-// -DBATCH: G products of matrices: x (G,Q,C/G)   w (G,K/G,C/G)   y (G,Q,K/G)
-// grid linear over ceil(N*P*Q*K / OUT_WIDTH)   spec WG ACT BIAS   push conv.glsl   any size, groups and dilation
+// conv_plain_fprop: y = act(conv(x, w) + b + r), one word of the output an invocation; the row that runs anywhere
+// x (N,H,W,C) ELEM   w (K,R,S,C/G) ELEM   b (K) f32 (any buffer when BIAS = 0)   fp32 accumulate
+// r (N,P,Q,K) OUT (any buffer when ADD = 0)   y (N,P,Q,K) OUT, may be r
+// -DBATCH: G products of matrices: x (G,Q,C/G)   w (G,K/G,C/G)   y (G,Q,K/G); no bias, no r
+// grid linear over ceil(N*P*Q*K / OUT_WIDTH)   spec WG ACT BIAS ADD   push conv.glsl   any size, groups and dilation
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 #include "conv.glsl"
 #include "elem.glsl"
 
 layout(constant_id = 1) const uint ACT = 0;
 layout(constant_id = 2) const uint BIAS = 0;
+layout(constant_id = 3) const uint ADD = 0;
 layout(set = 0, binding = 0, std430) readonly buffer X { E x[]; };
 layout(set = 0, binding = 1, std430) readonly buffer W { E w[]; };
 layout(set = 0, binding = 2, std430) readonly buffer B { float b[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer Y { O y[]; };
+ALIASED layout(set = 0, binding = 3, std430) readonly buffer R { O r_[]; };
+ALIASED layout(set = 0, binding = 4, std430) writeonly buffer Y { O y[]; };
 
 #ifdef BATCH
 float output_at(int i) {
@@ -42,6 +46,7 @@ float output_at(int i) {
         }
     }
     if (BIAS != 0) sum += b[k];
+    if (ADD != 0) sum += O_AT(r_, i);
     return conv_act(sum, ACT);
 }
 #endif

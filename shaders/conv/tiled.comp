@@ -1,17 +1,20 @@
 // conv_tiled_fprop, conv_tiled_dgrad (-DDGRAD): convolution and its input gradient as implicit GEMM through shared
 // memory, for GPUs without matrix units: rows are pixels of dst, columns its channels, the contraction runs over the
 // taps and channels of src, flat
-// fprop: src x (N,H,W,C) ELEM   w (K,R,S,C/G) ELEM   b (K) f32 or any   dst y (N,P,Q,K) OUT = act(conv(x, w) + b)
-// dgrad: src dy (N,P,Q,K) ELEM   w (K,R,S,C/G) ELEM   b (C) f32 or any   dst dx (N,H,W,C) OUT; pixels by class
+// fprop: src x (N,H,W,C) ELEM   w (K,R,S,C/G) ELEM   b (K) f32 or any   dst y (N,P,Q,K) OUT = act(conv(x, w) + b + r)
+// dgrad: src dy (N,P,Q,K) ELEM   w (K,R,S,C/G) ELEM   b (C) f32 or any   dst dx (N,H,W,C) OUT, + r; pixels by class
 // fprop -DBATCH: groups lie one after the other: x (G,Q,C/G)   y (G,Q,K/G); no bias
-// SPLIT 1: dst (slices, ...) f32 gets partial sums of slice_len steps each; conv_split_sum adds them, bias, activation
+// r as dst, or any buffer (ADD 0); dst may be r
+// SPLIT 1: dst (slices, ...) f32 gets partial sums of slice_len steps each; conv_split_sum adds them, bias, r and
+//   activation
 // grid (row tiles * column tiles, folded in x y; classes * groups * slices), columns fastest: neighbours share pixels
-// spec WG BM BN BK TM TN (tiled.glsl) VEC_A VEC_B VEC_OUT TAPS ACT BIAS SPLIT   push conv.glsl   fp32 accumulate
+// spec WG BM BN BK TM TN (tiled.glsl) VEC_A VEC_B VEC_OUT TAPS ACT BIAS SPLIT ADD   push conv.glsl   fp32 accumulate
 // VEC_A: src channels/G % 4 == 0. VEC_B: R*S*C/G % 4 == 0, dgrad: C/G % 4 == 0. VEC_OUT: dst channels/G % 4 == 0
 // TAPS 0: 1x1 filter, nothing outside, dgrad also: stride 1. 2: src channels/G % BK == 0. 1: others. +4: dgrad with a
 // stride. 16-bit dst needs VEC_OUT 1. Any subgroup size
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "conv.glsl"
 #include "elem.glsl"
 #include "tiled.glsl"
@@ -25,16 +28,19 @@ const bool POINTS = TAPS == 0, UNIFORM_TAP = (TAPS & 3) == 2;
 layout(constant_id = 10) const uint ACT = 0;
 layout(constant_id = 11) const uint BIAS = 0;
 layout(constant_id = 12) const uint SPLIT = 0;
+layout(constant_id = 13) const uint ADD = 0;
 #include "axis.glsl"
 layout(set = 0, binding = 0, std430) readonly buffer Src { E src[]; };
 layout(set = 0, binding = 0, std430) readonly buffer Src4 { E4 src4[]; };
 layout(set = 0, binding = 1, std430) readonly buffer W { E w[]; };
 layout(set = 0, binding = 1, std430) readonly buffer W4 { E4 w4[]; };
 layout(set = 0, binding = 2, std430) readonly buffer B { float b[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer Dst { O dst[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer Dst4 { O4 dst4[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer Part { float part[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer Part4 { vec4 part4[]; };
+ALIASED layout(set = 0, binding = 3, std430) readonly buffer R { O r[]; };
+ALIASED layout(set = 0, binding = 3, std430) readonly buffer R4 { O4 r4[]; };
+ALIASED layout(set = 0, binding = 4, std430) writeonly buffer Dst { O dst[]; };
+ALIASED layout(set = 0, binding = 4, std430) writeonly buffer Dst4 { O4 dst4[]; };
+layout(set = 0, binding = 4, std430) writeonly buffer Part { float part[]; };
+layout(set = 0, binding = 4, std430) writeonly buffer Part4 { vec4 part4[]; };
 
 #ifdef DGRAD
 int src_h() { return g.p; }
@@ -172,9 +178,12 @@ void load_b(int k0) {
 }
 #endif
 
-vec4 finish(vec4 v, int channel) {
-    [[unroll]] for (uint e = 0; e < 4; e++) {
-        if (BIAS != 0) v[e] += b[min(channel + int(e), dst_c() - 1)];
+// Four results from channel `channel` on, element o of dst; `count` of them exist.
+vec4 finish(vec4 v, int channel, int o, int count) {
+    if (ADD != 0 && VEC_OUT != 0) v += out_read(r4[o >> 2]);
+    [[unroll]] for (int e = 0; e < 4; e++) {
+        if (BIAS != 0) v[e] += b[min(channel + e, dst_c() - 1)];
+        if (ADD != 0 && VEC_OUT == 0) v[e] += O_AT(r, o + min(e, count - 1));
         v[e] = conv_act(v[e], ACT);
     }
     return v;
@@ -190,7 +199,7 @@ void store_four(int at, int column, int slice_base, vec4 v) {
                 if (column + e < dst_cg) part[slice_base + o + e] = v[e];
         return;
     }
-    v = finish(v, channel);
+    v = finish(v, channel, o, dst_cg - column);
     if (VEC_OUT != 0) dst4[o >> 2] = out_vec4(v);
 #if OUT == 0
     else

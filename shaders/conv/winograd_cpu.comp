@@ -1,9 +1,10 @@
-// conv_winograd_cpu: y = act(A' M A + b), M[r][s] = V[r][s] U[r][s] over channels: Winograd's products and the output
-// transform in one, for CPU drivers. A subgroup is a workgroup: rows are tiles, a lane loads the channels of MA of them
-// by fours and its values go to the others by shuffles; columns are output channels, NL consecutive ones a lane. A
-// product stays in registers and is added to the four pixels of its tile, so that M is never stored.
-// v (16,tile blocks,C/4,L MA,4) f32   u (16,channel blocks,C,L NL) f32   b (K) or any buffer   y (N,P,Q,K) f32
-// grid (channel blocks, tile blocks, rest)   spec L MA NL BROADCAST ACT BIAS   push conv.glsl
+// conv_winograd_cpu: y = act(A' M A + b + r), M[r][s] = V[r][s] U[r][s] over channels: Winograd's products and the
+// output transform in one, for CPU drivers. A subgroup is a workgroup: rows are tiles, a lane loads the channels of MA
+// of them by fours and its values go to the others by shuffles; columns are output channels, NL consecutive ones a
+// lane. A product stays in registers and is added to the four pixels of its tile, so that M is never stored.
+// v (16,tile blocks,C/4,L MA,4) f32   u (16,channel blocks,C,L NL) f32   b (K) or any buffer
+// r (N,P,Q,K) f32 or any buffer (ADD 0)   y (N,P,Q,K) f32, may be r
+// grid (channel blocks, tile blocks, rest)   spec L MA NL BROADCAST ACT BIAS ADD   push conv.glsl
 // needs C % 4 == 0, K % NL == 0, subgroups of exactly L lanes
 #version 460
 #extension GL_GOOGLE_include_directive : require
@@ -15,13 +16,16 @@ layout(constant_id = 2) const uint NL = 4;
 layout(constant_id = 3) const uint BROADCAST = 0;
 layout(constant_id = 4) const uint ACT = 0;
 layout(constant_id = 5) const uint BIAS = 0;
+layout(constant_id = 6) const uint ADD = 0;
+#include "alias.glsl"
 #include "lanes.glsl"
 #include "winograd.glsl"
 
 layout(set = 0, binding = 0, std430) readonly buffer V { vec4 v[]; };
 layout(set = 0, binding = 1, std430) readonly buffer U { vec4 u[]; };
 layout(set = 0, binding = 2, std430) readonly buffer B { vec4 b[]; };
-layout(set = 0, binding = 3, std430) writeonly buffer Y { vec4 y[]; };
+ALIASED layout(set = 0, binding = 3, std430) readonly buffer R { vec4 r_[]; };
+ALIASED layout(set = 0, binding = 4, std430) writeonly buffer Y { vec4 y[]; };
 
 float acc[MA * L * NL];
 float pixels[4 * MA * L * NL];
@@ -83,6 +87,7 @@ void main() {
                 vec4 value;
                 [[unroll]] for (uint e = 0; e < 4; e++) value[e] = pixels[4 * (i * NL + 4 * j + e) + d];
                 if (BIAS != 0) value += b[column + int(j)];
+                if (ADD != 0) value += r_[at + int(j)];
                 y[at + int(j)] = hone_act(ACT, g.act_a, g.act_b, value);
             }
         }

@@ -1,16 +1,20 @@
-// winograd_output: y = act(A' M A + b), the four pixels of each tile
-// m (T,16,K) f32, T the tiles of winograd.glsl   b (K) or any buffer   y (N,P,Q,K) f32
-// grid linear over T*K/4   spec WG ACT BIAS   push conv.glsl   needs K % 4 == 0
+// winograd_output: y = act(A' M A + b + r), the four pixels of each tile
+// m (T,16,K) f32, T the tiles of winograd.glsl   b (K) or any buffer
+// r (N,P,Q,K) f32 or any buffer (ADD 0)   y (N,P,Q,K) f32, may be r
+// grid linear over T*K/4   spec WG ACT BIAS ADD   push conv.glsl   needs K % 4 == 0
 #version 460
 #extension GL_GOOGLE_include_directive : require
+#include "alias.glsl"
 #include "index.glsl"
 #include "winograd.glsl"
 
 layout(constant_id = 1) const uint ACT = 0;
 layout(constant_id = 2) const uint BIAS = 0;
+layout(constant_id = 3) const uint ADD = 0;
 layout(set = 0, binding = 0, std430) readonly buffer M { vec4 m[]; };
 layout(set = 0, binding = 1, std430) readonly buffer B { vec4 b[]; };
-layout(set = 0, binding = 2, std430) writeonly buffer Y { vec4 y[]; };
+ALIASED layout(set = 0, binding = 2, std430) readonly buffer R { vec4 r[]; };
+ALIASED layout(set = 0, binding = 3, std430) writeonly buffer Y { vec4 y[]; };
 
 void main() {
     int k4 = g.k / 4, i = int(linear_index());
@@ -30,7 +34,11 @@ void main() {
     pixel[1] = top[1] - top[2] - top[3];
     pixel[2] = bottom[0] + bottom[1] + bottom[2];
     pixel[3] = bottom[1] - bottom[2] - bottom[3];
-    [[unroll]] for (int d = 0; d < 4; d++)
-        if (p + d / 2 < g.p && q + d % 2 < g.q)
-            y[((n * g.p + p + d / 2) * g.q + q + d % 2) * k4 + k] = hone_act(ACT, g.act_a, g.act_b, pixel[d] + bias);
+    [[unroll]] for (int d = 0; d < 4; d++) {
+        if (p + d / 2 >= g.p || q + d % 2 >= g.q) continue;
+        int at = ((n * g.p + p + d / 2) * g.q + q + d % 2) * k4 + k;
+        vec4 value = pixel[d] + bias;
+        if (ADD != 0) value += r[at];
+        y[at] = hone_act(ACT, g.act_a, g.act_b, value);
+    }
 }

@@ -109,6 +109,13 @@ uint pack(vec2 v) {
 #endif
 }
 
+// sums += a tile of ELEM, which may be stored to right after
+#define COOP_ADD16(sums, buffer_, t)                                                                                   \
+    [[dont_unroll]] for (uint e_ = 0; e_ < PLACES; e_++) {                                                             \
+        int place_ = box_place(t, (e_ * WG + gl_LocalInvocationID.x) * 2);                                             \
+        if (place_ >= 0)                                                                                               \
+            sums.v[e_] += vec2(element(buffer_[place_ / 2], 0), element(buffer_[place_ / 2], 1));                      \
+    }
 #define COOP_STORE16(sums, buffer_, t)                                                                                 \
     [[dont_unroll]] for (uint e_ = 0; e_ < PLACES; e_++) {                                                             \
         int place_ = box_place(t, (e_ * WG + gl_LocalInvocationID.x) * 2);                                             \
@@ -181,6 +188,13 @@ coop_sums coop_zero() { return coop_sums(0.0); }
     }
 
 #define COOP_EACH(sums, function) coopMatPerElementNV(sums, sums, function);
+
+#define COOP_ADD16(sums, buffer_, t)                                                                                   \
+    {                                                                                                                  \
+        coop_short short_ = coop_short(0.0);                                                                           \
+        LOAD_rows(short_, buffer_, t) sums += coop_sums(short_);                                                       \
+        barrier();                                                                                                     \
+    }
 
 #define COOP_STORE32_MATRIX(sums, buffer_, t) coopMatStoreTensorNV(sums, buffer_, t.base, LAYOUT2(t));
 #define COOP_STORE32(sums, buffer_, t)                                                                                 \

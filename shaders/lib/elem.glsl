@@ -1,6 +1,7 @@
 // elem.glsl: the element type of stored tensors. -DELEM (default 0) says what is read, -DOUT (default ELEM) what is
 // written: 0 f32, 1 f16, 2 bf16. Buffers of E hold elements that are read, of O those that are written; 16-bit types
-// lie two to a word, and an invocation writes whole words: OUT_WIDTH neighbours.
+// lie two to a word, and an invocation writes whole words: OUT_WIDTH neighbours. O_AT and out_read read what is of the
+// written type.
 #ifndef HONE_ELEM_GLSL
 #define HONE_ELEM_GLSL
 #include "half.glsl"
@@ -33,18 +34,24 @@ vec4 elem_vec4(uvec2 v) { return vec4(elem_unpack(v.x), elem_unpack(v.y)); }
 #if OUT == 0
 #define O  float
 #define O4 vec4
+#define O_AT(buffer_, i) buffer_[i]
 const int OUT_WIDTH = 1;
 vec4 out_vec4(vec4 v) { return v; }
+vec4 out_read(vec4 v) { return v; }
 #else
 #define O  uint
 #define O4 uvec2
 const int OUT_WIDTH = 2;
 #if OUT == 1
 #define out_pack hone_f16_pack
+#define out_unpack hone_f16_unpack
 #else
 #define out_pack hone_bf16_pack
+#define out_unpack hone_bf16_unpack
 #endif
+#define O_AT(buffer_, i) out_unpack(buffer_[(i) >> 1])[(i) & 1]
 uvec2 out_vec4(vec4 v) { return uvec2(out_pack(v.xy), out_pack(v.zw)); }
+vec4 out_read(uvec2 v) { return vec4(out_unpack(v.x), out_unpack(v.y)); }
 #endif
 
 // For kernels that handle a T (float or vec4, in 16 bits always vec4) at a time: what a buffer holds for one.

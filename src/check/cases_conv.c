@@ -46,6 +46,28 @@
         .tolerance = {.c = 8, .reduction = 36, .scale = 4}, .grad_tolerance = 1e-5                 \
     }
 
+// The same with something added: y = act(conv(x, w) + b + r), dx + r.
+#define SUMS(name_, n, h, w, ci, k, r, s, cg, p, q, big, kind_, ...)                               \
+    {.op = &hone_op_conv2d,                                                                        \
+     .name = name_,                                                                                \
+     .attrs = ATTRS(__VA_ARGS__, .act = {.kind = kind_, .a = -1, .b = 1}),                         \
+     .input_count = 4,                                                                             \
+     .in = {{.desc = OP_F32(n, h, w, ci), .grad = true},                                           \
+            {.desc = OP_F32(k, r, s, cg), .grad = true},                                           \
+            BIAS(k),                                                                               \
+            {.desc = OP_F32(n, p, q, k), .grad = true}},                                           \
+     .tolerance = {.c = 8, .reduction = (r) * (s) * (cg) + 2, .scale = 4},                         \
+     .grad_tolerance = 1e-5,                                                                       \
+     .large = big},                                                                                \
+    {                                                                                              \
+        .op = &hone_op_conv2d_bwd_x, .name = name_,                                                \
+        .attrs = ATTRS(__VA_ARGS__, .in_h = h, .in_w = w), .input_count = 3,                       \
+        .in = {{.desc = OP_F32(n, p, q, k)},                                                       \
+               {.desc = OP_F32(k, r, s, cg)},                                                      \
+               {.desc = OP_F32(n, h, w, ci)}},                                                     \
+        .tolerance = {.reduction = (r) * (s) * (k) + 1}, .large = big                              \
+    }
+
 // NaN in one channel of every fourth pixel: the epilogues keep it.
 static void fill_nan(double *const *in, double *out, int64_t count) {
     (void)in;
@@ -178,6 +200,30 @@ const struct hone_case hone_cases_conv[] = {
             {.desc = OP_F32(8)}},
      .tolerance = {.reduction = 27},
      .large = true},
+    SUMS("sum, 3x3, odd sizes", 2, 9, 7, 8, 12, 3, 3, 8, 9, 7, false, HONE_ACT_SILU, PLAIN_STEPS,
+         PAD(1, 1, 1, 1), .groups = 1),
+    SUMS("sum, no channel count divides by 4", 1, 7, 6, 7, 5, 3, 3, 7, 4, 3, false, HONE_ACT_NONE,
+         STRIDE(2, 2), .dilation = {1, 1}, PAD(1, 1, 1, 1), .groups = 1),
+    SUMS("sum, 1x1, odd filters", 1, 5, 7, 16, 6, 1, 1, 16, 5, 7, false, HONE_ACT_SIGMOID,
+         PLAIN_STEPS, PAD(0, 0, 0, 0), .groups = 1),
+    SUMS("sum, two groups, strided", 1, 11, 13, 16, 24, 3, 5, 8, 5, 12, false, HONE_ACT_NONE,
+         STRIDE(2, 1), .dilation = {2, 1}, PAD(0, 1, 2, 2), .groups = 2),
+    SUMS("sum, depthwise of 8", 2, 9, 8, 8, 8, 3, 3, 1, 5, 4, false, HONE_ACT_NONE, STRIDE(2, 2),
+         .dilation = {1, 1}, PAD(1, 1, 1, 1), .groups = 8),
+    SUMS("sum, depthwise of 12", 2, 7, 9, 12, 12, 3, 3, 1, 7, 9, true, HONE_ACT_CLIP, PLAIN_STEPS,
+         PAD(1, 1, 1, 1), .groups = 12),
+    SUMS("sum, depthwise of 7", 1, 6, 5, 7, 7, 3, 3, 1, 6, 5, true, HONE_ACT_RELU, PLAIN_STEPS,
+         PAD(1, 1, 1, 1), .groups = 7),
+    SUMS("sum, depthwise of 10", 1, 6, 5, 10, 10, 5, 5, 1, 6, 5, true, HONE_ACT_RELU, PLAIN_STEPS,
+         PAD(2, 2, 2, 2), .groups = 10),
+    SUMS("sum, 1x1, ragged tiles", 2, 31, 33, 40, 104, 1, 1, 40, 31, 33, true, HONE_ACT_RELU,
+         PLAIN_STEPS, PAD(0, 0, 0, 0), .groups = 1),
+    SUMS("sum, 1x1, wide", 1, 7, 7, 1032, 260, 1, 1, 1032, 7, 7, true, HONE_ACT_RELU, PLAIN_STEPS,
+         PAD(0, 0, 0, 0), .groups = 1),
+    SUMS("sum, 3x3, wide", 3, 17, 15, 36, 44, 3, 3, 36, 17, 15, true, HONE_ACT_RELU, PLAIN_STEPS,
+         PAD(1, 1, 1, 1), .groups = 1),
+    SUMS("sum, 3x3, very wide", 2, 17, 16, 200, 208, 3, 3, 200, 17, 16, true, HONE_ACT_RELU,
+         PLAIN_STEPS, PAD(1, 1, 1, 1), .groups = 1),
     CONV_NAN("NaN, relu", 8, 1, 1, .kind = HONE_ACT_RELU),
     CONV_NAN("NaN, relu6", 12, 1, 1, .kind = HONE_ACT_CLIP, .a = 0, .b = 6),
     CONV_NAN("NaN, depthwise, relu6", 8, 3, 8, .kind = HONE_ACT_CLIP, .a = 0, .b = 6),

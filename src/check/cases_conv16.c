@@ -51,6 +51,30 @@
         .tolerance = {.c = 8, .reduction = 144, .scale = 4}, .large = true                         \
     }
 
+// With something added: y = relu(conv(x, w) + b + r), dx + r.
+#define SUMS(type, name_, n, h, w, c, k, r, s, cg, p, q, ...)                                      \
+    {.op = &hone_op_conv2d,                                                                        \
+     .name = name_,                                                                                \
+     .attrs = ATTRS(__VA_ARGS__, .act = {.kind = HONE_ACT_RELU}),                                  \
+     .input_count = 4,                                                                             \
+     .in = {{.desc = OP_DESC(type, n, h, w, c)},                                                   \
+            {.desc = OP_DESC(type, k, r, s, cg)},                                                  \
+            {.desc = OP_F32(k)},                                                                   \
+            {.desc = OP_DESC(type, n, p, q, k)}},                                                  \
+     .tolerance = {.reduction = (r) * (s) * (cg) + 2},                                             \
+     .large = true},                                                                               \
+    {                                                                                              \
+        .op = &hone_op_conv2d_bwd_x, .name = name_,                                                \
+        .attrs = ATTRS(__VA_ARGS__, .in_h = h, .in_w = w), .input_count = 3,                       \
+        .in = {{.desc = OP_DESC(type, n, p, q, k)},                                                \
+               {.desc = OP_DESC(type, k, r, s, cg)},                                               \
+               {.desc = OP_DESC(type, n, h, w, c)}},                                               \
+        .tolerance = {.reduction = (r) * (s) * (k) + 1}, .large = true                             \
+    }
+#define BOTH_SUMS(name_, ...)                                                                      \
+    SUMS(HONE_F16, "f16, sum, " name_, __VA_ARGS__),                                               \
+        SUMS(HONE_BF16, "bf16, sum, " name_, __VA_ARGS__)
+
 const struct hone_case hone_cases_conv16[] = {
     BOTH("3x3, odd sizes", 2, 9, 7, 8, 12, 3, 3, 8, 9, 7, SAME, .groups = 1),
     BOTH("3x3, stride 2", 2, 9, 7, 8, 20, 3, 3, 8, 5, 4, HALVED, .groups = 1),
@@ -76,6 +100,10 @@ const struct hone_case hone_cases_conv16[] = {
          .pad = {1, 1, 1, 1}, .groups = 1),
     BOTH("eights, 3x3, several tiles", 2, 13, 11, 72, 136, 3, 3, 72, 13, 11, SAME, .groups = 1),
     BOTH("eights, 3x3, many slices", 2, 31, 29, 8, 16, 3, 3, 8, 31, 29, SAME, .groups = 1),
+    BOTH_SUMS("3x3, odd filters", 1, 7, 5, 8, 5, 3, 3, 8, 7, 5, SAME, .groups = 1),
+    BOTH_SUMS("3x3, several tiles", 2, 17, 15, 36, 68, 3, 3, 36, 17, 15, SAME, .groups = 1),
+    BOTH_SUMS("1x1, wide", 1, 7, 7, 1036, 132, 1, 1, 1036, 7, 7, POINTWISE, .groups = 1),
+    BOTH_SUMS("eights, 3x3, stride 2", 2, 13, 11, 72, 136, 3, 3, 72, 7, 6, HALVED, .groups = 1),
     CONV_ACT8(HONE_F16, "f16, eights, bias, silu", .kind = HONE_ACT_SILU),
     CONV_ACT8(HONE_BF16, "bf16, eights, bias, hard sigmoid", .kind = HONE_ACT_HARD_SIGMOID,
               .a = 0.01f, .b = 0.5f),

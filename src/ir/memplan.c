@@ -84,15 +84,16 @@ static hone_status place_new(struct planner *p, hone_value value) {
     return HONE_OK;
 }
 
-// Does node n also read the bytes of `input` through a smaller window? It would read there what it
-// has written already.
-static bool reads_window(const struct planner *p, size_t n, hone_value input) {
+// Does node n also read the bytes of `input` through a smaller window, or (alone) at all? It would
+// read there what it has written already.
+static bool reads_again(const struct planner *p, size_t n, int which, bool alone) {
     const struct hone_node *node = &p->graph->nodes[n];
+    hone_value input = node->inputs[which];
     uint32_t storage = p->plan->places[input].storage;
     for (int i = 0; i < node->input_count; i++) {
         hone_value other = node->inputs[i];
-        if (other != HONE_NO_VALUE && p->plan->places[other].storage == storage &&
-            value_bytes(p, other) != value_bytes(p, input))
+        if (other != HONE_NO_VALUE && i != which && p->plan->places[other].storage == storage &&
+            (alone || value_bytes(p, other) != value_bytes(p, input)))
             return true;
     }
     return false;
@@ -100,8 +101,10 @@ static bool reads_window(const struct planner *p, size_t n, hone_value input) {
 
 // May `output` overwrite `input` at node n: nobody reads the storage's content later, and both
 // cover it all?
-static bool may_overwrite(struct planner *p, size_t n, hone_value input, hone_value output,
-                          bool update) {
+static bool may_overwrite(struct planner *p, size_t n, const struct hone_alias *alias) {
+    const struct hone_node *node = &p->graph->nodes[n];
+    hone_value input = node->inputs[alias->input], output = node->outputs[alias->output];
+    bool update = alias->kind == HONE_ALIAS_UPDATE;
     const struct hone_graph *g = p->graph;
     const struct hone_value_info *in = &g->values[input];
     const struct hone_storage *s = storage_of(p, input);
@@ -114,7 +117,7 @@ static bool may_overwrite(struct planner *p, size_t n, hone_value input, hone_va
     // Later readers of any value in this storage would see the new content. The state itself counts
     // as read at the end only through its next value, which is this one.
     if (in->is_output) return false;
-    return s->last <= n && !reads_window(p, n, input);
+    return s->last <= n && !reads_again(p, n, alias->input, alias->alone);
 }
 
 // A pack's slab is laid out when its first input is defined: places every input that is free to
@@ -201,8 +204,7 @@ static hone_status plan_node(struct planner *p, size_t n) {
             status = plan_view(p, n, input, output, alias.offset_bytes);
             if (status != HONE_OK) break;
         } else if (!p->params->no_sharing || alias.kind == HONE_ALIAS_UPDATE) {
-            if (may_overwrite(p, n, input, output, alias.kind == HONE_ALIAS_UPDATE))
-                place_in(p, output, in->storage, in->offset);
+            if (may_overwrite(p, n, &alias)) place_in(p, output, in->storage, in->offset);
         }
     }
     hone_node_descs_deinit(&descs);

@@ -67,6 +67,7 @@ struct hone_alias {
     enum hone_alias_kind kind;
     int input, output;
     uint64_t offset_bytes;
+    bool alone; // IN_PLACE: only where no other input lies in the same bytes
 };
 
 enum hone_op_flag {
@@ -105,8 +106,8 @@ struct hone_op {
     // 0; the others are taken whole. Where tensors exceed what a device binds. May be NULL: no.
     bool (*slices)(const struct hone_infer_args *args, uint32_t *inputs, uint32_t *outputs);
 
-    // Mixed precision (ir/pass_cast.h): bits of the inputs that may be f16 or bf16, all of one type,
-    // while the others stay f32; infer says which outputs follow. 0: f32 only.
+    // Mixed precision (ir/pass_cast.h): bits of the inputs that may be f16 or bf16, all of one
+    // type, while the others stay f32; infer says which outputs follow. 0: f32 only.
     uint32_t data_inputs;
     // Changes the attributes so that output 0 is f32 though the data is 16-bit. May be NULL.
     void (*widen)(void *attrs);

@@ -14,6 +14,8 @@ static const struct {
     {"conv_epilogue", HONE_PASS_CONV_EPILOGUE},
     {"norm_act", HONE_PASS_NORM_ACT},
     {"norm_bwd", HONE_PASS_NORM_BWD},
+    {"conv_residual", HONE_PASS_CONV_RESIDUAL},
+    {"grad_sum", HONE_PASS_GRAD_SUM},
     {"remat", HONE_PASS_REMAT},
     {"cast", HONE_PASS_CAST},
 };

@@ -276,6 +276,18 @@ bool hone_op_fuse_act(struct hone_fusion *fusion, struct hone_act_attrs *own) {
     return true;
 }
 
+bool hone_op_fuse_sum(struct hone_fusion *fusion, int input) {
+    if (fusion->other->op != &hone_op_add ||
+        (fusion->input_count > input && fusion->inputs[input] != HONE_NO_VALUE))
+        return false;
+    hone_value addend = fusion->other->inputs[1 - fusion->input];
+    if (!hone_desc_equal(hone_fusion_desc(fusion, addend),
+                         hone_fusion_desc(fusion, fusion->node->outputs[0])))
+        return false;
+    hone_fusion_set_input(fusion, input, addend);
+    return true;
+}
+
 uint64_t hone_op_random_stream(int32_t salt, int32_t step) {
     return (uint32_t)salt | (uint64_t)(uint32_t)step << 32;
 }

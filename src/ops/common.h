@@ -108,6 +108,9 @@ uint64_t hone_op_random_stream(int32_t salt, int32_t step);
 // --------------------------------------------------------------------------------------------
 // The rule of an epilogue: `other` is an act and *own, in the result's attributes, is none yet.
 bool hone_op_fuse_act(struct hone_fusion *fusion, struct hone_act_attrs *own);
+// The rule of a residual: `other` is an add of the node's result and of another value of its shape
+// and type, which becomes input `input`, so far absent. The node's outputs[0] has that shape.
+bool hone_op_fuse_sum(struct hone_fusion *fusion, int input);
 
 // ---- Launches
 // ------------------------------------------------------------------------------------------------

@@ -1,20 +1,23 @@
 // conv2d.c: convolution of pictures and its two gradients.
 //
-//   conv2d(x, w, [b])     y[n,p,q,k] = act(b[k] + sum over r,s,c of x[n, p sh - top + r dh, q sw -
-//   left + s dw, c] w[k,r,s,c])
-//                         c runs over the C/G channels of k's group; x is 0 outside
-//   conv2d_bwd_x(dy, w)   dx[n,h,w,c] = sum over r,s,k of dy[n,p,q,k] w[k,r,s,c], where p sh - top
-//   + r dh = h and likewise w conv2d_bwd_w(dy, x)   dw[k,r,s,c] = sum over n,p,q of dy[n,p,q,k]
-//   x[n, p sh - top + r dh, q sw - left + s dw, c]
+//   conv2d(x, w, [b], [r])
+//     y[n,p,q,k] = act(b[k] + r[n,p,q,k] + sum over r,s,c of x[n, p sh - top + r dh, q sw - left +
+//     s dw, c] w[k,r,s,c]); c runs over the C/G channels of k's group; x is 0 outside
+//   conv2d_bwd_x(dy, w, [r])
+//     dx[n,h,w,c] = r[n,h,w,c] + sum over r,s,k of dy[n,p,q,k] w[k,r,s,c], where p sh - top + r dh
+//     = h and likewise w
+//   conv2d_bwd_w(dy, x)
+//     dw[k,r,s,c] = sum over n,p,q of dy[n,p,q,k] x[n, p sh - top + r dh, q sw - left + s dw, c]
 //
-// Shapes and attributes: ops.h. Chetlur et al. 2014 (cuDNN) names the three; launches are in
-// conv_*.c.
+// Shapes and attributes: ops.h. Chetlur et al. 2014 (cuDNN) names the three; the reference is in
+// conv2d_ref.c, launches are in conv_*.c.
 #include "ops/common.h"
+#include "ops/conv2d.h"
 #include "ops/conv_coop.h"
 #include "ops/conv_cpu_tile.h"
 #include "ops/conv_launch.h"
 
-#include <string.h>
+#include <stdio.h>
 
 // ---- Shapes ---------------------------------------------------------------------------------
 
@@ -53,6 +56,16 @@ static hone_status conv_shape(const struct hone_conv2d_attrs *a, const struct ho
     return hone_op_set(out, x->dtype, 4, (const int64_t[]){x->dim[0], p, q, w->dim[0]});
 }
 
+// What is added has the shape and type of the result.
+enum { CONV2D_R = 3, BWD_X_R = 2 };
+static hone_status check_addend(const struct hone_infer_args *args, int input, const char *what) {
+    if (!hone_op_has(args, input) || hone_desc_equal(&args->in[input], &args->out[0]))
+        return HONE_OK;
+    char text[64];
+    snprintf(text, sizeof text, "r does not have the shape and type of %s", what);
+    return hone_op_fail_dims(text, &args->in[input], &args->out[0]);
+}
+
 static hone_status conv2d_infer(const struct hone_infer_args *args) {
     HONE_TRY(hone_op_expect_float(args, 0, "x", 4));
     HONE_TRY(hone_op_expect_float(args, 1, "w", 4));
@@ -61,7 +74,8 @@ static hone_status conv2d_infer(const struct hone_infer_args *args) {
         HONE_TRY(hone_op_expect_f32(args, 2, "b", 1));
         HONE_TRY(hone_op_expect_dim(args, 2, "b", 0, args->in[1].dim[0], "the filters of w"));
     }
-    return conv_shape(args->attrs, &args->in[0], &args->in[1], &args->out[0]);
+    HONE_TRY(conv_shape(args->attrs, &args->in[0], &args->in[1], &args->out[0]));
+    return check_addend(args, CONV2D_R, "y");
 }
 
 // dy belongs to x and w.
@@ -82,6 +96,7 @@ static hone_status bwd_x_infer(const struct hone_infer_args *args) {
     const struct hone_desc *dy = &args->in[0], *w = &args->in[1];
     const int64_t dims[] = {dy->dim[0], a->in_h, a->in_w, (int64_t)w->dim[3] * a->groups};
     HONE_TRY(hone_op_set(&args->out[0], dy->dtype, 4, dims));
+    HONE_TRY(check_addend(args, BWD_X_R, "dx"));
     return check_dy(a, dy, &args->out[0], w);
 }
 
@@ -156,6 +171,7 @@ static void conv2d_grad(struct hone_graph *graph, const struct hone_node *node,
     attrs.in_w = x.dim[2];
     attrs.filter_h = w.dim[1];
     attrs.filter_w = w.dim[2];
+    if (node->input_count > CONV2D_R && want[CONV2D_R]) din[CONV2D_R] = dy;
     const struct hone_shape_attrs bias = {.rank = 1, .dim = {w.dim[0]}};
     const struct hone_cast_attrs f32 = {HONE_F32};
     if (want[0])
@@ -168,86 +184,63 @@ static void conv2d_grad(struct hone_graph *graph, const struct hone_node *node,
         din[2] = HONE_EMIT(graph, &hone_op_reduce_to, NULL, &bias, dy);
 }
 
+// ---- Fusion ---------------------------------------------------------------------------------
+
 static bool conv2d_takes_act(struct hone_fusion *fusion) {
     struct hone_conv2d_attrs *attrs = (struct hone_conv2d_attrs *)fusion->attrs;
     return hone_op_fuse_act(fusion, &attrs->act);
 }
 
+// A sum of the result and another value of its shape; before any activation.
+static bool takes_sum(struct hone_fusion *fusion, int input) {
+    const struct hone_conv2d_attrs *attrs = (const void *)fusion->attrs;
+    return attrs->act.kind == HONE_ACT_NONE && hone_op_fuse_sum(fusion, input);
+}
+
+static bool conv2d_takes_sum(struct hone_fusion *fusion) {
+    return takes_sum(fusion, CONV2D_R);
+}
+
+static bool bwd_x_takes_sum(struct hone_fusion *fusion) {
+    return takes_sum(fusion, BWD_X_R);
+}
+
 static const struct hone_absorb conv2d_absorbs[] = {
+    {HONE_PASS_CONV_RESIDUAL, HONE_ABSORB_CONSUMER, conv2d_takes_sum},
     {HONE_PASS_CONV_EPILOGUE, HONE_ABSORB_CONSUMER, conv2d_takes_act},
 };
 
-// ---- Reference ------------------------------------------------------------------------------
+static const struct hone_absorb bwd_x_absorbs[] = {
+    {HONE_PASS_GRAD_SUM, HONE_ABSORB_CONSUMER, bwd_x_takes_sum},
+};
 
-// The three sums share one walk: for each output element and tap inside x, `visit` combines the C/G
-// channels of x at xi with those of w at wi for y at yi.
-typedef void visit(void *to, const struct hone_ref_args *args, int64_t xi, int64_t wi, int64_t yi,
-                   int32_t channels);
-
-static void walk(struct geometry g, const struct hone_ref_args *args, visit *each) {
-    const struct hone_conv2d_attrs *a = g.attrs;
-    int32_t cg = g.w->dim[3], kg = g.w->dim[0] / a->groups;
-    int64_t yi = 0;
-    int32_t at[HONE_OP_AXES] = {0}; // n p q k
-    do {
-        int64_t group = at[3] / kg;
-        for (int32_t r = 0; r < g.w->dim[1]; r++) {
-            int64_t h = (int64_t)at[1] * a->stride[0] - a->pad[0] + r * a->dilation[0];
-            if (h < 0 || h >= g.x->dim[1]) continue;
-            for (int32_t s = 0; s < g.w->dim[2]; s++) {
-                int64_t v = (int64_t)at[2] * a->stride[1] - a->pad[1] + s * a->dilation[1];
-                if (v < 0 || v >= g.x->dim[2]) continue;
-                int64_t xi = ((at[0] * g.x->dim[1] + h) * g.x->dim[2] + v) * g.x->dim[3];
-                int64_t wi = (((int64_t)at[3] * g.w->dim[1] + r) * g.w->dim[2] + s) * cg;
-                each(args->out[0], args, xi + group * cg, wi, yi, cg);
-            }
-        }
-        yi++;
-    } while (hone_op_next(at, g.y->dim));
+// The result may overwrite what is added to it, unless the convolution reads that too.
+static bool alias_addend(const struct hone_infer_args *args, int k, int input,
+                         struct hone_alias *out) {
+    if (k > 0 || !hone_op_has(args, input)) return false;
+    *out = (struct hone_alias){.kind = HONE_ALIAS_IN_PLACE, .input = input, .alone = true};
+    return true;
 }
 
-static void visit_y(void *to, const struct hone_ref_args *args, int64_t xi, int64_t wi, int64_t yi,
-                    int32_t channels) {
-    double *y = to;
-    for (int32_t c = 0; c < channels; c++) y[yi] += args->in[0][xi + c] * args->in[1][wi + c];
+static bool conv2d_alias(const struct hone_infer_args *args, int k, struct hone_alias *out) {
+    return alias_addend(args, k, CONV2D_R, out);
 }
 
-static void visit_dx(void *to, const struct hone_ref_args *args, int64_t xi, int64_t wi, int64_t yi,
-                     int32_t channels) {
-    double *dx = to;
-    for (int32_t c = 0; c < channels; c++) dx[xi + c] += args->in[0][yi] * args->in[1][wi + c];
+static bool bwd_x_alias(const struct hone_infer_args *args, int k, struct hone_alias *out) {
+    return alias_addend(args, k, BWD_X_R, out);
 }
 
-static void visit_dw(void *to, const struct hone_ref_args *args, int64_t xi, int64_t wi, int64_t yi,
-                     int32_t channels) {
-    double *dw = to;
-    for (int32_t c = 0; c < channels; c++) dw[wi + c] += args->in[0][yi] * args->in[1][xi + c];
+// Pictures: those of in[0], of the result, and of what is added to it.
+static bool conv2d_slices(const struct hone_infer_args *args, uint32_t *inputs, uint32_t *outputs) {
+    hone_op_slices_first(args, inputs, outputs);
+    *inputs |= 1u << CONV2D_R;
+    return true;
 }
 
-static void zero(const struct hone_ref_args *args) {
-    memset(args->out[0], 0, (size_t)hone_desc_elements(&args->out_desc[0]) * sizeof(double));
-}
-
-static void conv2d_ref(const struct hone_ref_args *args) {
-    struct geometry g = {args->attrs, &args->in_desc[0], &args->in_desc[1], &args->out_desc[0]};
-    const double *b = args->input_count > 2 ? args->in[2] : NULL;
-    int64_t count = hone_desc_elements(g.y), k = g.y->dim[3];
-    for (int64_t i = 0; i < count; i++) args->out[0][i] = b ? b[i % k] : 0;
-    walk(g, args, visit_y);
-    for (int64_t i = 0; i < count; i++)
-        args->out[0][i] = hone_act_value(&g.attrs->act, args->out[0][i]);
-}
-
-static void bwd_x_ref(const struct hone_ref_args *args) {
-    zero(args);
-    walk((struct geometry){args->attrs, &args->out_desc[0], &args->in_desc[1], &args->in_desc[0]},
-         args, visit_dx);
-}
-
-static void bwd_w_ref(const struct hone_ref_args *args) {
-    zero(args);
-    walk((struct geometry){args->attrs, &args->in_desc[1], &args->out_desc[0], &args->in_desc[0]},
-         args, visit_dw);
+static bool bwd_x_slices(const struct hone_infer_args *args, uint32_t *inputs, uint32_t *outputs) {
+    hone_op_slices_first(args, inputs, outputs);
+    *inputs |= 1u << BWD_X_R;
+    return true;
 }
 
 // ---- Rows -----------------------------------------------------------------------------------
@@ -284,6 +277,7 @@ static struct hone_conv_job job_of(struct geometry g, const struct hone_row_args
         .a = {.kind = HONE_OPERAND_INPUT, .index = 0},
         .b = {.kind = HONE_OPERAND_INPUT, .index = 1},
         .bias = {.kind = HONE_OPERAND_INPUT, .index = 2},
+        .addend = {.kind = HONE_OPERAND_INPUT, .index = CONV2D_R},
         .out = {.kind = HONE_OPERAND_OUTPUT, .index = 0},
         .caps = args->caps,
         .dtype = args->node->in[0].dtype,
@@ -298,12 +292,15 @@ static hone_status conv2d_run(const struct hone_row_args *args, hone_conv_setup 
     struct hone_conv_job job = job_of(g, args);
     job.act = (enum hone_act)g.attrs->act.kind;
     job.has_bias = hone_op_has(args->node, 2);
+    job.has_addend = hone_op_has(args->node, CONV2D_R);
     return setup(&job, launch);
 }
 
 static hone_status bwd_x_run(const struct hone_row_args *args, hone_conv_setup *setup,
                              struct hone_launch *launch) {
     struct hone_conv_job job = job_of(bwd_x_geometry(args->node), args);
+    job.addend.index = BWD_X_R;
+    job.has_addend = hone_op_has(args->node, BWD_X_R);
     return setup(&job, launch);
 }
 
@@ -529,20 +526,21 @@ static const struct hone_field conv2d_fields[] = {
 const struct hone_op hone_op_conv2d = {
     .name = "conv2d",
     .inputs_min = 2,
-    .inputs_max = 3,
+    .inputs_max = 4,
     .outputs = 1,
     .flags = HONE_OP_COMPUTE,
     .attrs_bytes = sizeof(struct hone_conv2d_attrs),
     .fields = conv2d_fields,
     .field_count = COUNT(conv2d_fields),
     .infer = conv2d_infer,
-    .data_inputs = 3,
+    .data_inputs = 3 | 1 << CONV2D_R,
     .grad = conv2d_grad,
-    .ref = conv2d_ref,
+    .ref = hone_op_conv2d_ref,
     .cost = conv2d_cost,
+    .alias = conv2d_alias,
     .absorbs = conv2d_absorbs,
     .absorb_count = COUNT(conv2d_absorbs),
-    .slices = hone_op_slices_first,
+    .slices = conv2d_slices,
     .rows = conv2d_rows,
     .row_count = COUNT(conv2d_rows),
 };
@@ -550,17 +548,20 @@ const struct hone_op hone_op_conv2d = {
 const struct hone_op hone_op_conv2d_bwd_x = {
     .name = "conv2d_bwd_x",
     .inputs_min = 2,
-    .inputs_max = 2,
+    .inputs_max = 3,
     .outputs = 1,
     .flags = HONE_OP_NO_GRAD | HONE_OP_COMPUTE,
     .attrs_bytes = sizeof(struct hone_conv2d_attrs),
     .fields = conv2d_fields,
     .field_count = COUNT(conv2d_fields),
     .infer = bwd_x_infer,
-    .data_inputs = 3,
-    .ref = bwd_x_ref,
+    .data_inputs = 3 | 1 << BWD_X_R,
+    .ref = hone_op_conv2d_bwd_x_ref,
     .cost = bwd_x_cost,
-    .slices = hone_op_slices_first,
+    .alias = bwd_x_alias,
+    .absorbs = bwd_x_absorbs,
+    .absorb_count = COUNT(bwd_x_absorbs),
+    .slices = bwd_x_slices,
     .rows = bwd_x_rows,
     .row_count = COUNT(bwd_x_rows),
 };
@@ -576,7 +577,7 @@ const struct hone_op hone_op_conv2d_bwd_w = {
     .field_count = COUNT(conv2d_fields),
     .infer = bwd_w_infer,
     .data_inputs = 3,
-    .ref = bwd_w_ref,
+    .ref = hone_op_conv2d_bwd_w_ref,
     .cost = bwd_w_cost,
     .rows = bwd_w_rows,
     .row_count = COUNT(bwd_w_rows),

@@ -195,8 +195,8 @@ static hone_status coop_dispatch(const struct hone_conv_job *job, const char *ke
     bool taps = dgrad ? !pointwise : !hone_conv_is_1x1(&push);
     bool mask = dgrad ? !pointwise : hone_conv_reaches_outside(&push);
     spec_tile(d, c);
-    const uint32_t spec[] = {taps, mask, (uint32_t)job->act, job->has_bias,
-                             job->out_dtype == HONE_F32};
+    const uint32_t spec[] = {
+        taps, mask, (uint32_t)job->act, job->has_bias, job->out_dtype == HONE_F32, job->has_addend};
     hone_conv_spec_all(d, spec, sizeof spec / sizeof *spec);
     d->subgroup = subgroup;
     struct product p = product_of(dgrad ? HONE_CONV_DGRAD : HONE_CONV_FPROP, &push);
@@ -225,9 +225,9 @@ static hone_status coop_conv(enum hone_coop_body body, bool dgrad, const struct 
                                body == HONE_COOP_EMULATED ? 0 : c->subgroup, &d, launch));
         hone_conv_bind(d, hone_conv_window_of(job->dtype, job->a, n * a_image, push.n * a_image));
         hone_conv_bind(d, w);
-        hone_conv_bind(d, job->has_bias ? job->bias : w);
-        hone_conv_bind(
-            d, hone_conv_window_of(job->out_dtype, job->out, n * out_image, push.n * out_image));
+        hone_conv_bind_result(
+            d, job, w,
+            hone_conv_window_of(job->out_dtype, job->out, n * out_image, push.n * out_image));
     }
     return HONE_OK;
 }

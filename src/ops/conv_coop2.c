@@ -200,6 +200,7 @@ static hone_status add_conv(enum hone_coop_body body, enum hone_conv_form form,
     hone_dispatch_spec(d, (uint32_t)job->act);
     hone_dispatch_spec(d, job->has_bias);
     hone_dispatch_spec(d, job->out_dtype == HONE_F32);
+    hone_dispatch_spec(d, job->has_addend);
     int64_t rows = pixel_tiles(form, &push, c->pixels), fold = hone_ceil_div(rows, 65535);
     int64_t columns = hone_ceil_div((dgrad ? push.c : push.k) / push.groups, c->tile.bn);
     d->grid[0] = (uint32_t)(columns * push.groups);
@@ -224,9 +225,9 @@ static hone_status run_conv(enum hone_coop_body body, enum hone_conv_form form,
         HONE_TRY(add_conv(body, form, c, job, push, &d, launch));
         hone_conv_bind(d, hone_conv_window_of(job->dtype, job->a, n * a_image, push.n * a_image));
         hone_conv_bind(d, job->b);
-        hone_conv_bind(d, job->has_bias ? job->bias : job->b);
-        hone_conv_bind(
-            d, hone_conv_window_of(job->out_dtype, job->out, n * out_image, push.n * out_image));
+        hone_conv_bind_result(
+            d, job, job->b,
+            hone_conv_window_of(job->out_dtype, job->out, n * out_image, push.n * out_image));
     }
     return HONE_OK;
 }

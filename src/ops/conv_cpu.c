@@ -76,7 +76,8 @@ static hone_status cpu_dispatch(const struct hone_conv_job *job, struct hone_con
                              taps,
                              mask,
                              (uint32_t)job->act,
-                             job->has_bias};
+                             job->has_bias,
+                             job->has_addend};
     const char *kernel = tile.direct ? "conv_cpu_dgrad_direct"
                                      : kernel_of(dgrad        ? dgrad_kernels
                                                  : job->batch ? batch_kernels
@@ -92,8 +93,7 @@ static hone_status cpu_dispatch(const struct hone_conv_job *job, struct hone_con
     hone_dispatch_push(d, &push, sizeof push);
     hone_conv_bind(d, a);
     hone_conv_bind(d, w);
-    hone_conv_bind(d, job->has_bias ? job->bias : w);
-    hone_conv_bind(d, out);
+    hone_conv_bind_result(d, job, w, out);
     return HONE_OK;
 }
 

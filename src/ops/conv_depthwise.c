@@ -95,7 +95,7 @@ static hone_status depthwise(const struct hone_conv_job *job, bool dgrad,
     const uint32_t spec[] = {group,          (uint32_t)strip, walk.size[0],       walk.size[1],
                              walk.stride[0], walk.stride[1],  walk.dilation[0],   walk.dilation[1],
                              walk.pad[0],    walk.pad[1],     (uint32_t)job->act, job->has_bias,
-                             walk.along};
+                             walk.along,     job->has_addend};
     for (int32_t n = 0; n < g->n; n += images) {
         struct hone_conv_push push = *g;
         push.n = (int32_t)hone_min64(images, g->n - n);
@@ -110,8 +110,8 @@ static hone_status depthwise(const struct hone_conv_job *job, bool dgrad,
         hone_dispatch_push(d, &push, sizeof push);
         hone_conv_bind(d, hone_conv_window(job->a, n * a_image, push.n * a_image));
         hone_conv_bind(d, job->b);
-        hone_conv_bind(d, job->has_bias ? job->bias : job->b);
-        hone_conv_bind(d, hone_conv_window(job->out, n * out_image, push.n * out_image));
+        hone_conv_bind_result(d, job, job->b,
+                              hone_conv_window(job->out, n * out_image, push.n * out_image));
     }
     return HONE_OK;
 }

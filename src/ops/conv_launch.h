@@ -18,12 +18,13 @@ struct hone_conv_push {
 };
 
 // fprop: a = x, b = w, out = y.   dgrad: a = dy, b = w, out = dx.   wgrad: a = dy, b = x, out = dw.
-// bias and act apply to fprop and dgrad; bias, f32, has the channels of out.
+// bias, addend and act apply to fprop and dgrad: out = act(... + bias + addend). bias, f32, has the
+// channels of out; addend is as out, which may overwrite it.
 struct hone_conv_job {
     struct hone_conv_push push;
     enum hone_act act;
-    bool has_bias;
-    struct hone_operand a, b, bias, out;
+    bool has_bias, has_addend;
+    struct hone_operand a, b, bias, addend, out;
     const struct hone_caps *caps;
     enum hone_dtype dtype;     // of a and b
     enum hone_dtype out_dtype; // theirs or f32

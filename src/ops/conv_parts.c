@@ -92,6 +92,16 @@ void hone_conv_bind(struct hone_dispatch *dispatch, struct hone_operand operand)
     dispatch->operand_count++;
 }
 
+void hone_conv_bind_result(struct hone_dispatch *dispatch, const struct hone_conv_job *job,
+                           struct hone_operand any, struct hone_operand out) {
+    struct hone_operand addend = job->addend;
+    addend.offset += out.offset - job->out.offset;
+    addend.bytes = out.bytes;
+    hone_conv_bind(dispatch, job->has_bias ? job->bias : any);
+    hone_conv_bind(dispatch, job->has_addend ? addend : any);
+    hone_conv_bind(dispatch, out);
+}
+
 void hone_conv_spec_all(struct hone_dispatch *dispatch, const uint32_t *values, int count) {
     for (int i = 0; i < count; i++) hone_dispatch_spec(dispatch, values[i]);
 }

@@ -43,6 +43,10 @@ enum { HONE_CONV_KERNEL_NAME = 48 };
 const char *hone_conv_kernel(const char *base, enum hone_dtype in, enum hone_dtype out,
                              char name[HONE_CONV_KERNEL_NAME]);
 void hone_conv_bind(struct hone_dispatch *dispatch, struct hone_operand operand);
+// Bias, addend and result of fprop or dgrad: `out` is a window of job->out; `any` stands where
+// there is no bias or addend.
+void hone_conv_bind_result(struct hone_dispatch *dispatch, const struct hone_conv_job *job,
+                           struct hone_operand any, struct hone_operand out);
 void hone_conv_spec_all(struct hone_dispatch *dispatch, const uint32_t *values, int count);
 extern const struct hone_operand hone_conv_scratch;
 

@@ -19,12 +19,13 @@ static hone_status plain_conv(const struct hone_conv_job *job, const char *base,
         if (!d) return HONE_INTERNAL;
         hone_dispatch_spec(d, (uint32_t)job->act);
         hone_dispatch_spec(d, job->has_bias);
+        hone_dispatch_spec(d, job->has_addend);
         hone_dispatch_push(d, &push, sizeof push);
         hone_conv_bind(d, hone_conv_window_of(job->dtype, job->a, n * a_image, push.n * a_image));
         hone_conv_bind(d, job->b);
-        hone_conv_bind(d, job->has_bias ? job->bias : job->b);
-        hone_conv_bind(
-            d, hone_conv_window_of(job->out_dtype, job->out, n * out_image, push.n * out_image));
+        hone_conv_bind_result(
+            d, job, job->b,
+            hone_conv_window_of(job->out_dtype, job->out, n * out_image, push.n * out_image));
     }
     return HONE_OK;
 }

@@ -113,13 +113,13 @@ static hone_status sum_slices(const struct hone_conv_job *job, int64_t count, in
     if (!d) return HONE_INTERNAL;
     hone_dispatch_spec(d, (uint32_t)job->act);
     hone_dispatch_spec(d, job->has_bias);
+    hone_dispatch_spec(d, job->has_addend);
     const uint32_t push[] = {(uint32_t)count, (uint32_t)slices, (uint32_t)channels};
     hone_dispatch_push(d, push, sizeof push);
     hone_dispatch_push(d, &job->push.act_a, sizeof job->push.act_a);
     hone_dispatch_push(d, &job->push.act_b, sizeof job->push.act_b);
     hone_conv_bind(d, hone_conv_scratch);
-    hone_conv_bind(d, job->has_bias ? job->bias : hone_conv_scratch);
-    hone_conv_bind(d, job->out);
+    hone_conv_bind_result(d, job, hone_conv_scratch, job->out);
     return HONE_OK;
 }
 
@@ -137,11 +137,12 @@ static hone_status tiled_dispatch(const struct hone_conv_job *job, struct hone_c
     hone_dispatch_spec(d, (uint32_t)job->act);
     hone_dispatch_spec(d, job->has_bias);
     hone_dispatch_spec(d, slices > 1);
+    hone_dispatch_spec(d, job->has_addend);
     hone_dispatch_push(d, &push, sizeof push);
     hone_conv_bind(d, operands[0]);
     hone_conv_bind(d, job->b);
-    hone_conv_bind(d, job->has_bias ? job->bias : job->b);
-    hone_conv_bind(d, slices > 1 ? hone_conv_scratch : operands[1]);
+    hone_conv_bind_result(d, job, job->b, operands[1]);
+    if (slices > 1) d->operands[d->operand_count - 1] = hone_conv_scratch;
     return HONE_OK;
 }
 

@@ -185,8 +185,9 @@ static hone_status add_cpu_products(const struct hone_conv_job *job, const struc
                                     struct hone_operand y, struct hone_launch *launch) {
     struct hone_dispatch *d = hone_launch_add(launch, "conv_winograd_cpu");
     if (!d) return HONE_INTERNAL;
-    const uint32_t spec[] = {job->caps->subgroup_size,  blocks.ma,          blocks.nl,
-                             job->caps->fast_broadcast, (uint32_t)job->act, job->has_bias};
+    const uint32_t spec[] = {
+        job->caps->subgroup_size, blocks.ma,     blocks.nl,      job->caps->fast_broadcast,
+        (uint32_t)job->act,       job->has_bias, job->has_addend};
     hone_conv_spec_all(d, spec, sizeof spec / sizeof *spec);
     int64_t tiles = hone_ceil_div(g->n * image_tiles(g), blocks.tiles);
     int64_t fold = hone_ceil_div(tiles, 65535);
@@ -196,8 +197,7 @@ static hone_status add_cpu_products(const struct hone_conv_job *job, const struc
     hone_dispatch_push(d, g, sizeof *g);
     hone_conv_bind(d, scratch->v);
     hone_conv_bind(d, scratch->u);
-    hone_conv_bind(d, job->has_bias ? job->bias : scratch->u);
-    hone_conv_bind(d, y);
+    hone_conv_bind_result(d, job, scratch->u, y);
     return HONE_OK;
 }
 
@@ -207,7 +207,7 @@ static hone_status add_products(const struct hone_conv_job *job, const struct ho
     struct hone_conv_job products = *job;
     products.push = products_of(g);
     products.act = HONE_ACT_NONE;
-    products.has_bias = false;
+    products.has_bias = products.has_addend = false;
     products.a = scratch->v;
     products.b = scratch->u;
     products.out = scratch->m;
@@ -220,10 +220,10 @@ static hone_status add_products(const struct hone_conv_job *job, const struct ho
     if (!d) return HONE_INTERNAL;
     hone_dispatch_spec(d, (uint32_t)job->act);
     hone_dispatch_spec(d, job->has_bias);
+    hone_dispatch_spec(d, job->has_addend);
     hone_dispatch_push(d, g, sizeof *g);
     hone_conv_bind(d, scratch->m);
-    hone_conv_bind(d, job->has_bias ? job->bias : scratch->m);
-    hone_conv_bind(d, y);
+    hone_conv_bind_result(d, job, scratch->m, y);
     return HONE_OK;
 }
 

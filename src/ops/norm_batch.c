@@ -62,15 +62,7 @@ static bool takes_act(struct hone_fusion *fusion) {
 // y + r, with r of the same shape, before any activation.
 static bool takes_residual(struct hone_fusion *fusion) {
     const struct hone_batch_norm_attrs *attrs = (const void *)fusion->attrs;
-    if (fusion->other->op != &hone_op_add || attrs->act.kind != HONE_ACT_NONE ||
-        (fusion->input_count > 5 && fusion->inputs[5] != HONE_NO_VALUE))
-        return false;
-    hone_value residual = fusion->other->inputs[1 - fusion->input];
-    if (!hone_desc_equal(hone_fusion_desc(fusion, residual),
-                         hone_fusion_desc(fusion, fusion->inputs[0])))
-        return false;
-    hone_fusion_set_input(fusion, 5, residual);
-    return true;
+    return attrs->act.kind == HONE_ACT_NONE && hone_op_fuse_sum(fusion, 5);
 }
 
 const struct hone_absorb hone_op_norm_absorbs[HONE_OP_NORM_ABSORBS] = {

@@ -63,12 +63,15 @@ double hone_act_derivative(const struct hone_act_attrs *attrs, double saved);
 
 // ---- Convolution
 // -----------------------------------------------------------------------------------------
-// conv2d(x (N,H,W,C), w (K,R,S,C/G), [b (K)]) -> y (N,P,Q,K) = act(conv(x, w) + b)
+// conv2d(x (N,H,W,C), w (K,R,S,C/G), [b (K)], [r (N,P,Q,K)]) -> y (N,P,Q,K)
+//   y = act(conv(x, w) + b + r)
 //   P = (H + top + bottom - dilation_h (R - 1) - 1) / stride_h + 1
-// conv2d_bwd_x(dy, w) -> dx (N,H,W,C): attrs.in_h, in_w hold H, W
+// conv2d_bwd_x(dy, w, [r (N,H,W,C)]) -> dx (N,H,W,C), plus r: another gradient of x. attrs.in_h,
+// in_w
+//   hold H, W
 // conv2d_bwd_w(dy, x) -> dw (K,R,S,C/G): attrs.filter_h, filter_w hold R, S
 // Depthwise is groups == C. act applies in conv2d only; its gradient is act_bwd of the saved y.
-// x, w and dy may be 16-bit, both operands of one type: y and dx are of that type, dw and b are
+// x, w and dy may be 16-bit, both operands of one type: y, r and dx are of that type, dw and b are
 // f32.
 struct hone_conv2d_attrs {
     int32_t stride[2];   // h, w

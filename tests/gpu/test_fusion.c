@@ -10,10 +10,10 @@
 #include "support/gpu.h"
 #include "support/support.h"
 
-static const char *const names[] = {"dce", "conv_epilogue", "norm_act", "norm_bwd", "fuse"};
+static const char *const names[] = {"dce",           "conv_epilogue", "norm_act", "norm_bwd",
+                                    "conv_residual", "grad_sum",      "fuse"};
 
-static void compare(bool train, int steps) {
-    struct hone_graph *g = blocks_graph(5, train);
+static void compare(struct hone_graph *g, int steps) {
     size_t count, got_count;
     float *want = blocks_run(test_gpu_ref, g, ~0u, steps, &count, NULL);
     for (size_t n = 0; n < sizeof names / sizeof *names; n++) {
@@ -36,12 +36,18 @@ static void compare(bool train, int steps) {
 
 static void test_training(void **state) {
     (void)state;
-    compare(true, 3);
+    compare(blocks_graph(5, true), 3);
 }
 
 static void test_inference(void **state) {
     (void)state;
-    compare(false, 1);
+    compare(blocks_graph(5, false), 1);
+}
+
+static void test_folded(void **state) {
+    (void)state;
+    compare(blocks_folded_graph(5, true), 3);
+    compare(blocks_folded_graph(5, false), 1);
 }
 
 int main(void) {
@@ -50,6 +56,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training),
         cmocka_unit_test(test_inference),
+        cmocka_unit_test(test_folded),
     };
     return cmocka_run_group_tests(tests, test_gpu_open_pair, test_gpu_close_pair);
 }

@@ -14,7 +14,7 @@ enum { C = BLOCKS_CHANNELS, WIDE = 16, MOST = 80, WIDEST = 192, WIDEST_SIZE = 16
 
 struct builder {
     struct hone_graph *g;
-    bool train;
+    bool train, folded;
     hone_value trained[MOST];
     int trained_count, convs, norms;
 };
@@ -28,16 +28,20 @@ static hone_value trained(struct builder *b, const char *kind, int number, struc
 
 static hone_value conv(struct builder *b, hone_value x, int k, int filter, int stride, int groups) {
     int c = hone_graph_desc(b->g, x)->dim[3], pad = filter / 2;
+    int number = b->convs++;
     hone_value w =
-        trained(b, "w", b->convs++, hone_desc_make(HONE_F32, 4, k, filter, filter, c / groups));
+        trained(b, "w", number, hone_desc_make(HONE_F32, 4, k, filter, filter, c / groups));
     struct hone_conv2d_attrs attrs = {.stride = {stride, stride},
                                       .pad = {pad, pad, pad, pad},
                                       .dilation = {1, 1},
                                       .groups = groups};
-    return HONE_EMIT(b->g, &hone_op_conv2d, NULL, &attrs, x, w);
+    if (!b->folded) return HONE_EMIT(b->g, &hone_op_conv2d, NULL, &attrs, x, w);
+    hone_value bias = trained(b, "b", number, hone_desc_make(HONE_F32, 1, k, 0, 0, 0));
+    return HONE_EMIT(b->g, &hone_op_conv2d, NULL, &attrs, x, w, bias);
 }
 
 static hone_value norm(struct builder *b, hone_value x) {
+    if (b->folded) return x;
     struct hone_desc channels =
         hone_desc_make(HONE_F32, 1, hone_graph_desc(b->g, x)->dim[3], 0, 0, 0);
     char name[32];
@@ -97,8 +101,8 @@ static void emit_step(struct builder *b, hone_value features) {
     hone_graph_mark_output(b->g, loss, "loss");
 }
 
-struct hone_graph *blocks_graph(int batch, bool train) {
-    struct builder b = {.train = train};
+static struct hone_graph *graph_of(int batch, bool train, bool folded) {
+    struct builder b = {.train = train, .folded = folded};
     assert_ok(hone_graph_create(&b.g));
     hone_value x = hone_graph_input(
         b.g, "image", hone_desc_make(HONE_F32, 4, batch, BLOCKS_SIZE, BLOCKS_SIZE, C));
@@ -113,6 +117,14 @@ struct hone_graph *blocks_graph(int batch, bool train) {
     assert_ok(hone_graph_status(b.g));
     assert_ok(hone_graph_verify(b.g));
     return b.g;
+}
+
+struct hone_graph *blocks_graph(int batch, bool train) {
+    return graph_of(batch, train, false);
+}
+
+struct hone_graph *blocks_folded_graph(int batch, bool train) {
+    return graph_of(batch, train, true);
 }
 
 struct hone_graph *blocks_wide_graph(int batch) {

@@ -11,6 +11,8 @@ enum { BLOCKS_CHANNELS = 8, BLOCKS_SIZE = 9 };
 // Inputs "image" (batch, 9, 9, 8); the host reads "features", and in training "loss". States are
 // the weights "w0".. and those of the norms, which training moves (plain descent).
 struct hone_graph *blocks_graph(int batch, bool train);
+// The same net with biases "b0".. in place of its norms, as after folding.
+struct hone_graph *blocks_folded_graph(int batch, bool train);
 
 // A training step of a net with a 3x3 convolution of 192 channels over 16 x 16 pixels, whose input
 // has a gradient: the least that Winograd's rows take. Input "image" (batch, 16, 16, 8).

@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "base/alloc.h"
+#include "ir/memplan.h"
 #include "ir/passes.h"
 #include "ops/ops.h"
 #include "support/support.h"
@@ -23,7 +24,8 @@ static int close_device(void **state) {
     return 0;
 }
 
-static const char *const names[] = {"conv_epilogue", "norm_act", "norm_bwd", "fuse"};
+static const char *const names[] = {"conv_epilogue", "norm_act", "norm_bwd",
+                                    "conv_residual", "grad_sum", "fuse"};
 enum { NAMES = sizeof names / sizeof *names };
 
 static void compare(const struct hone_graph *g, unsigned on, const char *name, int steps) {
@@ -47,6 +49,15 @@ static void test_training_agrees(void **state) {
     hone_graph_destroy(&g);
 }
 
+static void test_folded_agrees(void **state) {
+    (void)state;
+    for (int train = 0; train < 2; train++) {
+        struct hone_graph *g = blocks_folded_graph(2, train);
+        for (int i = 0; i < NAMES; i++) compare(g, hone_pass_find(names[i]), names[i], 1 + train);
+        hone_graph_destroy(&g);
+    }
+}
+
 static void test_inference_agrees(void **state) {
     (void)state;
     struct hone_graph *g = blocks_graph(2, false);
@@ -68,10 +79,45 @@ static void test_what_is_found(void **state) {
     assert_int_equal(blocks_count(g, HONE_PASS_NORM_BWD, &hone_op_act), 1);
     assert_int_equal(blocks_count(g, HONE_PASS_NORM_BWD, &hone_op_act_bwd), 10);
     assert_int_equal(blocks_count(g, HONE_PASS_NORM_ACT, &hone_op_act), 10);
+    // Gradients meet in the input gradients of convolutions: at the inputs of both residual blocks
+    // and of both inverted ones. What is left are the updates of the states.
+    assert_int_equal(
+        blocks_count(g, HONE_PASS_GRAD_SUM, &hone_op_add) - blocks_count(g, 0, &hone_op_add), 4);
     hone_graph_destroy(&g);
     g = blocks_graph(3, false);
     assert_int_equal(blocks_count(g, 0, &hone_op_act), 0);
     assert_int_equal(blocks_count(g, 0, &hone_op_add), 0);
+    hone_graph_destroy(&g);
+    g = blocks_folded_graph(3, false);
+    assert_int_equal(blocks_count(g, HONE_PASS_CONV_RESIDUAL, &hone_op_add), 4);
+    assert_int_equal(blocks_count(g, 0, &hone_op_add), 0);
+    assert_int_equal(blocks_count(g, 0, &hone_op_act), 0);
+    hone_graph_destroy(&g);
+}
+
+// conv(x) + x: the sum is taken in, and may not overwrite x, which the convolution reads.
+static void test_sum_with_own_input(void **state) {
+    (void)state;
+    struct hone_graph *g, *out;
+    struct hone_plan plan;
+    struct hone_desc x = hone_desc_make(HONE_F32, 4, 1, 6, 6, 4);
+    assert_ok(hone_graph_create(&g));
+    hone_value w = hone_graph_state(g, "w", hone_desc_make(HONE_F32, 4, 4, 3, 3, 4));
+    hone_value in[] = {HONE_EMIT(g, &hone_op_scale, NULL, &(struct hone_scale_attrs){2},
+                                 hone_graph_input(g, "x", x)),
+                       w};
+    struct hone_conv2d_attrs attrs = {
+        .stride = {1, 1}, .pad = {1, 1, 1, 1}, .dilation = {1, 1}, .groups = 1};
+    hone_value y = hone_graph_emit(g, &hone_op_conv2d, NULL, &attrs, in, 2);
+    hone_graph_mark_output(g, HONE_EMIT(g, &hone_op_add, NULL, NULL, y, in[0]), "sum");
+    assert_ok(hone_graph_run_passes(g, HONE_PASS_ALL, &out));
+    assert_int_equal(out->node_count, 2);
+    const struct hone_node *node = &out->nodes[1];
+    assert_true(node->op == &hone_op_conv2d && node->inputs[3] == node->inputs[0]);
+    assert_ok(hone_plan_create(out, &(struct hone_plan_params){0}, &plan));
+    assert_true(plan.places[node->inputs[0]].storage != plan.places[node->outputs[0]].storage);
+    hone_plan_deinit(&plan);
+    hone_graph_destroy(&out);
     hone_graph_destroy(&g);
 }
 
@@ -101,10 +147,9 @@ static void test_what_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_training_agrees),
-        cmocka_unit_test(test_inference_agrees),
-        cmocka_unit_test(test_what_is_found),
-        cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_training_agrees),    cmocka_unit_test(test_inference_agrees),
+        cmocka_unit_test(test_folded_agrees),      cmocka_unit_test(test_what_is_found),
+        cmocka_unit_test(test_sum_with_own_input), cmocka_unit_test(test_what_is_refused),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
