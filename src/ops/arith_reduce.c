@@ -3,10 +3,11 @@
 // Each axis (after joining) that is summed gives a round x (A,R,B) -> y (A,B): nearly every sum in
 // a net has one such axis: channel sums (1,NHW,C), means over a picture (N,HW,C), totals (1,R,1);
 // none has more than three. A round cuts R into slices: slice s sums the elements s, s + S, s + 2S,
-// ..., so that neighbours read neighbours and nobody needs shared memory, a barrier or an atomic;
-// the slices are then summed in the same way until one is left. The order is fixed by shapes and
-// device: runs repeat bit for bit. Short slices also keep clear of a trap: lavapipe of Mesa 22.3
-// ends the loops of an invocation after 65,535 iterations in all.
+// ..., so that neighbours read neighbours; the slices are then summed in the same way until one is
+// left. On a GPU the invocations of a workgroup share a slice and meet in shared memory: two passes
+// do for any length. On a CPU driver, where barriers cost more than passes, nobody shares. The
+// order is fixed by shapes and device: runs repeat bit for bit. Short slices also keep clear of a
+// trap: lavapipe of Mesa 22.3 ends the loops of an invocation after 65,535 iterations in all.
 #include "ops/arith.h"
 #include "ops/common.h"
 
@@ -16,7 +17,11 @@ enum {
     REDUCE_LONGEST = 1 << 17,   // the most; a loop iteration adds four
     REDUCE_THREADS_CPU = 1024,  // invocations that keep a CPU driver busy
     REDUCE_THREADS_GPU = 32768, // and a GPU
-    REDUCE_ROUNDS = 3,          // six axes, every other one summed
+    REDUCE_ROUNDS = 2,
+    REDUCE_GROUP = 256,  // invocations of a workgroup on a GPU
+    REDUCE_LINE = 8,     // neighbours of a result in memory that they read side by side
+    REDUCE_EACH = 8,     // elements that are worth an invocation
+    REDUCE_WHOLE = 4096, // sums this short take one pass on a GPU
 };
 
 struct reduce_round {
@@ -53,33 +58,99 @@ static bool fits_vec4(const struct hone_row_args *args) {
     return false;
 }
 
-// Slices of the next pass over sums of `length`, with `sums` invocations at hand without cutting.
-static uint64_t slice_count(uint64_t length, uint64_t sums, uint64_t threads) {
-    uint64_t least = (length + REDUCE_LONGEST - 1) / REDUCE_LONGEST;
-    if (length <= REDUCE_LAST || sums >= threads) return least;
-    uint64_t wanted = (threads + sums - 1) / sums;
-    uint64_t most = (length + REDUCE_SLICE - 1) / REDUCE_SLICE;
-    wanted = wanted < most ? wanted : most;
-    return wanted > least ? wanted : least;
+// How a pass cuts sums of `length` elements: into slices, which `merge` invocations share.
+struct reduce_cut {
+    uint64_t slices;
+    uint32_t group, merge;
+};
+
+static uint64_t least_u64(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static uint64_t most_u64(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
+static uint64_t ceil_div(uint64_t a, uint64_t b) {
+    return (a + b - 1) / b;
+}
+
+// `sums`: results of the pass without slices.
+static struct reduce_cut cut_for_cpu(uint64_t length, uint64_t sums) {
+    struct reduce_cut cut = {ceil_div(length, REDUCE_LONGEST), HONE_OP_GROUP, 1};
+    if (length <= REDUCE_LAST || sums >= REDUCE_THREADS_CPU) return cut;
+    uint64_t wanted = least_u64(ceil_div(REDUCE_THREADS_CPU, sums), ceil_div(length, REDUCE_SLICE));
+    cut.slices = most_u64(wanted, cut.slices);
+    return cut;
+}
+
+static struct reduce_cut cut_for_gpu(const struct hone_caps *caps, uint64_t length, uint64_t sums,
+                                     uint64_t inner) {
+    struct reduce_cut cut = {ceil_div(length, REDUCE_LONGEST), HONE_OP_GROUP, 1};
+    uint32_t group = HONE_OP_GROUP;
+    while (group * 2 <= caps->workgroup_invocations && group < REDUCE_GROUP) group *= 2;
+    if (sums >= REDUCE_THREADS_GPU || length <= REDUCE_EACH) return cut;
+    if (length > REDUCE_WHOLE) {
+        uint64_t threads = sums * (group / REDUCE_LINE);
+        cut.slices = least_u64(ceil_div(REDUCE_THREADS_GPU, threads), REDUCE_WHOLE);
+        cut.slices = most_u64(cut.slices, ceil_div(length, REDUCE_LONGEST));
+    }
+    // Rows side by side where neighbouring results are neighbours in memory.
+    uint32_t line = cut.slices * inner >= REDUCE_LINE ? REDUCE_LINE : 1;
+    while (cut.merge * line < group && cut.merge * REDUCE_EACH < length / cut.slices)
+        cut.merge *= 2;
+    cut.group = line > 1                          ? group
+                : most_u64(cut.merge, 32) < group ? (uint32_t)most_u64(cut.merge, 32)
+                                                  : group;
+    return cut;
 }
 
 // Where the passes stand: each reads what the one before it wrote, x -> scratch 0 -> scratch 1 ->
 // scratch 0 ... -> y.
 struct reduce_chain {
     struct hone_launch *launch;
-    uint64_t threads;
+    const struct hone_caps *caps;
     int pass;
 };
 
-static hone_status add_pass(struct reduce_chain *chain, const struct reduce_round *round,
-                            uint64_t slices, uint32_t width, bool last) {
-    uint64_t inner = round->inner / width, count = round->outer * slices * inner;
+// The dispatch of a pass, without operands. `inner` counts vectors of `width`.
+static struct hone_dispatch *add_cut(struct hone_launch *launch, struct reduce_cut cut,
+                                     uint64_t outer, uint64_t length, uint64_t inner,
+                                     uint32_t width) {
     struct hone_dispatch *dispatch =
-        hone_op_linear(chain->launch, width > 1 ? "reduce_vec4" : "reduce_f32", count);
-    if (!dispatch) return HONE_INTERNAL;
-    const uint32_t push[] = {(uint32_t)count, (uint32_t)round->sum, (uint32_t)inner,
-                             (uint32_t)slices};
+        hone_launch_add(launch, width > 1 ? "reduce_vec4" : "reduce_f32");
+    if (!dispatch) return NULL;
+    uint64_t count = outer * cut.slices * inner;
+    hone_dispatch_spec(dispatch, cut.group);
+    hone_dispatch_spec(dispatch, cut.merge);
+    hone_dispatch_linear(dispatch, count * cut.merge, cut.group);
+    const uint32_t push[] = {(uint32_t)count, (uint32_t)length, (uint32_t)inner,
+                             (uint32_t)cut.slices};
     hone_dispatch_push(dispatch, push, sizeof push);
+    return dispatch;
+}
+
+static struct reduce_cut cut_of(const struct hone_caps *caps, uint64_t length, uint64_t sums,
+                                uint64_t inner) {
+    return caps->features & HONE_FEATURE_CPU ? cut_for_cpu(length, sums)
+                                             : cut_for_gpu(caps, length, sums, inner);
+}
+
+struct hone_dispatch *hone_op_reduce_slices(const struct hone_caps *caps,
+                                            struct hone_launch *launch, int64_t slices,
+                                            int64_t columns, uint32_t width) {
+    struct reduce_cut cut = cut_of(caps, (uint64_t)slices, (uint64_t)columns, (uint64_t)columns);
+    cut.slices = 1;
+    return add_cut(launch, cut, 1, (uint64_t)slices, (uint64_t)columns, width);
+}
+
+static hone_status add_pass(struct reduce_chain *chain, const struct reduce_round *round,
+                            struct reduce_cut cut, uint32_t width, bool last) {
+    uint64_t inner = round->inner / width, count = round->outer * cut.slices * inner;
+    struct hone_dispatch *dispatch =
+        add_cut(chain->launch, cut, round->outer, round->sum, inner, width);
+    if (!dispatch) return HONE_INTERNAL;
     int from = (chain->pass + 1) % 2, to = chain->pass % 2;
     if (chain->pass++ == 0)
         hone_dispatch_in(dispatch, 0);
@@ -102,18 +173,18 @@ static hone_status add_round(struct reduce_chain *chain, struct reduce_round rou
                              bool last_round) {
     uint32_t width = vec4 && round.inner % 4 == 0 ? 4 : 1;
     for (;;) {
-        uint64_t slices = slice_count(round.sum, round.outer * round.inner / width, chain->threads);
-        HONE_TRY(add_pass(chain, &round, slices, width, last_round && slices == 1));
-        if (slices == 1) return HONE_OK;
-        round.sum = slices;
+        uint64_t inner = round.inner / width, sums = round.outer * inner;
+        struct reduce_cut cut = cut_of(chain->caps, round.sum, sums, inner);
+        HONE_TRY(add_pass(chain, &round, cut, width, last_round && cut.slices == 1));
+        if (cut.slices == 1) return HONE_OK;
+        round.sum = cut.slices;
     }
 }
 
 static hone_status setup(const struct hone_row_args *args, struct hone_launch *launch, bool vec4) {
     struct reduce_round rounds[REDUCE_ROUNDS];
     int count = reduce_rounds(args->node, rounds);
-    bool cpu = args->caps->features & HONE_FEATURE_CPU;
-    struct reduce_chain chain = {launch, cpu ? REDUCE_THREADS_CPU : REDUCE_THREADS_GPU, 0};
+    struct reduce_chain chain = {launch, args->caps, 0};
     for (int i = 0; i < count; i++) HONE_TRY(add_round(&chain, rounds[i], vec4, i == count - 1));
     return HONE_OK;
 }

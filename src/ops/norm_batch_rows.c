@@ -12,12 +12,14 @@
 #include <string.h>
 
 enum {
-    NORM_LANES = 64,    // most channels (of V) side by side in a workgroup
-    NORM_GROUP = 256,   // invocations of a workgroup on a GPU
-    NORM_SLICES = 256,  // most slices on a GPU: the second pass is one invocation a channel
-    NORM_GROUPS = 512,  // workgroups that keep a large GPU busy
-    NORM_LANE_ROWS = 8, // least rows an invocation sums on a GPU
-    NORM_EACH = 4,      // rows an invocation passes over on a GPU
+    NORM_LANES = 64,        // most channels (of V) side by side in a workgroup
+    NORM_GROUP = 256,       // invocations of a workgroup on a GPU
+    NORM_SLICES = 256,      // most slices on a GPU
+    NORM_GROUPS = 512,      // workgroups that keep a large GPU busy
+    NORM_LANE_ROWS = 8,     // least rows an invocation sums on a GPU
+    NORM_EACH = 4,          // rows an invocation passes over on a GPU
+    NORM_FINISH_SLICES = 4, // of the second pass an invocation adds on a GPU
+    NORM_FINISH_LANES = 8,  // least channels (of V) of its workgroup: a cache line
     NORM_CPU_ROWS = 64, // least strips of rows an invocation sums or passes over on a CPU driver
     NORM_CPU_STRIPS = 6,
     NORM_CPU_GROUPS = 1024,
@@ -105,15 +107,22 @@ static struct hone_dispatch *add_reduce(const struct hone_row_args *args,
     return pass;
 }
 
-// A second pass: one invocation a channel (of V).
+// A second pass: on a GPU several invocations share a channel (of V), each of which has a few
+// slices to add: one alone would wait for its loads one after the other.
 static struct hone_dispatch *add_finish(const struct hone_row_args *args,
                                         struct hone_launch *launch, const struct norm_plan *plan,
                                         const char *kernel) {
     struct hone_dispatch *pass = hone_launch_add(launch, kernel);
     if (!pass) return NULL;
-    uint32_t group = hone_op_group(args->caps);
+    uint32_t group = hone_op_group(args->caps), merge = 1;
+    if (plan->merge) {
+        while (group * 2 <= args->caps->workgroup_invocations && group < NORM_GROUP) group *= 2;
+        while (merge * NORM_FINISH_SLICES < plan->slices && merge * NORM_FINISH_LANES < group)
+            merge *= 2;
+    }
     hone_dispatch_spec(pass, group);
-    hone_dispatch_linear(pass, plan->c, group);
+    hone_dispatch_spec(pass, merge);
+    hone_dispatch_linear(pass, (uint64_t)plan->c * merge, group);
     return pass;
 }
 

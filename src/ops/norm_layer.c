@@ -7,6 +7,7 @@
 //
 // A row is worked on by neighbouring invocations (hone_op_row_lanes); the two sums over rows are
 // cut into slices, which a second kernel adds in their order.
+#include "ops/arith.h"
 #include "ops/common.h"
 
 #include <math.h>
@@ -195,13 +196,10 @@ static int64_t slice_length(const struct hone_caps *caps, int64_t rows, int64_t 
 }
 
 // output = the sum over the slices of scratch `index`
-static hone_status add_sum(struct hone_launch *launch, int index, int64_t slices, int64_t columns,
-                           uint32_t width, int output) {
-    struct hone_dispatch *d =
-        hone_op_linear(launch, width > 1 ? "reduce_vec4" : "reduce_f32", (uint64_t)columns);
+static hone_status add_sum(const struct hone_row_args *args, struct hone_launch *launch, int index,
+                           int64_t slices, int64_t columns, uint32_t width, int output) {
+    struct hone_dispatch *d = hone_op_reduce_slices(args->caps, launch, slices, columns, width);
     if (!d) return HONE_INTERNAL;
-    hone_dispatch_push(
-        d, (const uint32_t[]){(uint32_t)columns, (uint32_t)slices, (uint32_t)columns, 1}, 16);
     hone_dispatch_scratch(d, index);
     hone_dispatch_out(d, output);
     return HONE_OK;
@@ -232,7 +230,7 @@ static hone_status setup_layer_norm_bwd(const struct hone_row_args *args,
         launch->scratch_bytes[i] = (uint64_t)(slices * columns * width) * sizeof(float);
     }
     for (int i = 0; i < 2 && slices > 1; i++)
-        HONE_TRY(add_sum(launch, i, slices, columns, width, 1 + i));
+        HONE_TRY(add_sum(args, launch, i, slices, columns, width, 1 + i));
     HONE_TRY(add_rows(args, launch, "layer_norm_bwd_x", width, &d));
     hone_op_bind_all(d, 5, 1);
     return HONE_OK;

@@ -1,6 +1,6 @@
 // pool_rows.c: the kernels of pooling: one invocation an element of the result, channels four at a
 // time where C allows; the mean of a whole picture in slices of rows where there are few results
-// and many rows.
+// and many rows, on a GPU with several invocations a result.
 #include <stdio.h>
 
 #include "ops/ops.h"
@@ -88,19 +88,41 @@ enum {
     POOL_BUSY_CPU = 512,
     POOL_SLICE_ROWS = 64, // fewer rows are not worth a second pass
     POOL_LONGEST = 32768, // rows of a slice: lavapipe ends a loop after 65,535 rounds
+    POOL_GROUP = 256,     // invocations of a workgroup on a GPU
+    POOL_LINE = 8,        // results side by side in it: a cache line
+    POOL_EACH = 4,        // rows that are worth an invocation
 };
 
+// How many invocations of a workgroup share a result.
+struct share {
+    uint32_t group, merge;
+};
+
+static struct share share_of(const struct hone_caps *caps, uint64_t results, uint64_t rows) {
+    struct share s = {HONE_OP_GROUP, 1};
+    if (caps->features & HONE_FEATURE_CPU) return s;
+    while (s.group * 2 <= caps->workgroup_invocations && s.group < POOL_GROUP) s.group *= 2;
+    while (results * s.merge < POOL_BUSY && s.merge * 2 * POOL_EACH <= rows &&
+           s.merge * 2 * POOL_LINE <= s.group)
+        s.merge *= 2;
+    return s;
+}
+
 // From elements of type `from` to those of `to`; in 16 bits the width is 4.
-static struct hone_dispatch *add_sum(struct hone_launch *launch, int32_t width,
-                                     enum hone_dtype from, enum hone_dtype to,
+static struct hone_dispatch *add_sum(const struct hone_caps *caps, struct hone_launch *launch,
+                                     int32_t width, enum hone_dtype from, enum hone_dtype to,
                                      const uint32_t size[5], float factor) {
     char name[HONE_OP_KERNEL_NAME];
     hone_op_kernel_for("pool_sum", from, (uint32_t)width, name);
     if (from != to)
         snprintf(name, sizeof name, "pool_sum_%s_%s", hone_dtype_name(from), hone_dtype_name(to));
     uint64_t results = (uint64_t)size[0] * size[2] * size[3];
-    struct hone_dispatch *pass = hone_op_linear(launch, name, results);
+    struct hone_dispatch *pass = hone_launch_add(launch, name);
     if (!pass) return NULL;
+    struct share share = share_of(caps, results, size[4]);
+    hone_dispatch_spec(pass, share.group);
+    hone_dispatch_spec(pass, share.merge);
+    hone_dispatch_linear(pass, results * share.merge, share.group);
     hone_dispatch_push(pass, size, 20);
     hone_dispatch_push(pass, &factor, sizeof factor);
     return pass;
@@ -112,7 +134,9 @@ static hone_status setup_global(const struct hone_row_args *args, struct hone_la
     uint32_t n = (uint32_t)dim[0], rows = (uint32_t)dim[1] * (uint32_t)dim[2],
              c = (uint32_t)(dim[3] / width);
     uint64_t busy = args->caps->features & HONE_FEATURE_CPU ? POOL_BUSY_CPU : POOL_BUSY;
-    uint64_t slices = busy / ((uint64_t)n * c), most = rows / POOL_SLICE_ROWS;
+    uint64_t results = (uint64_t)n * c;
+    uint64_t slices = busy / (results * share_of(args->caps, results, rows).merge),
+             most = rows / POOL_SLICE_ROWS;
     uint64_t least = (rows + POOL_LONGEST - 1) / POOL_LONGEST;
     slices = slices > most ? most : slices;
     slices = slices < least ? least : slices;
@@ -121,7 +145,7 @@ static hone_status setup_global(const struct hone_row_args *args, struct hone_la
     float share = 1.0f / (float)rows;
     enum hone_dtype dtype = args->node->in[0].dtype;
     struct hone_dispatch *pass =
-        add_sum(launch, width, dtype, count > 1 ? HONE_F32 : dtype,
+        add_sum(args->caps, launch, width, dtype, count > 1 ? HONE_F32 : dtype,
                 (const uint32_t[]){n, rows, c, count, slice_rows}, count > 1 ? 1.0f : share);
     if (!pass) return HONE_INTERNAL;
     hone_dispatch_in(pass, 0);
@@ -132,8 +156,8 @@ static hone_status setup_global(const struct hone_row_args *args, struct hone_la
     launch->scratch_bytes[0] = (uint64_t)count * n * (uint32_t)dim[3] * sizeof(float);
     hone_dispatch_scratch(pass, 0);
     // The slices are the rows of one picture with N C channels.
-    pass = add_sum(launch, width, HONE_F32, dtype, (const uint32_t[]){1, count, n * c, 1, count},
-                   share);
+    pass = add_sum(args->caps, launch, width, HONE_F32, dtype,
+                   (const uint32_t[]){1, count, n * c, 1, count}, share);
     if (!pass) return HONE_INTERNAL;
     hone_dispatch_scratch(pass, 0);
     hone_dispatch_out(pass, 0);

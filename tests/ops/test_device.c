@@ -3,18 +3,21 @@
 //
 // Rows whose output may overwrite an input run a second time in that way; rows that can be cut once
 // more as if the device bound half of the longest tensor at most; and all with their grids in three
-// parts, as long dispatches are. HONE_TEST_OP=name restricts the run to one operator,
-// HONE_TEST_ROW=name to one row of each.
+// parts, as long dispatches are. On a CPU driver, rows that would launch something else on a GPU
+// run in that way too. HONE_TEST_OP=name restricts the run to one operator, HONE_TEST_ROW=name to
+// one row of each.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "check/run.h"
+#include "exec/launch.h"
 #include "support/gpu.h"
 #include "support/op_case.h"
 
 static struct hone_check_pool pool;
 static int cut_count; // runs of launches that were cut
+static int gpu_count; // launches that a GPU would get
 
 static void run_once(const struct hone_case_eval *eval, const struct hone_op_row *row,
                      const struct hone_check_way *way) {
@@ -45,6 +48,35 @@ static void run_tile(const struct hone_case_eval *eval, const struct hone_op_row
     if (turn < count) run_once(eval, row, &(struct hone_check_way){.tile = 1 + turn});
 }
 
+// What a row launches, as bytes: equal for equal launches, since padding is zero.
+static void launch_of(const struct hone_case_eval *eval, const struct hone_op_row *row,
+                      const struct hone_caps *caps, struct hone_launch *out) {
+    const struct hone_row_args args = {.node = &eval->args, .caps = caps};
+    memset(out, 0, sizeof *out);
+    if (hone_launch_make(eval->test->op, row, &args, out) != HONE_OK)
+        fail_msg("row %s: %s", row->name, hone_error_message());
+}
+
+static void run_as_gpu(const struct hone_case_eval *eval, const struct hone_op_row *row) {
+    static struct hone_launch own, other;
+    struct hone_caps caps = *hone_gpu_caps(pool.gpu);
+    // Rows with tiles take their turns above.
+    if (!(caps.features & HONE_FEATURE_CPU) || (row->needs & HONE_FEATURE_CPU) || row->tile) return;
+    launch_of(eval, row, &caps, &own);
+    caps.features &= ~(uint32_t)HONE_FEATURE_CPU;
+    caps.kind = HONE_DEVICE_DISCRETE;
+    if (!hone_check_fits(&caps, eval, row)) return;
+    launch_of(eval, row, &caps, &other);
+    if (memcmp(&own, &other, sizeof own) == 0) return;
+    pool.caps = &caps;
+    run_once(eval, row, &(struct hone_check_way){0});
+    if (longest(eval) >= 2048)
+        run_once(eval, row, &(struct hone_check_way){.binding_bytes = longest(eval) / 2});
+    run_once(eval, row, &(struct hone_check_way){.parts = 3});
+    pool.caps = NULL;
+    gpu_count++;
+}
+
 // Apart; then with all updates in place; then with each permitted overwriting.
 static void run_row(const struct hone_case_eval *eval, const struct hone_op_row *row, int turn) {
     uint64_t half = longest(eval) / 2;
@@ -52,6 +84,7 @@ static void run_row(const struct hone_case_eval *eval, const struct hone_op_row 
     run_tile(eval, row, turn);
     if (half >= 1024) run_once(eval, row, &(struct hone_check_way){.binding_bytes = half});
     run_once(eval, row, &(struct hone_check_way){.parts = 3});
+    run_as_gpu(eval, row);
     struct hone_alias updates[HONE_OP_MAX_OUTPUTS], alias;
     int update_count = 0;
     const struct hone_op *op = eval->test->op;
@@ -97,7 +130,9 @@ static void test_every_row(void **state) {
     const char *only = getenv("HONE_TEST_OP");
     for (int i = 0; i < hone_op_count; i++)
         if (!only || strcmp(only, hone_ops[i]->name) == 0) check_op(hone_ops[i]);
-    if (!only && !getenv("HONE_TEST_ROW")) assert_true(cut_count > 10);
+    if (only || getenv("HONE_TEST_ROW")) return;
+    assert_true(cut_count > 10);
+    if (hone_gpu_caps(pool.gpu)->features & HONE_FEATURE_CPU) assert_true(gpu_count > 10);
 }
 
 static int open_device(void **state) {

@@ -286,11 +286,48 @@ static void test_no_mean_loops_too_long(void **state) {
     }
 }
 
+// Invocations of a dispatch.
+static uint64_t threads(const struct hone_dispatch *d) {
+    return (uint64_t)d->grid[0] * d->grid[1] * d->grid[2] * d->spec[0];
+}
+
+// On a GPU sums with few results take two passes, both wide, and nobody adds long alone.
+static void test_sums_fill_gpus(void **state) {
+    (void)state;
+    const struct hone_caps *gpu = &devices[1];
+    const struct hone_shape_attrs channels = {.rank = 1, .dim = {64}}, scalar = {.rank = 0};
+    const struct hone_desc in[5] = {
+        hone_desc_make(HONE_F32, 4, 32, 56, 56, 64), hone_desc_make(HONE_F32, 1, 64, 0, 0, 0),
+        hone_desc_make(HONE_F32, 1, 64, 0, 0, 0), hone_desc_make(HONE_F32, 1, 64, 0, 0, 0),
+        hone_desc_make(HONE_F32, 1, 64, 0, 0, 0)};
+    const struct hone_batch_norm_attrs norm = {.eps = 1e-5f, .momentum = 0.1f};
+    const struct {
+        const struct hone_op *op;
+        const void *attrs;
+        int count;
+    } sums[] = {{&hone_op_reduce_to, &channels, 1},
+                {&hone_op_reduce_to, &scalar, 1},
+                {&hone_op_batch_norm_train, &norm, 5}};
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) {
+        struct hone_desc out[HONE_OP_MAX_OUTPUTS];
+        const struct hone_infer_args node = {sums[i].attrs, sums[i].count, in, out};
+        assert_ok(sums[i].op->infer(&node));
+        const struct hone_row_args args = {.node = &node, .caps = gpu};
+        struct hone_launch launch = {.dispatch_count = 0};
+        assert_ok(hone_row_select(sums[i].op, &args, NULL)->setup(&args, &launch));
+        // The third pass of a norm applies it.
+        assert_int_equal(launch.dispatch_count, sums[i].op == &hone_op_reduce_to ? 2 : 3);
+        assert_true(threads(&launch.dispatches[0]) >= 32768);
+        assert_true(launch.dispatches[1].spec[1] >= 8); // invocations that share a result
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cases),
         cmocka_unit_test(test_large),
         cmocka_unit_test(test_no_mean_loops_too_long),
+        cmocka_unit_test(test_sums_fill_gpus),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
