@@ -30,14 +30,16 @@ static hone_status source_read(void *user, const char *name, float *out) {
     return hone_weights_read(source->file, hone_weights_find(source->file, name), out);
 }
 
-// Counters of batch norms, which no net needs.
+// All but what no net needs: counters of batch norms, tokens for masked training.
 static size_t count_tensors(const struct hone_weights *file) {
-    static const char tail[] = "num_batches_tracked";
-    size_t count = 0;
+    static const char *const tails[] = {"num_batches_tracked", "mask_token"};
+    size_t count = file->count;
     for (size_t i = 0; i < file->count; i++) {
-        size_t length = strlen(file->items[i].name);
-        count += length < sizeof tail - 1 ||
-                 strcmp(file->items[i].name + length - (sizeof tail - 1), tail) != 0;
+        const char *name = file->items[i].name;
+        for (size_t k = 0; k < sizeof tails / sizeof *tails; k++)
+            if (strlen(name) >= strlen(tails[k]) &&
+                strcmp(name + strlen(name) - strlen(tails[k]), tails[k]) == 0)
+                count--;
     }
     return count;
 }

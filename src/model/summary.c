@@ -1,5 +1,6 @@
 // summary.c: what `hone inspect` tells: totals, and a row for each operator.
 #include "model/model.h"
+#include "ops/ops.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -8,8 +9,17 @@ static uint64_t summary_elements(const struct hone_model *model, hone_value valu
     return (uint64_t)hone_desc_elements(hone_graph_desc(model->graph, value));
 }
 
-// Multiply-adds of a node that has weights; the others are too cheap to count.
+// Multiply-adds of a node that has weights or multiplies matrices; the others are too cheap to
+// count.
 static uint64_t summary_macs(const struct hone_model *model, const struct hone_node *node) {
+    if (node->op == &hone_op_attention || node->op == &hone_op_batch_matmul) {
+        struct hone_node_descs descs;
+        uint64_t macs = 0;
+        if (hone_node_descs_init(&descs, model->graph, node) == HONE_OK)
+            macs = (uint64_t)(node->op->cost(&descs.args).flops / 2);
+        hone_node_descs_deinit(&descs);
+        return macs;
+    }
     int weight = node->input_count > 1 ? hone_model_param_of(model, node->inputs[1]) : -1;
     if (weight < 0 || model->params[weight].kind != HONE_PARAM_WEIGHT) return 0;
     // Each output sums over one output channel's share of the weights; outputs have their channels

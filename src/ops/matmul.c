@@ -1,5 +1,5 @@
 // matmul.c: y (M,N) = act(op(a) op(b) + bias), op(a) (M,K), op(b) (K,N); shapes and attributes in
-// ops.h.
+// ops.h. What a has in front of its last axis are rows, whatever their number of axes.
 //
 // The rows are those of convolution with M pictures of one pixel: a (M,K) by b (N,K) transposed is
 // a 1x1 convolution; by b (K,N) it is its input gradient; a (K,M) transposed by b (K,N) is its
@@ -15,15 +15,17 @@ struct product {
 
 static struct product product_of(const struct hone_infer_args *args) {
     const struct hone_matmul_attrs *attrs = args->attrs;
-    const int32_t *a = args->in[0].dim, *b = args->in[1].dim;
-    return (struct product){.m = attrs->trans_a ? a[1] : a[0],
-                            .n = attrs->trans_b ? b[0] : b[1],
-                            .k = attrs->trans_a ? a[0] : a[1]};
+    const struct hone_desc *a = &args->in[0];
+    const int32_t *b = args->in[1].dim;
+    int64_t k = a->dim[attrs->trans_a ? 0 : a->rank - 1];
+    return (struct product){
+        .m = hone_desc_elements(a) / k, .n = attrs->trans_b ? b[0] : b[1], .k = k};
 }
 
 static hone_status matmul_infer(const struct hone_infer_args *args) {
     const struct hone_matmul_attrs *attrs = args->attrs;
-    HONE_TRY(hone_op_expect_float(args, 0, "a", 2));
+    HONE_TRY(hone_op_expect_float(args, 0, "a", -1));
+    if (args->in[0].rank < 2 || attrs->trans_a) HONE_TRY(hone_op_expect_float(args, 0, "a", 2));
     HONE_TRY(hone_op_expect_float(args, 1, "b", 2));
     HONE_TRY(hone_op_expect_one_dtype(args, 1, "b", 0, "a"));
     struct product s = product_of(args);
@@ -36,7 +38,12 @@ static hone_status matmul_infer(const struct hone_infer_args *args) {
     if (attrs->act.kind < 0 || attrs->act.kind >= HONE_ACT_COUNT)
         return hone_fail(HONE_INVALID, "activation kind %d does not exist", attrs->act.kind);
     enum hone_dtype dtype = attrs->wide ? HONE_F32 : args->in[0].dtype;
-    return hone_op_set(&args->out[0], dtype, 2, (const int64_t[]){s.m, s.n});
+    int rank = args->in[0].rank;
+    int64_t dim[HONE_MAX_RANK] = {0};
+    for (int i = 0; i < rank - 1; i++) dim[i] = args->in[0].dim[i];
+    if (attrs->trans_a) dim[0] = s.m;
+    dim[rank - 1] = s.n;
+    return hone_op_set(&args->out[0], dtype, rank, dim);
 }
 
 static struct hone_cost matmul_cost(const struct hone_infer_args *args) {
@@ -49,6 +56,14 @@ static hone_value product(struct hone_graph *graph, hone_value a, int ta, hone_v
                           bool wide) {
     struct hone_matmul_attrs attrs = {.trans_a = ta, .trans_b = tb, .wide = wide};
     return HONE_EMIT(graph, &hone_op_matmul, NULL, &attrs, a, b);
+}
+
+// (rows, columns) of a tensor of any rank.
+static hone_value matrix(struct hone_graph *graph, hone_value x) {
+    const struct hone_desc *desc = hone_graph_desc(graph, x);
+    if (desc->rank == 2) return x;
+    const struct hone_shape_attrs shape = {.rank = 2, .dim = {-1, desc->dim[desc->rank - 1]}};
+    return HONE_EMIT(graph, &hone_op_reshape, NULL, &shape, x);
 }
 
 // d(loss)/d(w) of a linear layer, (N,K). The quick kernels want four rows at a time: with another N
@@ -83,10 +98,12 @@ static void matmul_grad(struct hone_graph *graph, const struct hone_node *node,
     if (want[0])
         din[0] = ta ? product(graph, b, tb, d, 1, false) : product(graph, d, 0, b, !tb, false);
     // Gradients of b, taken for weights, stay in f32.
+    d = matrix(graph, d);
+    a = matrix(graph, a);
     if (want[1]) din[1] = tb ? linear_bwd_w(graph, d, a, ta) : product(graph, a, !ta, d, 0, true);
     if (node->input_count > 2 && want[2]) {
         const struct hone_desc *y = hone_graph_desc(graph, node->outputs[0]);
-        struct hone_shape_attrs bias = {.rank = 1, .dim = {y->dim[1]}};
+        struct hone_shape_attrs bias = {.rank = 1, .dim = {y->dim[y->rank - 1]}};
         if (narrow)
             d = HONE_EMIT(graph, &hone_op_cast, NULL, &(const struct hone_cast_attrs){HONE_F32}, d);
         din[2] = HONE_EMIT(graph, &hone_op_reduce_to, NULL, &bias, d);
@@ -110,8 +127,9 @@ static void matmul_ref(const struct hone_ref_args *args) {
     const struct hone_matmul_attrs *attrs = args->attrs;
     const double *a = args->in[0], *b = args->in[1];
     const double *bias = args->input_count > 2 ? args->in[2] : NULL;
-    int64_t rows = args->out_desc[0].dim[0], columns = args->out_desc[0].dim[1];
-    int64_t inner = args->in_desc[0].dim[attrs->trans_a ? 0 : 1];
+    const struct hone_desc *y = &args->out_desc[0], *x = &args->in_desc[0];
+    int64_t columns = y->dim[y->rank - 1], rows = hone_desc_elements(y) / columns;
+    int64_t inner = x->dim[attrs->trans_a ? 0 : x->rank - 1];
     int64_t a_row = attrs->trans_a ? 1 : inner, a_step = attrs->trans_a ? rows : 1;
     int64_t b_column = attrs->trans_b ? inner : 1, b_step = attrs->trans_b ? 1 : columns;
     for (int64_t m = 0; m < rows; m++)

@@ -84,7 +84,7 @@ struct hone_conv2d_attrs {
 };
 
 // matmul(a, b, [bias (N)]) -> act(op(a) op(b) + bias) (M,N). op(a) (M,K): a is (M,K), or (K,M) with
-// trans_a. op(b) (K,N): b is (K,N), or (N,K) with trans_b. A linear layer is trans_b = 1 with b = w
+// trans_a; without, a may be (...,K) and the result is (...,N). op(b) (K,N): b is (K,N), or (N,K) with trans_b. A linear layer is trans_b = 1 with b = w
 // (out, in). a and b may be 16-bit, both of one type, and the result is of that type; with `wide`
 // it is f32 (logits, gradients of weights). bias is f32.
 struct hone_matmul_attrs {

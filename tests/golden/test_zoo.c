@@ -73,9 +73,10 @@ static void check_net(const char *folder, const char *name) {
 
 static void test_nets(void **state) {
     (void)state;
-    static const char *const names[] = {"resnet18",        "resnet50",      "mobilenet_v2",
-                                        "efficientnet_b0", "squeezenet1_0", "squeezenet1_1",
-                                        "resnet20_cifar",  "resnet56_cifar"};
+    static const char *const names[] = {"resnet18",        "resnet50",       "mobilenet_v2",
+                                        "efficientnet_b0", "squeezenet1_0",  "squeezenet1_1",
+                                        "resnet20_cifar",  "resnet56_cifar", "vit_torchvision",
+                                        "vit_timm",        "vit_dinov2",     "vit_transformers"};
     const char *python = getenv("HONE_PYTHON");
     char folder[256], command[700];
     if (!python) python = "/usr/bin/python3";

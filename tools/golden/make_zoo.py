@@ -59,6 +59,78 @@ class CifarNet(nn.Module):
         return self.linear(x.mean((2, 3)))
 
 
+class Block(nn.Module):
+    """A transformer's block under timm's names; scaled: with the layer scale of DINOv2."""
+
+    def __init__(self, width, scaled):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width, eps=1e-6), nn.LayerNorm(width, eps=1e-6)
+        self.attn, self.mlp = nn.Module(), nn.Module()
+        self.attn.qkv, self.attn.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.mlp.fc1, self.mlp.fc2 = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
+        if scaled:
+            self.ls1, self.ls2 = nn.Module(), nn.Module()
+            self.ls1.gamma = nn.Parameter(torch.rand(width) + 0.5)
+            self.ls2.gamma = nn.Parameter(torch.rand(width) + 0.5)
+        self.scaled = scaled
+
+    def forward(self, x):
+        batch, tokens, width = x.shape
+        qkv = self.attn.qkv(self.norm1(x)).reshape(batch, tokens, 3, width // 64, 64)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
+        y = (q @ k.transpose(-2, -1) / 8).softmax(-1) @ v
+        y = self.attn.proj(y.transpose(1, 2).reshape(batch, tokens, width))
+        x = x + (y * self.ls1.gamma if self.scaled else y)
+        y = self.mlp.fc2(functional.gelu(self.mlp.fc1(self.norm2(x))))
+        return x + (y * self.ls2.gamma if self.scaled else y)
+
+
+class Transformer(nn.Module):
+    """A vision transformer of two blocks under timm's names, made for a grid of `grid` patches a side."""
+
+    def __init__(self, grid, scaled, classes, width=128):
+        super().__init__()
+        self.cls_token = nn.Parameter(torch.randn(1, 1, width))
+        self.pos_embed = nn.Parameter(torch.randn(1, 1 + grid * grid, width))
+        self.patch_embed = nn.Module()
+        self.patch_embed.proj = nn.Conv2d(3, width, 16, 16)
+        self.blocks = nn.Sequential(*[Block(width, scaled) for _ in range(2)])
+        self.norm = nn.LayerNorm(width, eps=1e-6)
+        self.head = nn.Linear(width, classes) if classes else None
+        self.grid = grid
+
+    def forward(self, x):
+        x = self.patch_embed.proj(x)
+        table, size = self.pos_embed, x.shape[2:]
+        if size != (self.grid, self.grid):  # as timm's resample_abs_pos_embed
+            rest = table[:, 1:].reshape(1, self.grid, self.grid, -1).permute(0, 3, 1, 2)
+            rest = functional.interpolate(rest, size=size, mode="bicubic", antialias=True)
+            table = torch.cat([table[:, :1], rest.permute(0, 2, 3, 1).flatten(1, 2)], 1)
+        x = torch.cat([self.cls_token.expand(len(x), -1, -1), x.flatten(2).transpose(1, 2)], 1)
+        x = self.norm(self.blocks(x + table))[:, 0]
+        return self.head(x) if self.head else x
+
+
+def transformers_names(state):
+    """The same under the names of transformers.ViTForImageClassification."""
+    names = [("cls_token", "vit.embeddings.cls_token"), ("pos_embed", "vit.embeddings.position_embeddings"),
+             ("patch_embed.proj", "vit.embeddings.patch_embeddings.projection"), ("blocks.", "vit.encoder.layer."),
+             ("norm1", "layernorm_before"), ("norm2", "layernorm_after"), ("attn.proj", "attention.output.dense"),
+             ("mlp.fc1", "intermediate.dense"), ("mlp.fc2", "output.dense"), ("head.", "classifier."),
+             ("norm.", "vit.layernorm.")]
+    out = {}
+    for key, value in state.items():
+        for old, new in names:
+            if old != "norm." or key.startswith(old):
+                key = key.replace(old, new)
+        if "attn.qkv" not in key:
+            out[key] = value
+            continue
+        for part, tensor in zip(("query", "key", "value"), value.chunk(3)):
+            out[key.replace("attn.qkv", f"attention.attention.{part}")] = tensor.clone()
+    return out
+
+
 def randomize(net):
     with torch.no_grad():
         for module in net.modules():
@@ -67,18 +139,21 @@ def randomize(net):
                 module.bias.uniform_(-0.3, 0.3)
                 module.running_mean.uniform_(-0.2, 0.2)
                 module.running_var.uniform_(0.5, 1.5)
+            elif isinstance(module, nn.LayerNorm):
+                module.weight.uniform_(0.5, 1.5)
+                module.bias.uniform_(-0.3, 0.3)
             elif isinstance(module, nn.Conv2d) and module.bias is not None:
                 module.bias.uniform_(-0.1, 0.1)
 
 
-def make(folder, name, net, size, old):
+def make(folder, name, net, size, old, rename=lambda state: state):
     randomize(net)
     generator = numpy.random.RandomState(len(name))
     images = generator.randint(0, 256, (2, size, size, 3)).astype("uint8")
     mean = torch.tensor([0.485, 0.456, 0.406]).double()
     deviation = torch.tensor([0.229, 0.224, 0.225]).double()
     x = ((torch.tensor(images).double() / 255 - mean) / deviation).permute(0, 3, 1, 2)
-    torch.save(net.state_dict(), f"{folder}/{name}.pth", _use_new_zipfile_serialization=not old)
+    torch.save(rename(net.state_dict()), f"{folder}/{name}.pth", _use_new_zipfile_serialization=not old)
     with torch.no_grad():
         logits = net.double().eval()(x)
     save(f"{folder}/{name}.safetensors", {
@@ -94,6 +169,11 @@ def main():
         make(folder, name, getattr(torchvision.models, name)(num_classes=CLASSES), 64 + i % 2, i % 2 == 1)
     for depth in (20, 56):
         make(folder, f"resnet{depth}_cifar", CifarNet(depth), 32, depth == 20)
+    make(folder, "vit_torchvision", torchvision.models.VisionTransformer(
+        image_size=64, patch_size=16, num_layers=2, num_heads=2, hidden_dim=128, mlp_dim=256, num_classes=CLASSES), 64, False)
+    make(folder, "vit_timm", Transformer(4, False, CLASSES), 64, False)
+    make(folder, "vit_dinov2", Transformer(7, True, 0), 64, True)
+    make(folder, "vit_transformers", Transformer(4, False, CLASSES), 64, False, transformers_names)
 
 
 main()

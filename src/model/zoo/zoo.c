@@ -11,18 +11,33 @@
 
 // Figures: torchvision.models, the table of weights of each net.
 static const struct hone_zoo_net zoo_nets[] = {
-    {"resnet18", 11689512, 1.814, hone_zoo_resnet, 18, 224},
-    {"resnet34", 21797672, 3.664, hone_zoo_resnet, 34, 224},
-    {"resnet50", 25557032, 4.089, hone_zoo_resnet, 50, 224},
-    {"resnet101", 44549160, 7.801, hone_zoo_resnet, 101, 224},
-    {"mobilenet_v2", 3504872, 0.301, hone_zoo_mobilenet_v2, 0, 224},
-    {"efficientnet_b0", 5288548, 0.386, hone_zoo_efficientnet_b0, 0, 224},
-    {"squeezenet1_0", 1248424, 0.819, hone_zoo_squeezenet, 10, 224},
-    {"squeezenet1_1", 1235496, 0.349, hone_zoo_squeezenet, 11, 224},
+    {"resnet18", 11689512, 1.814, hone_zoo_resnet, 18, 224, NULL},
+    {"resnet34", 21797672, 3.664, hone_zoo_resnet, 34, 224, NULL},
+    {"resnet50", 25557032, 4.089, hone_zoo_resnet, 50, 224, NULL},
+    {"resnet101", 44549160, 7.801, hone_zoo_resnet, 101, 224, NULL},
+    {"mobilenet_v2", 3504872, 0.301, hone_zoo_mobilenet_v2, 0, 224, NULL},
+    {"efficientnet_b0", 5288548, 0.386, hone_zoo_efficientnet_b0, 0, 224, NULL},
+    {"squeezenet1_0", 1248424, 0.819, hone_zoo_squeezenet, 10, 224, NULL},
+    {"squeezenet1_1", 1235496, 0.349, hone_zoo_squeezenet, 11, 224, NULL},
     // The nets for CIFAR-10 of the paper, with padding in place of filters in the shortcuts;
     // figures of akamaster/pytorch_resnet_cifar10 (its README).
-    {"resnet20_cifar", 269722, 0.041, hone_zoo_resnet_cifar, 20, 32},
-    {"resnet56_cifar", 853018, 0.126, hone_zoo_resnet_cifar, 56, 32},
+    {"resnet20_cifar", 269722, 0.041, hone_zoo_resnet_cifar, 20, 32, NULL},
+    {"resnet56_cifar", 853018, 0.126, hone_zoo_resnet_cifar, 56, 32, NULL},
+    // Transformers of torchvision and of timm, multiply-adds counted as torchvision does. timm's
+    // vit_* were trained with other means than its deit_*. DINOv2 gives features, the class token,
+    // and its mask token is not counted: it has no part in them.
+    {"vit_b_16", 86567656, 17.564, hone_zoo_vit, HONE_VIT_BASE_16 + HONE_VIT_TORCHVISION, 224,
+     NULL},
+    {"vit_b_32", 88224232, 4.409, hone_zoo_vit, HONE_VIT_BASE_32 + HONE_VIT_TORCHVISION, 224, NULL},
+    {"vit_tiny_patch16_224", 5717416, 1.254, hone_zoo_vit, HONE_VIT_TINY_16, 224, "tf"},
+    {"vit_small_patch16_224", 22050664, 4.599, hone_zoo_vit, HONE_VIT_SMALL_16, 224, "tf"},
+    {"vit_base_patch16_224", 86567656, 17.564, hone_zoo_vit, HONE_VIT_BASE_16, 224, "tf"},
+    {"deit_tiny_patch16_224", 5717416, 1.254, hone_zoo_vit, HONE_VIT_TINY_16, 224, NULL},
+    {"deit_small_patch16_224", 22050664, 4.599, hone_zoo_vit, HONE_VIT_SMALL_16, 224, NULL},
+    {"deit_base_patch16_224", 86567656, 17.564, hone_zoo_vit, HONE_VIT_BASE_16, 224, NULL},
+    {"vit_small_patch14_dinov2", 22056192, 46.697, hone_zoo_vit, HONE_VIT_SMALL_14, 518, NULL},
+    {"vit_base_patch14_dinov2", 86579712, 151.574, hone_zoo_vit, HONE_VIT_BASE_14, 518, NULL},
+    {"vit", 5717416, 1.254, hone_zoo_vit, HONE_VIT_ANY, 224, NULL},
 };
 enum { ZOO_NETS = sizeof zoo_nets / sizeof *zoo_nets };
 
@@ -49,7 +64,7 @@ static void zoo_draw(const struct hone_zoo *zoo, float *data, int64_t count, flo
     uint64_t stream = 0x7a6f6f00 + zoo->model->param_count;
     double width = 2 * sqrt(3.0) * deviation;
     for (int64_t i = 0; i < count; i++) data[i] = middle;
-    for (int64_t i = 0; i < count && deviation > 0; i += 4) {
+    for (int64_t i = 0; i < count && deviation > 0 && zoo->seed; i += 4) {
         uint32_t words[4];
         hone_rng_block(zoo->seed, stream, (uint64_t)i / 4, words);
         for (int64_t k = i; k < count && k < i + 4; k++)
@@ -94,17 +109,14 @@ static hone_status zoo_read(const struct hone_zoo *zoo, const char *name,
     return status;
 }
 
-static hone_value zoo_param(struct hone_zoo *zoo, const char *module, const char *suffix,
-                            enum hone_param_kind kind, struct hone_desc desc, float middle,
-                            double deviation) {
+hone_value hone_zoo_param(struct hone_zoo *zoo, const char *name, enum hone_param_kind kind,
+                          struct hone_desc desc, float middle, double deviation) {
     struct hone_model *model = zoo->model;
-    char name[HONE_ZOO_NAME];
     int index;
     if (model->graph->status != HONE_OK) return HONE_NO_VALUE;
     int64_t count = hone_desc_elements(&desc);
     float *data = hone_arena_alloc(&model->arena, (size_t)count, sizeof *data);
     hone_status status = data ? HONE_OK : HONE_OUT_OF_MEMORY;
-    hone_zoo_name(name, "%s.%s", module, suffix);
     if (data && zoo->source)
         status = zoo_read(zoo, name, &desc, data);
     else if (data)
@@ -115,6 +127,14 @@ static hone_value zoo_param(struct hone_zoo *zoo, const char *module, const char
     if (status == HONE_OK) return model->params[index].value;
     hone_graph_fail(model->graph, status);
     return HONE_NO_VALUE;
+}
+
+static hone_value zoo_param(struct hone_zoo *zoo, const char *module, const char *suffix,
+                            enum hone_param_kind kind, struct hone_desc desc, float middle,
+                            double deviation) {
+    char name[HONE_ZOO_NAME];
+    hone_zoo_name(name, "%s.%s", module, suffix);
+    return hone_zoo_param(zoo, name, kind, desc, middle, deviation);
 }
 
 hone_value hone_zoo_conv(struct hone_zoo *zoo, const char *module, hone_value x,
@@ -170,20 +190,46 @@ hone_value hone_zoo_classifier(struct hone_zoo *zoo, const char *module, hone_va
     classes = hone_zoo_classes(zoo, module, classes);
     struct hone_graph *graph = zoo->model->graph;
     int32_t features = hone_zoo_channels(zoo, x);
-    double deviation = sqrt(1.0 / 3 / features);
     struct hone_shape_attrs flat = {.rank = 2, .dim = {0, features}};
     x = HONE_EMIT(graph, &hone_op_global_avg_pool, "avgpool", NULL, x);
     x = HONE_EMIT(graph, &hone_op_reshape, "flatten", &flat, x);
-    hone_value w = zoo_param(zoo, module, "weight", HONE_PARAM_WEIGHT,
-                             hone_desc_make(HONE_F32, 2, classes, features, 0, 0), 0, deviation);
-    hone_value b = zoo_param(zoo, module, "bias", HONE_PARAM_BIAS,
-                             hone_desc_make(HONE_F32, 1, classes, 0, 0, 0), 0, deviation);
-    struct hone_matmul_attrs attrs = {.trans_b = 1};
-    return HONE_EMIT(graph, &hone_op_matmul, module, &attrs, x, w, b);
+    return hone_zoo_linear(zoo, module, x, classes);
+}
+
+hone_value hone_zoo_linear_named(struct hone_zoo *zoo, const char *weight, const char *bias,
+                                 hone_value x, int32_t out) {
+    int32_t features = hone_zoo_channels(zoo, x);
+    double deviation = sqrt(1.0 / 3 / features);
+    const struct hone_desc shape = hone_desc_make(HONE_F32, 2, out, features, 0, 0);
+    hone_value w = hone_zoo_param(zoo, weight, HONE_PARAM_WEIGHT, shape, 0, deviation);
+    hone_value b = hone_zoo_param(zoo, bias, HONE_PARAM_BIAS,
+                                  hone_desc_make(HONE_F32, 1, out, 0, 0, 0), 0, deviation);
+    const struct hone_matmul_attrs attrs = {.trans_b = 1};
+    char name[HONE_ZOO_NAME];
+    snprintf(name, sizeof name, "%.*s", (int)(strrchr(weight, '.') - weight), weight);
+    return HONE_EMIT(zoo->model->graph, &hone_op_matmul, name, &attrs, x, w, b);
+}
+
+hone_value hone_zoo_linear(struct hone_zoo *zoo, const char *module, hone_value x, int32_t out) {
+    char weight[HONE_ZOO_NAME], bias[HONE_ZOO_NAME];
+    hone_zoo_name(weight, "%s.weight", module);
+    hone_zoo_name(bias, "%s.bias", module);
+    return hone_zoo_linear_named(zoo, weight, bias, x, out);
+}
+
+hone_value hone_zoo_layer_norm(struct hone_zoo *zoo, const char *module, hone_value x, float eps) {
+    struct hone_desc channels = hone_desc_make(HONE_F32, 1, hone_zoo_channels(zoo, x), 0, 0, 0);
+    const hone_value in[] = {
+        x,
+        zoo_param(zoo, module, "weight", HONE_PARAM_NORM_SCALE, channels, 1, 0),
+        zoo_param(zoo, module, "bias", HONE_PARAM_NORM_SHIFT, channels, 0, 0),
+    };
+    const struct hone_layer_norm_attrs attrs = {eps};
+    return hone_graph_emit(zoo->model->graph, &hone_op_layer_norm, module, &attrs, in, 3);
 }
 
 static hone_status zoo_find(const char *name, const struct hone_zoo_net **out) {
-    char names[512] = "";
+    char names[1024] = "";
     for (int i = 0; i < ZOO_NETS; i++) {
         if (strcmp(zoo_nets[i].name, name) == 0) {
             *out = &zoo_nets[i];
@@ -204,7 +250,8 @@ static hone_status zoo_build(const struct hone_zoo_net *net, int32_t height, int
     struct hone_zoo zoo = {.model = model, .seed = seed, .source = source};
     model->image =
         hone_graph_input(model->graph, "image", hone_desc_make(HONE_F32, 4, 1, height, width, 3));
-    hone_status status = hone_preprocess_parse("imagenet", &model->preprocess);
+    hone_status status =
+        hone_preprocess_parse(net->preprocess ? net->preprocess : "imagenet", &model->preprocess);
     model->preprocess.height = height;
     model->preprocess.width = width;
     model->preprocess_stated = true;

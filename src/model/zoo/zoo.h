@@ -1,6 +1,6 @@
-// zoo.h: nets built in code, by torchvision's names for the nets and for their tensors: the graphs for
-// weight files that come without one and, with weights drawn at random, what benches run. One file
-// per family; the helpers below are all that a family needs.
+// zoo.h: nets built in code, by torchvision's names for the nets and for their tensors: the graphs
+// for weight files that come without one and, with weights drawn at random, what benches run. One
+// file per family; the helpers below are all that a family needs.
 #ifndef HONE_MODEL_ZOO_ZOO_H
 #define HONE_MODEL_ZOO_ZOO_H
 
@@ -9,8 +9,8 @@
 
 // The net `name` for pictures of size x size, 1,000 classes, batch norms in inference form. Weights
 // are uniform, with deviation sqrt(2 / fan out) (He et al. 2015) for filters and sqrt(1/3 fan in)
-// for the classifier; norms are the identity. The same seed gives the same weights. HONE_NOT_FOUND
-// lists the nets.
+// for the classifier; norms are the identity. The same seed gives the same weights; with seed 0
+// what would be drawn is 0. HONE_NOT_FOUND lists the nets.
 hone_status hone_zoo_model(const char *name, int32_t size, uint64_t seed, struct hone_model **out);
 
 // Where the numbers of a net come from: tensors by PyTorch's names, in PyTorch's order.
@@ -21,9 +21,9 @@ struct hone_zoo_source {
     // Its numbers, row-major, into `out`.
     hone_status (*read)(void *user, const char *name, float *out);
 };
-// The net `name` for pictures of height x width with the numbers of `source`, and as many classes as
-// its classifier has. HONE_NOT_FOUND: no such net; HONE_INVALID names the tensor that is missing or
-// has another shape.
+// The net `name` for pictures of height x width with the numbers of `source`, and as many classes
+// as its classifier has. HONE_NOT_FOUND: no such net; HONE_INVALID names the tensor that is missing
+// or has another shape.
 hone_status hone_zoo_load(const char *name, int32_t height, int32_t width,
                           const struct hone_zoo_source *source, struct hone_model **out);
 // Size of the pictures that the net was published for.
@@ -37,8 +37,9 @@ struct hone_zoo_net {
     int64_t parameters;
     double gmacs;
     hone_value (*build)(struct hone_zoo *zoo, hone_value image, int variant);
-    int variant;  // what the family makes of it: the depth of a resnet
-    int32_t size; // of its pictures
+    int variant;            // what the family makes of it: the depth of a resnet
+    int32_t size;           // of its pictures
+    const char *preprocess; // NULL: imagenet
 };
 const struct hone_zoo_net *hone_zoo_net(int index);
 
@@ -67,6 +68,19 @@ hone_value hone_zoo_norm(struct hone_zoo *zoo, const char *module, hone_value x)
 hone_value hone_zoo_act(struct hone_zoo *zoo, hone_value x, struct hone_act_attrs act);
 // Classes of the module's weight in the source; `usual` where numbers are drawn.
 int32_t hone_zoo_classes(const struct hone_zoo *zoo, const char *module, int32_t usual);
+// A parameter under its whole name, drawn of this deviation about `middle` where there is no
+// source.
+hone_value hone_zoo_param(struct hone_zoo *zoo, const char *name, enum hone_param_kind kind,
+                          struct hone_desc desc, float middle, double deviation);
+// x (...,F) -> (...,out), with bias: "MODULE.weight", "MODULE.bias", or tensors of names of their
+// own.
+hone_value hone_zoo_linear(struct hone_zoo *zoo, const char *module, hone_value x, int32_t out);
+hone_value hone_zoo_linear_named(struct hone_zoo *zoo, const char *weight, const char *bias,
+                                 hone_value x, int32_t out);
+hone_value hone_zoo_layer_norm(struct hone_zoo *zoo, const char *module, hone_value x, float eps);
+// A table of positions (extra + grid * grid, channels) for a grid of height x width (positions.c).
+hone_status hone_zoo_positions(const float *in, int32_t extra, int32_t grid, int32_t channels,
+                               int32_t height, int32_t width, float *out);
 // Global average pool, flatten, linear with bias.
 hone_value hone_zoo_classifier(struct hone_zoo *zoo, const char *module, hone_value x,
                                int32_t classes);
@@ -76,12 +90,25 @@ int32_t hone_zoo_channels(const struct hone_zoo *zoo, hone_value x);
 enum { HONE_ZOO_NAME = 96 };
 const char *hone_zoo_name(char name[HONE_ZOO_NAME], const char *format, ...) HONE_PRINTF(2, 3);
 
-// The families. variant: resnet 18, 34, 50 or 101; resnet_cifar 20 to 110; squeezenet 10 or 11 (1.0,
-// 1.1); 0 for the others.
+// The families. variant: resnet 18, 34, 50 or 101; resnet_cifar 20 to 110; squeezenet 10 or 11
+// (1.0, 1.1); 0 for the others.
 hone_value hone_zoo_resnet(struct hone_zoo *zoo, hone_value image, int variant);
 hone_value hone_zoo_mobilenet_v2(struct hone_zoo *zoo, hone_value image, int variant);
 hone_value hone_zoo_efficientnet_b0(struct hone_zoo *zoo, hone_value image, int variant);
 hone_value hone_zoo_resnet_cifar(struct hone_zoo *zoo, hone_value image, int variant);
+hone_value hone_zoo_vit(struct hone_zoo *zoo, hone_value image, int variant);
+// Sizes of a transformer; ANY: those of the file. Plus TORCHVISION: its names where numbers are
+// drawn.
+enum {
+    HONE_VIT_ANY,
+    HONE_VIT_TINY_16,
+    HONE_VIT_SMALL_16,
+    HONE_VIT_BASE_16,
+    HONE_VIT_BASE_32,
+    HONE_VIT_SMALL_14,
+    HONE_VIT_BASE_14,
+    HONE_VIT_TORCHVISION = 16,
+};
 hone_value hone_zoo_squeezenet(struct hone_zoo *zoo, hone_value image, int variant);
 
 #endif
