@@ -5,8 +5,8 @@
 // (N,H,W,C), convolution weights (K,R,S,C/G). Everything is f32 unless a dtype is written; "16-bit"
 // means f16 or bf16, which are storage: every sum is made in f32. [x] is optional.
 //
-// Data may be 16-bit in: conv2d and its gradients, matmul, attention*, batch_norm* (x, r, y, dy; parameters and
-// statistics stay f32), act, act_bwd, add, mul, max_pool, avg_pool, their gradients,
+// Data may be 16-bit in: conv2d and its gradients, matmul, attention*, batch_norm* (x, r, y, dy;
+// parameters and statistics stay f32), act, act_bwd, add, mul, max_pool, avg_pool, their gradients,
 // layer_norm*, global_avg_pool and reshape. All data of a node is of one type, results too; but for
 // conv2d* and matmul its last dimension must then be a multiple of four.
 #ifndef HONE_OPS_OPS_H
@@ -84,17 +84,18 @@ struct hone_conv2d_attrs {
 };
 
 // matmul(a, b, [bias (N)]) -> act(op(a) op(b) + bias) (M,N). op(a) (M,K): a is (M,K), or (K,M) with
-// trans_a; without, a may be (...,K) and the result is (...,N). op(b) (K,N): b is (K,N), or (N,K) with trans_b. A linear layer is trans_b = 1 with b = w
-// (out, in). a and b may be 16-bit, both of one type, and the result is of that type; with `wide`
-// it is f32 (logits, gradients of weights). bias is f32.
+// trans_a; without, a may be (...,K) and the result is (...,N). op(b) (K,N): b is (K,N), or (N,K)
+// with trans_b. A linear layer is trans_b = 1 with b = w (out, in). a and b may be 16-bit, both of
+// one type, and the result is of that type; with `wide` it is f32 (logits, gradients of weights).
+// bias is f32.
 struct hone_matmul_attrs {
     int32_t trans_a, trans_b;
     int32_t wide;
     struct hone_act_attrs act;
 };
 
-// batch_matmul(a (...,M,K), b (...,K,N)) -> (...,M,N): a product for each of the same leading axes, one
-// at least. With trans_a a is (...,K,M), with trans_b b is (...,N,K). f32.
+// batch_matmul(a (...,M,K), b (...,K,N)) -> (...,M,N): a product for each of the same leading axes,
+// one at least. With trans_a a is (...,K,M), with trans_b b is (...,N,K). f32.
 struct hone_batch_matmul_attrs {
     int32_t trans_a, trans_b;
 };
