@@ -104,7 +104,7 @@ static hone_status fill_weights(const struct hone_bench_job *job, struct hone_st
         if (!hone_store_has(store, name)) continue;
         status = hone_store_write(store, name, param->data, hone_desc_bytes(desc));
     }
-    return status;
+    return status == HONE_OK ? hone_train_write_folded(&job->layout, job->model, store) : status;
 }
 
 static hone_status fill_labels(const struct hone_bench_job *job, struct hone_store *store,

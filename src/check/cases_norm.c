@@ -32,6 +32,16 @@ static const struct hone_batch_norm_attrs other = {.eps = 1e-3f, .momentum = 1.0
             CHANNELS(c, VALUES_POSITIVE)                                                           \
         }                                                                                          \
     }
+#define BWD_X_ACT(title, act_, c, ...)                                                             \
+    {                                                                                              \
+        .op = &hone_op_batch_norm_bwd_x, .name = title, .attrs = &fused[act_], .input_count = 4,   \
+        .in = {                                                                                    \
+            ROWS(__VA_ARGS__),                                                                     \
+            CHANNELS(c, VALUES_UNIFORM),                                                           \
+            CHANNELS(c, VALUES_POSITIVE),                                                          \
+            ROWS(__VA_ARGS__)                                                                      \
+        }                                                                                          \
+    }
 #define BWD_P(title, at, length, c, ...)                                                           \
     {                                                                                              \
         .op = &hone_op_batch_norm_bwd_p, .name = title, .attrs = at, .input_count = 4,             \
@@ -121,6 +131,9 @@ const struct hone_case hone_cases_norm[] = {
     FROZEN("odd rows", &usual, 24, 3, 7, 5, 24),
     BWD_X("odd channels", &usual, 7, 2, 3, 3, 7),
     BWD_X("fours", &other, 8, 3, 5, 7, 8),
+    BWD_X_ACT("relu, odd channels", RELU, 7, 2, 3, 3, 7),
+    BWD_X_ACT("relu6, fours", CLIP, 8, 3, 5, 7, 8),
+    BWD_X_ACT("silu, fours", SILU, 8, 3, 5, 7, 8),
     BWD_P("odd channels", &usual, 18, 7, 2, 3, 3, 7),
     BWD_P("fours", &other, 105, 8, 3, 5, 7, 8),
     BWD_P("many rows", &usual, 2209, 36, 1, 47, 47, 36),

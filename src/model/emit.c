@@ -71,11 +71,40 @@ static void clone_norm(struct hone_model_clone *clone, const struct hone_node *n
             hone_graph_set_next(clone->target, inputs[i], outputs[i - 2]);
 }
 
+// The norm that convolution n takes in, or UINT32_MAX.
+static uint32_t clone_folded_norm(const struct hone_model_clone *clone, size_t n) {
+    bool any = clone->params && clone->params->folded_norms;
+    return any ? clone->params->folded_norms[n] : UINT32_MAX;
+}
+
+// Node n is a norm that the convolution in front of it has taken in.
+static bool clone_is_folded(const struct hone_model_clone *clone, const struct hone_node *node,
+                            size_t n) {
+    const struct hone_graph *g = clone->model->graph;
+    const struct hone_node *conv =
+        node->op == &hone_op_batch_norm ? hone_graph_producer(g, node->inputs[0]) : NULL;
+    return conv && clone_folded_norm(clone, (size_t)(conv - g->nodes)) == n;
+}
+
+// The convolution with the norm inside: its output stands for the norm's.
+static void clone_folded(struct hone_model_clone *clone, size_t n, uint32_t norm) {
+    const struct hone_node *nodes = clone->model->graph->nodes;
+    hone_value inputs[3] = {clone_value(clone, nodes[n].inputs[0])};
+    clone->params->folded(clone->params->user, clone->target, (uint32_t)n, &inputs[1]);
+    clone->map[nodes[norm].outputs[0]] =
+        hone_graph_emit(clone->target, nodes[n].op, nodes[n].name, nodes[n].attrs, inputs, 3);
+}
+
 void hone_model_clone_nodes(struct hone_model_clone *clone, size_t begin, size_t end,
                             const bool *keep) {
     for (size_t n = begin; n < end && clone->target->status == HONE_OK; n++) {
         if (keep && !keep[n]) continue;
         const struct hone_node *node = &clone->model->graph->nodes[n];
+        if (clone_folded_norm(clone, n) != UINT32_MAX) {
+            clone_folded(clone, n, clone_folded_norm(clone, n));
+            continue;
+        }
+        if (clone_is_folded(clone, node, n)) continue;
         hone_value few[HONE_NODE_FEW], *inputs = few;
         if (node->input_count > HONE_NODE_FEW)
             inputs = hone_calloc(node->input_count, sizeof *inputs, "node inputs");

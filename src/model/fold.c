@@ -25,8 +25,8 @@ static const struct hone_param *fold_param(const struct fold *f, const struct ho
     return index < 0 ? NULL : &f->from->params[index];
 }
 
-// Finds convolutions whose only reader is a batch_norm of parameters.
-static void fold_find(struct fold *f) {
+// Fills f->norm: finds convolutions whose only reader is a batch_norm of parameters.
+static void fold_find(const struct fold *f) {
     const struct hone_graph *g = f->from->graph;
     for (size_t n = 0; n < g->node_count; n++) {
         f->norm[n] = UINT32_MAX;
@@ -75,27 +75,45 @@ static hone_value fold_value(struct fold *f, hone_value value) {
                                     *hone_graph_desc(f->from->graph, value), param->data);
 }
 
+hone_status hone_model_find_folds(const struct hone_model *model, uint32_t *norms) {
+    struct fold f = {.from = model, .norm = norms};
+    f.reads = hone_calloc(model->graph->value_count, sizeof *f.reads, "folding");
+    if (!f.reads) return HONE_OUT_OF_MEMORY;
+    fold_find(&f);
+    hone_free(f.reads);
+    return HONE_OK;
+}
+
+void hone_model_fold_conv(const struct hone_model *model, const struct hone_node *conv,
+                          const struct hone_node *norm, float *weights, float *bias) {
+    const struct fold f = {.from = model};
+    const struct hone_param *w = fold_param(&f, conv, 1), *b = fold_param(&f, conv, 2);
+    const float *gamma = fold_param(&f, norm, 1)->data, *beta = fold_param(&f, norm, 2)->data;
+    const float *mean = fold_param(&f, norm, 3)->data, *var = fold_param(&f, norm, 4)->data;
+    double eps = (double)((const struct hone_batch_norm_attrs *)norm->attrs)->eps;
+    const struct hone_desc *desc = hone_graph_desc(model->graph, w->value);
+    size_t k_count = (size_t)desc->dim[0], each = (size_t)hone_desc_elements(desc) / k_count;
+    for (size_t k = 0; k < k_count; k++) {
+        double scale = (double)gamma[k] / sqrt((double)var[k] + eps);
+        for (size_t i = 0; i < each; i++)
+            weights[k * each + i] = (float)((double)w->data[k * each + i] * scale);
+        double shift = (b ? (double)b->data[k] : 0) - (double)mean[k];
+        bias[k] = (float)(shift * scale + (double)beta[k]);
+    }
+}
+
 // The convolution with the norm inside; its output stands for the norm's.
 static void fold_conv(struct fold *f, const struct hone_node *conv, const struct hone_node *bn) {
     const struct hone_param *w = fold_param(f, conv, 1), *b = fold_param(f, conv, 2);
-    const float *gamma = fold_param(f, bn, 1)->data, *beta = fold_param(f, bn, 2)->data;
-    const float *mean = fold_param(f, bn, 3)->data, *var = fold_param(f, bn, 4)->data;
-    double eps = (double)((const struct hone_batch_norm_attrs *)bn->attrs)->eps;
     struct hone_desc desc = *hone_graph_desc(f->from->graph, w->value);
-    size_t k_count = (size_t)desc.dim[0], each = (size_t)hone_desc_elements(&desc) / k_count;
-    float *weights = hone_arena_copy(&f->to->arena, w->data, k_count * each * sizeof *weights);
-    float *bias = hone_arena_alloc(&f->to->arena, k_count, sizeof *bias);
+    float *weights =
+        hone_arena_alloc(&f->to->arena, (size_t)hone_desc_elements(&desc), sizeof *weights);
+    float *bias = hone_arena_alloc(&f->to->arena, (size_t)desc.dim[0], sizeof *bias);
     if (!weights || !bias) {
         hone_graph_fail(f->to->graph, HONE_OUT_OF_MEMORY);
         return;
     }
-    for (size_t k = 0; k < k_count; k++) {
-        double scale = (double)gamma[k] / sqrt((double)var[k] + eps);
-        for (size_t i = 0; i < each; i++)
-            weights[k * each + i] = (float)((double)weights[k * each + i] * scale);
-        double shift = (b ? (double)b->data[k] : 0) - (double)mean[k];
-        bias[k] = (float)(shift * scale + (double)beta[k]);
-    }
+    hone_model_fold_conv(f->from, conv, bn, weights, bias);
     struct hone_desc channels = hone_desc_make(HONE_F32, 1, desc.dim[0], 0, 0, 0);
     hone_value inputs[3] = {
         fold_value(f, conv->inputs[0]),

@@ -109,6 +109,10 @@ struct hone_model_emit_params {
     // Gives the value in target that stands for params[index]. NULL: a state of its name is added.
     hone_value (*param)(void *user, struct hone_graph *target, const struct hone_param *param,
                         size_t index);
+    // Per node: the batch norm that becomes part of this convolution, or UINT32_MAX, as of
+    // hone_model_find_folds(); NULL: none does. folded() gives filters and bias of node `conv`.
+    const uint32_t *folded_norms;
+    void (*folded)(void *user, struct hone_graph *target, uint32_t conv, hone_value out[2]);
     void *user;
 };
 
@@ -137,8 +141,14 @@ hone_status hone_model_emit_head(const struct hone_model *model, struct hone_gra
 hone_status hone_model_replace_head(struct hone_model *model, int32_t classes,
                                     const char *const *class_names, uint64_t seed);
 
-// A copy in which each batch norm behind a convolution has become part of it. The same function within
-// rounding, with fewer passes over memory; not for training, and not for export.
+// For folding by parts: norms (per node of the graph) receives the node of the batch norm that each
+// convolution can take in, UINT32_MAX elsewhere; then the numbers of one, of the filters' shape and
+// (K).
+hone_status hone_model_find_folds(const struct hone_model *model, uint32_t *norms);
+void hone_model_fold_conv(const struct hone_model *model, const struct hone_node *conv,
+                          const struct hone_node *norm, float *weights, float *bias);
+// A copy in which each batch norm behind a convolution has become part of it. The same function
+// within rounding, with fewer passes over memory; not for training, and not for export.
 hone_status hone_model_fold_norms(const struct hone_model *model, struct hone_model **out);
 
 #endif

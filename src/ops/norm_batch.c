@@ -2,7 +2,7 @@
 // and what both forms share; norm_train.c has the form that makes its own statistics.
 //
 //   batch_norm        y = act(gamma xhat + beta + r),   xhat = (x - mean) invstd
-//   batch_norm_bwd_x  dx = dy gamma invstd
+//   batch_norm_bwd_x  dx = dy act' gamma invstd
 //   batch_norm_bwd_p  dgamma = sum dy xhat,   dbeta = sum dy
 //   invstd = 1 / sqrt(var + eps);   x, r, y, dy, dx (..., C), seen as M rows of C channels; all
 //   others (C)
@@ -157,13 +157,18 @@ const struct hone_op hone_op_batch_norm = {
     .row_count = HONE_OP_WIDTH_ROWS,
 };
 
-// ---- batch_norm_bwd_x(dy, gamma, var) -> dx ----
+// ---- batch_norm_bwd_x(dy, gamma, var, [saved]) -> dx ----
 
 static hone_status bwd_x_infer(const struct hone_infer_args *args) {
     HONE_TRY(check_attrs(args));
     HONE_TRY(hone_op_norm_expect_rows(args, "dy"));
     HONE_TRY(hone_op_norm_expect_channels(args, 1, "gamma"));
     HONE_TRY(hone_op_norm_expect_channels(args, 2, "var"));
+    if (hone_op_has(args, 3)) HONE_TRY(hone_op_expect_same(args, 3, "saved", 0, "dy"));
+    const struct hone_batch_norm_attrs *attrs = args->attrs;
+    if (attrs->act.kind != HONE_ACT_NONE && !hone_op_has(args, 3))
+        return hone_fail(HONE_INVALID, "the derivative of activation %d needs what it saved",
+                         attrs->act.kind);
     args->out[0] = args->in[0];
     return HONE_OK;
 }
@@ -172,27 +177,55 @@ static void bwd_x_ref(const struct hone_ref_args *args) {
     const struct hone_batch_norm_attrs *attrs = args->attrs;
     const double *dy = args->in[0], *gamma = args->in[1], *var = args->in[2];
     int64_t count = hone_desc_elements(&args->in_desc[0]), channels = channels_of(args);
-    for (int64_t i = 0; i < count; i++)
-        args->out[0][i] =
-            dy[i] * gamma[i % channels] / sqrt(var[i % channels] + (double)attrs->eps);
+    for (int64_t i = 0; i < count; i++) {
+        double dz = dy[i];
+        if (attrs->act.kind != HONE_ACT_NONE)
+            dz *= hone_act_derivative(&attrs->act, args->in[3][i]);
+        args->out[0][i] = dz * gamma[i % channels] / sqrt(var[i % channels] + (double)attrs->eps);
+    }
 }
 
 static struct hone_cost bwd_x_cost(const struct hone_infer_args *args) {
     return hone_op_cost_elements(args, 1, 1);
 }
 
+// dx may overwrite dy or what was saved.
+static bool bwd_x_alias(const struct hone_infer_args *args, int k, struct hone_alias *out) {
+    if (k > (hone_op_has(args, 3) ? 1 : 0)) return false;
+    *out = (struct hone_alias){.kind = HONE_ALIAS_IN_PLACE, .input = k ? 3 : 0};
+    return true;
+}
+
+// dy is act_bwd(dy', saved), which nobody else reads.
+static bool bwd_x_takes_act_bwd(struct hone_fusion *fusion) {
+    struct hone_batch_norm_attrs *attrs = (struct hone_batch_norm_attrs *)fusion->attrs;
+    if (fusion->other->op != &hone_op_act_bwd || fusion->input != 0 ||
+        attrs->act.kind != HONE_ACT_NONE)
+        return false;
+    attrs->act = *(const struct hone_act_attrs *)fusion->other->attrs;
+    fusion->inputs[0] = fusion->other->inputs[0];
+    hone_fusion_set_input(fusion, 3, fusion->other->inputs[1]);
+    return true;
+}
+
+static const struct hone_absorb bwd_x_absorbs[] = {
+    {HONE_PASS_NORM_BWD, HONE_ABSORB_PRODUCER, bwd_x_takes_act_bwd},
+};
+
 const struct hone_op hone_op_batch_norm_bwd_x = {
     .name = "batch_norm_bwd_x",
     .inputs_min = 3,
-    .inputs_max = 3,
+    .inputs_max = 4,
     .outputs = 1,
     .flags = HONE_OP_NO_GRAD,
     HONE_OP_NORM_ATTRS,
     .infer = bwd_x_infer,
-    .data_inputs = 1,
+    .data_inputs = 1 | 1 << 3,
     .ref = bwd_x_ref,
     .cost = bwd_x_cost,
-    .alias = hone_op_alias_unary,
+    .alias = bwd_x_alias,
+    .absorbs = bwd_x_absorbs,
+    .absorb_count = 1,
     .slices = hone_op_slices_elements,
 
     .rows = hone_op_norm_rows_bwd_x,

@@ -272,7 +272,10 @@ static hone_status setup_bwd_x(const struct hone_row_args *args, struct hone_lau
     struct hone_dispatch *pass =
         add_pass(args, launch, &plan, width, "norm_scale_bwd", attrs_of(args)->eps);
     if (!pass) return HONE_INTERNAL;
-    hone_op_bind_all(pass, 3, 1);
+    hone_dispatch_spec(pass, (uint32_t)attrs_of(args)->act.kind);
+    for (int i = 0; i < 3; i++) hone_dispatch_in(pass, i);
+    hone_dispatch_in(pass, hone_op_has(args->node, 3) ? 3 : 0);
+    hone_dispatch_out(pass, 0);
     return cut_rows(args, &plan, 0, launch);
 }
 

@@ -119,10 +119,11 @@ struct hone_attention_attrs {
 //
 // y = act(gamma (x - mean) / sqrt(var + eps) + beta + r)
 //
-//   batch_norm_bwd_x(dy, gamma, var) -> dx
+//   batch_norm_bwd_x(dy, gamma, var, [saved]) -> dx
 //   batch_norm_bwd_p(dy, x, mean, var) -> dgamma, dbeta
 //
-// its gradients: statistics are constants, act is none
+// its gradients: statistics are constants, act is none; but bwd_x may go through an act whose
+// `saved` (as in act_bwd) it is given
 //
 //   batch_norm_train(x, gamma, beta, mean, var, [r]) -> y, mean', var', batch_mean, batch_invstd
 //

@@ -49,6 +49,8 @@ static hone_value emit_net(struct hone_graph *graph, const struct hone_train_gra
     struct hone_model_emit_params emit = {.train_norm_nodes = p->layout->train_norm,
                                           .clock = clock,
                                           .param = hone_train_bind,
+                                          .folded_norms = p->layout->folded_norms,
+                                          .folded = hone_train_bind_folded,
                                           .user = binding};
     hone_model_emit(p->model, graph, pixels, &emit, &logits, NULL);
     return logits;

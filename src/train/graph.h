@@ -23,8 +23,11 @@ struct hone_train_slot {
 struct hone_train_layout {
     struct hone_train_slot *slots;
     size_t slot_count;
-    int *slot_of_param;   // per parameter of the model; -1: keeps its value
-    bool *train_norm;     // per node of the model's graph
+    int *slot_of_param; // per parameter of the model; -1: keeps its value
+    bool *train_norm;   // per node of the model's graph
+    // Per node: where neither a convolution nor the norm behind it is trained, the norm, which is
+    // then folded into it; else UINT32_MAX.
+    uint32_t *folded_norms;
     int64_t length;       // elements of the slab
     int32_t layers;       // of the backbone: nodes with a filter or matrix, the head not counted
     int64_t trained, all; // parameters, as numbers
@@ -35,6 +38,7 @@ struct hone_train_layout_params {
                     // before it
     float head_lr;  // factor on the learning rate of the head
     float weight_decay;
+    bool keep_norms; // fold none
 };
 // HONE_INVALID when the model has fewer layers than `freeze`. The model must have a head.
 hone_status hone_train_layout_create(const struct hone_model *model,
@@ -79,6 +83,14 @@ hone_status hone_train_binding_init(struct hone_train_binding *binding,
 void hone_train_binding_deinit(struct hone_train_binding *binding);
 hone_value hone_train_bind(void *user, struct hone_graph *target, const struct hone_param *param,
                            size_t index);
+// The `folded` callback: states "model.NAME.folded.weight" and ".bias", NAME that of the norm's
+// shift.
+void hone_train_bind_folded(void *user, struct hone_graph *target, uint32_t conv,
+                            hone_value out[2]);
+// Writes these states, where the store has them.
+struct hone_store;
+hone_status hone_train_write_folded(const struct hone_train_layout *layout,
+                                    const struct hone_model *model, struct hone_store *store);
 // Name of the state of a parameter that is not trained. Into name (which it returns).
 enum { HONE_TRAIN_NAME = 512 };
 const char *hone_train_state_name(const struct hone_param *param, char name[HONE_TRAIN_NAME]);

@@ -17,7 +17,10 @@ hone_status hone_trainer_compile_judge(struct hone_trainer *t) {
     struct hone_train_binding binding;
     struct hone_graph *graph;
     HONE_TRY(hone_train_binding_init(&binding, t->model, &t->layout));
-    struct hone_model_emit_params emit = {.param = hone_train_bind, .user = &binding};
+    struct hone_model_emit_params emit = {.param = hone_train_bind,
+                                          .folded_norms = t->layout.folded_norms,
+                                          .folded = hone_train_bind_folded,
+                                          .user = &binding};
     hone_status status = hone_infer_graph(t->model, t->params.batch, &emit, &graph);
     hone_train_binding_deinit(&binding);
     HONE_TRY(status);

@@ -47,6 +47,39 @@ static void add_slot(struct hone_train_layout *out, const struct hone_model *mod
     out->trained += slot->elements;
 }
 
+static bool is_trained(const struct hone_train_layout *layout, const struct hone_model *model,
+                       const struct hone_node *node) {
+    for (int i = 1; i < node->input_count; i++) {
+        int p = node->inputs[i] == HONE_NO_VALUE ? -1 : hone_model_param_of(model, node->inputs[i]);
+        if (p >= 0 && layout->slot_of_param[p] >= 0) return true;
+    }
+    return layout->train_norm[node - model->graph->nodes];
+}
+
+static int count_reads(const struct hone_graph *graph, hone_value value) {
+    int count = 0;
+    for (size_t n = 0; n < graph->node_count; n++)
+        for (int i = 0; i < graph->nodes[n].input_count; i++)
+            count += graph->nodes[n].inputs[i] == value;
+    return count;
+}
+
+// The shift of a norm names what it becomes part of: it must be that norm's alone.
+static hone_status find_folds(struct hone_train_layout *out, const struct hone_model *model,
+                              bool keep_norms) {
+    const struct hone_graph *g = model->graph;
+    HONE_TRY(hone_model_find_folds(model, out->folded_norms));
+    for (size_t n = 0; n < g->node_count; n++) {
+        uint32_t *norm = &out->folded_norms[n];
+        if (*norm == UINT32_MAX) continue;
+        if (keep_norms || is_trained(out, model, &g->nodes[n]) ||
+            is_trained(out, model, &g->nodes[*norm]) ||
+            count_reads(g, g->nodes[*norm].inputs[2]) > 1)
+            *norm = UINT32_MAX;
+    }
+    return HONE_OK;
+}
+
 static hone_status layout_fill(const struct hone_model *model,
                                const struct hone_train_layout_params *params, int32_t *param_layer,
                                int32_t *node_layer, struct hone_train_layout *out) {
@@ -65,7 +98,7 @@ static hone_status layout_fill(const struct hone_model *model,
     for (size_t n = 0; n < model->graph->node_count; n++)
         out->train_norm[n] =
             model->graph->nodes[n].op == &hone_op_batch_norm && node_layer[n] > params->freeze;
-    return HONE_OK;
+    return find_folds(out, model, params->keep_norms);
 }
 
 hone_status hone_train_layout_create(const struct hone_model *model,
@@ -76,9 +109,10 @@ hone_status hone_train_layout_create(const struct hone_model *model,
     out->slots = hone_calloc(count, sizeof *out->slots, "the layout");
     out->slot_of_param = hone_calloc(count, sizeof *out->slot_of_param, "the layout");
     out->train_norm = hone_calloc(nodes, sizeof *out->train_norm, "the layout");
+    out->folded_norms = hone_calloc(nodes, sizeof *out->folded_norms, "the layout");
     int32_t *layers = hone_calloc(count + nodes, sizeof *layers, "the layout");
     hone_status status = HONE_OUT_OF_MEMORY;
-    if (out->slots && out->slot_of_param && out->train_norm && layers)
+    if (out->slots && out->slot_of_param && out->train_norm && out->folded_norms && layers)
         status = layout_fill(model, params, layers, layers + count, out);
     hone_free(layers);
     if (status != HONE_OK) hone_train_layout_deinit(out);
@@ -89,6 +123,7 @@ void hone_train_layout_deinit(struct hone_train_layout *layout) {
     hone_free(layout->slots);
     hone_free(layout->slot_of_param);
     hone_free(layout->train_norm);
+    hone_free(layout->folded_norms);
     *layout = (struct hone_train_layout){0};
 }
 

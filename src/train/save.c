@@ -45,8 +45,8 @@ hone_status hone_trainer_sync(struct hone_trainer *t) {
         struct hone_param *param = &t->model->params[i];
         if (!is_statistic(param)) continue;
         size_t count = (size_t)param_elements(t->model, i);
-        status = hone_store_read(t->store, hone_train_state_name(param, name), param->data,
-                                 count * sizeof(float));
+        if (!hone_store_has(t->store, hone_train_state_name(param, name))) continue; // folded away
+        status = hone_store_read(t->store, name, param->data, count * sizeof(float));
         if (status == HONE_OK) status = check_finite(t, param->data, count);
     }
     return status;
@@ -68,7 +68,7 @@ hone_status hone_trainer_load(struct hone_trainer *t) {
         status = hone_store_write(t->store, name, param->data,
                                   (uint64_t)param_elements(t->model, i) * sizeof(float));
     }
-    return status;
+    return status == HONE_OK ? hone_train_write_folded(&t->layout, t->model, t->store) : status;
 }
 
 static void copy_params(struct hone_model *model, float *all, bool into_model) {

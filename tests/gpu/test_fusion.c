@@ -48,6 +48,7 @@ static void test_folded(void **state) {
     (void)state;
     compare(blocks_folded_graph(5, true), 3);
     compare(blocks_folded_graph(5, false), 1);
+    compare(blocks_frozen_graph(5), 2);
 }
 
 int main(void) {

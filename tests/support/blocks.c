@@ -14,7 +14,7 @@ enum { C = BLOCKS_CHANNELS, WIDE = 16, MOST = 80, WIDEST = 192, WIDEST_SIZE = 16
 
 struct builder {
     struct hone_graph *g;
-    bool train, folded;
+    bool train, folded, frozen;
     hone_value trained[MOST];
     int trained_count, convs, norms;
 };
@@ -46,16 +46,26 @@ static hone_value norm(struct builder *b, hone_value x) {
         hone_desc_make(HONE_F32, 1, hone_graph_desc(b->g, x)->dim[3], 0, 0, 0);
     char name[32];
     int n = b->norms++;
-    hone_value gamma = trained(b, "gamma", n, channels), beta = trained(b, "beta", n, channels);
+    hone_value gamma, beta;
+    if (b->frozen) {
+        snprintf(name, sizeof name, "gamma%d", n);
+        gamma = hone_graph_state(b->g, name, channels);
+        snprintf(name, sizeof name, "beta%d", n);
+        beta = hone_graph_state(b->g, name, channels);
+    } else {
+        gamma = trained(b, "gamma", n, channels);
+        beta = trained(b, "beta", n, channels);
+    }
     snprintf(name, sizeof name, "mean%d", n);
     hone_value mean = hone_graph_state(b->g, name, channels);
     snprintf(name, sizeof name, "var%d", n);
     hone_value var = hone_graph_state(b->g, name, channels);
     struct hone_batch_norm_attrs attrs = {.eps = 1e-5f, .momentum = 0.1f};
     hone_value in[] = {x, gamma, beta, mean, var}, out[HONE_OP_MAX_OUTPUTS];
-    hone_graph_node(b->g, b->train ? &hone_op_batch_norm_train : &hone_op_batch_norm, NULL, &attrs,
-                    in, 5, out);
-    if (b->train) {
+    bool moves = b->train && !b->frozen;
+    hone_graph_node(b->g, moves ? &hone_op_batch_norm_train : &hone_op_batch_norm, NULL, &attrs, in,
+                    5, out);
+    if (moves) {
         hone_graph_set_next(b->g, mean, out[1]);
         hone_graph_set_next(b->g, var, out[2]);
     }
@@ -101,8 +111,8 @@ static void emit_step(struct builder *b, hone_value features) {
     hone_graph_mark_output(b->g, loss, "loss");
 }
 
-static struct hone_graph *graph_of(int batch, bool train, bool folded) {
-    struct builder b = {.train = train, .folded = folded};
+static struct hone_graph *graph_of(int batch, bool train, bool folded, bool frozen) {
+    struct builder b = {.train = train, .folded = folded, .frozen = frozen};
     assert_ok(hone_graph_create(&b.g));
     hone_value x = hone_graph_input(
         b.g, "image", hone_desc_make(HONE_F32, 4, batch, BLOCKS_SIZE, BLOCKS_SIZE, C));
@@ -120,11 +130,15 @@ static struct hone_graph *graph_of(int batch, bool train, bool folded) {
 }
 
 struct hone_graph *blocks_graph(int batch, bool train) {
-    return graph_of(batch, train, false);
+    return graph_of(batch, train, false, false);
 }
 
 struct hone_graph *blocks_folded_graph(int batch, bool train) {
-    return graph_of(batch, train, true);
+    return graph_of(batch, train, true, false);
+}
+
+struct hone_graph *blocks_frozen_graph(int batch) {
+    return graph_of(batch, true, false, true);
 }
 
 struct hone_graph *blocks_wide_graph(int batch) {

@@ -13,6 +13,8 @@ enum { BLOCKS_CHANNELS = 8, BLOCKS_SIZE = 9 };
 struct hone_graph *blocks_graph(int batch, bool train);
 // The same net with biases "b0".. in place of its norms, as after folding.
 struct hone_graph *blocks_folded_graph(int batch, bool train);
+// A training step of the filters alone: norms keep their statistics and parameters.
+struct hone_graph *blocks_frozen_graph(int batch);
 
 // A training step of a net with a 3x3 convolution of 192 channels over 16 x 16 pixels, whose input
 // has a gradient: the least that Winograd's rows take. Input "image" (batch, 16, 16, 8).

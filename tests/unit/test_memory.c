@@ -29,13 +29,17 @@ static const struct hone_caps caps = {
     .storage_offset_align = 16,
 };
 
-static struct hone_graph *step_graph(const char *net, int32_t batch, unsigned passes) {
+static struct hone_graph *frozen_graph(const char *net, int32_t batch, int32_t freeze,
+                                       bool keep_norms, unsigned passes) {
     struct hone_model *model;
     struct hone_train_layout layout;
     struct hone_graph *graph, *out;
     assert_ok(hone_zoo_model(net, 224, 1, &model));
-    assert_ok(
-        hone_train_layout_create(model, &(struct hone_train_layout_params){.head_lr = 1}, &layout));
+    assert_ok(hone_train_layout_create(model,
+                                       &(struct hone_train_layout_params){.head_lr = 1,
+                                                                          .freeze = freeze,
+                                                                          .keep_norms = keep_norms},
+                                       &layout));
     const struct hone_train_graph_params params = {
         .model = model,
         .layout = &layout,
@@ -53,6 +57,10 @@ static struct hone_graph *step_graph(const char *net, int32_t batch, unsigned pa
     hone_train_layout_deinit(&layout);
     hone_model_destroy(&model);
     return out;
+}
+
+static struct hone_graph *step_graph(const char *net, int32_t batch, unsigned passes) {
+    return frozen_graph(net, batch, 0, false, passes);
 }
 
 // Scratch of every node on the made-up device; every tensor can be bound there.
@@ -153,11 +161,37 @@ static void test_recomputed(void **state) {
     hone_graph_destroy(&twice);
 }
 
+// Half of the net frozen: its norms make no values of their own once they are folded.
+static void test_frozen_half(void **state) {
+    (void)state;
+    static const struct {
+        const char *net;
+        int32_t freeze;
+    } nets[] = {{"mobilenet_v2", 26}, {"resnet18", 10}};
+    for (int i = 0; i < 2; i++) {
+        struct hone_graph *kept =
+            frozen_graph(nets[i].net, 32, nets[i].freeze, true, HONE_PASS_ALL);
+        struct hone_graph *folded =
+            frozen_graph(nets[i].net, 32, nets[i].freeze, false, HONE_PASS_ALL);
+        double before = plan(kept).pool, after = plan(folded).pool;
+        print_message(
+            "%s, batch 32, %d layers frozen: pool %.1f MB, %.1f with norms kept; %zu and %zu nodes\n",
+            nets[i].net, (int)nets[i].freeze, after / 1e6, before / 1e6, folded->node_count,
+            kept->node_count);
+        assert_true(after <= before);
+        assert_int_equal(count_of(folded, &hone_op_batch_norm), 0);
+        assert_int_equal(count_of(kept, &hone_op_batch_norm), nets[i].freeze);
+        hone_graph_destroy(&kept);
+        hone_graph_destroy(&folded);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mobilenet_v2),
         cmocka_unit_test(test_resnet18),
         cmocka_unit_test(test_recomputed),
+        cmocka_unit_test(test_frozen_half),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/zoo/zoo.h"
 #include "support/tiny.h"
 #include "train/graph.h"
 #include "train/internal.h"
@@ -78,7 +79,7 @@ static void test_frozen(void **state) {
         int32_t freeze;
         int bwd_w, bwd_x, norm_train, norm;
         size_t slots;
-    } cases[] = {{0, 2, 1, 2, 0, 8}, {1, 1, 0, 1, 1, 5}, {2, 0, 0, 0, 2, 2}};
+    } cases[] = {{0, 2, 1, 2, 0, 8}, {1, 1, 0, 1, 0, 5}, {2, 0, 0, 0, 0, 2}};
     struct hone_model *model = model_with_head();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct hone_train_layout layout;
@@ -96,16 +97,132 @@ static void test_frozen(void **state) {
         assert_int_equal(count_op(graph, "batch_norm_train"), cases[i].norm_train);
         assert_int_equal(count_op(graph, "batch_norm"), cases[i].norm);
         assert_int_equal(count_op(graph, i % 2 ? "sgd" : "adamw"), 1);
-        hone_value frozen = hone_graph_find(graph, "model.c1.weight");
+        assert_true(hone_graph_find(graph, "model.c1.weight") == HONE_NO_VALUE);
+        hone_value frozen = hone_graph_find(graph, "model.n1.beta.folded.weight");
         assert_true((frozen != HONE_NO_VALUE) == (cases[i].freeze > 0));
         if (frozen != HONE_NO_VALUE)
             assert_true(hone_graph_value(graph, frozen)->next == HONE_NO_VALUE);
         hone_value mean = hone_graph_find(graph, "model.n2.mean");
-        assert_true((hone_graph_value(graph, mean)->next != HONE_NO_VALUE) ==
-                    (cases[i].freeze < 2));
+        assert_true((mean != HONE_NO_VALUE) == (cases[i].freeze < 2));
+        if (mean != HONE_NO_VALUE)
+            assert_true(hone_graph_value(graph, mean)->next != HONE_NO_VALUE);
         hone_graph_destroy(&graph);
         hone_train_layout_deinit(&layout);
     }
+    hone_model_destroy(&model);
+}
+
+// Some of ResNet-18 frozen: its norms are gone, nothing looks back into it, and no gradient of an
+// input is made that no trained tensor needs.
+static void test_nothing_below_the_first_trained(void **state) {
+    (void)state;
+    struct hone_model *model;
+    assert_ok(hone_zoo_model("resnet18", 64, 1, &model));
+    for (int freeze = 4; freeze <= 20; freeze += 8) {
+        struct hone_train_layout layout;
+        struct hone_train_layout_params params = usual;
+        struct hone_graph *g;
+        params.freeze = freeze;
+        assert_ok(hone_train_layout_create(model, &params, &layout));
+        struct hone_train_graph_params build = {.model = model, .layout = &layout, .batch = 2};
+        assert_ok(hone_train_graph(&build, &g));
+        bool *needed = hone_calloc(g->value_count, sizeof *needed, "marks");
+        assert_non_null(needed);
+        needed[hone_graph_find(g, "params")] = true;
+        int folded = 0;
+        for (size_t n = 0; n < g->node_count; n++) {
+            const struct hone_node *node = &g->nodes[n];
+            bool any = false;
+            for (int i = 0; i < node->input_count; i++)
+                any = any || (node->inputs[i] != HONE_NO_VALUE && needed[node->inputs[i]]);
+            for (int i = 0; i < node->op->outputs; i++) needed[node->outputs[i]] = any;
+            folded += node->op == &hone_op_conv2d && node->input_count == 3;
+            if (node->op != &hone_op_conv2d_bwd_x) continue;
+            const struct hone_node *conv = g->nodes;
+            while (conv->op != &hone_op_conv2d || conv->inputs[1] != node->inputs[1]) conv++;
+            assert_true(needed[conv->inputs[0]]);
+        }
+        assert_int_equal(folded, freeze);
+        assert_int_equal(count_op(g, "batch_norm"), 0);
+        assert_int_equal(count_op(g, "batch_norm_train"), 20 - freeze);
+        assert_int_equal(count_op(g, "conv2d_bwd_w"), 20 - freeze);
+        hone_free(needed);
+        hone_graph_destroy(&g);
+        hone_train_layout_deinit(&layout);
+    }
+    hone_model_destroy(&model);
+}
+
+enum { STEPS = 4, BATCH = 4 };
+
+// A program of the tiny net on the device "ref", with its states as the model has them.
+static struct hone_program *program_of(const struct hone_model *model,
+                                       const struct hone_train_layout *layout,
+                                       struct hone_store *store) {
+    struct hone_graph *graph;
+    struct hone_program *program;
+    float slab[2048], segments[2 * 2048 / 64] = {0}, one[2] = {1, 1};
+    struct hone_train_graph_params build = {.model = model,
+                                            .layout = layout,
+                                            .batch = BATCH,
+                                            .optimizer = HONE_OPTIMIZER_SGD,
+                                            .momentum = 0.9f};
+    assert_ok(hone_train_graph(&build, &graph));
+    assert_ok(hone_program_compile(store, graph, NULL, &program));
+    hone_graph_destroy(&graph);
+    hone_train_layout_gather(layout, model, slab);
+    hone_train_layout_segments(layout, segments);
+    size_t length = (size_t)layout->length;
+    assert_ok(hone_store_write(store, "params", slab, length * sizeof *slab));
+    assert_ok(hone_store_write(store, "segments", segments, length / 64 * 2 * sizeof *segments));
+    assert_ok(hone_store_write(store, "class_weights", one, sizeof one));
+    assert_ok(hone_train_write_folded(layout, model, store));
+    for (size_t i = 0; i < model->param_count; i++) {
+        const struct hone_param *p = &model->params[i];
+        char name[HONE_TRAIN_NAME];
+        hone_train_state_name(p, name);
+        if (hone_store_has(store, name))
+            assert_ok(hone_store_write(store, name, p->data,
+                                       hone_desc_bytes(hone_graph_desc(model->graph, p->value))));
+    }
+    return program;
+}
+
+// Totals after some steps with the first layer frozen.
+static void run_steps(const struct hone_model *model, bool keep_norms, float totals[4]) {
+    struct hone_train_layout layout;
+    struct hone_train_layout_params params = {.freeze = 1, .head_lr = 1, .keep_norms = keep_norms};
+    struct hone_device *device;
+    struct hone_store *store;
+    uint8_t images[BATCH * 16 * 16 * 3];
+    int32_t labels[BATCH] = {0, 1, 1, 0};
+    float hyper[4] = {0.05f, 1, 1, 0};
+    assert_ok(hone_train_layout_create(model, &params, &layout));
+    assert_ok(hone_device_open(&(struct hone_device_params){.name = "ref"}, &device));
+    assert_ok(hone_store_create(device, &store));
+    struct hone_program *program = program_of(model, &layout, store);
+    for (size_t i = 0; i < sizeof images; i++)
+        images[i] = (uint8_t)((uint32_t)i * 2654435761u >> 24);
+    assert_ok(hone_program_write(program, "images", images, sizeof images));
+    assert_ok(hone_program_write(program, "labels", labels, sizeof labels));
+    assert_ok(hone_program_write(program, "hyper", hyper, sizeof hyper));
+    for (int i = 0; i < STEPS; i++) assert_ok(hone_program_run(program));
+    assert_ok(hone_program_read(program, "totals", totals, 4 * sizeof *totals));
+    hone_program_destroy(&program);
+    hone_store_destroy(&store);
+    hone_device_close(&device);
+    hone_train_layout_deinit(&layout);
+}
+
+static void test_folding_keeps_losses(void **state) {
+    (void)state;
+    struct hone_model *model = model_with_head();
+    float want[4], got[4];
+    run_steps(model, true, want);
+    run_steps(model, false, got);
+    assert_true(want[0] > 0 && want[1] == STEPS * BATCH);
+    assert_true(fabsf(got[0] - want[0]) <= 1e-5f * want[0]);
+    assert_true(got[1] == want[1] && got[2] == want[2]);
     hone_model_destroy(&model);
 }
 
@@ -160,6 +277,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_nothing_below_the_first_trained),
+        cmocka_unit_test(test_folding_keeps_losses),
         cmocka_unit_test(test_too_many),
         cmocka_unit_test(test_weights_that_are_no_numbers_stop_the_run),
     };
