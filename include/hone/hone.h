@@ -43,6 +43,7 @@
 #include <hone/base.h>
 #include <hone/bench.h>
 #include <hone/data.h>
+#include <hone/doctor.h>
 #include <hone/eval.h>
 #include <hone/infer.h>
 #include <hone/model.h>

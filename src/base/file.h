@@ -65,6 +65,15 @@ char *hone_path_folder(const char *path);
 // Absolute, links resolved; a copy of `path` where nothing is there. hone_free; NULL: memory.
 char *hone_path_real(const char *path);
 
+// The file of this name in the user's cache: `cache_dir`, else $XDG_CACHE_HOME/hone or
+// ~/.cache/hone. *out is NULL when cache_dir is "" or there is no such place. hone_free.
+hone_status hone_cache_path(const char *cache_dir, const char *name, char **out);
+
+// Waits for a lock beside the file, "PATH.lock", that one process holds at a time, and makes the
+// folder. A folder without locks is no failure: whoever writes replaces whole files.
+hone_status hone_file_lock(const char *path, int *lock);
+void hone_file_unlock(int lock);
+
 // "cannot VERB PATH: strerror(code)", with the status that fits the code.
 hone_status hone_fail_errno(int code, const char *verb, const char *path);
 

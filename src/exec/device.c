@@ -57,6 +57,10 @@ hone_status hone_device_open(const struct hone_device_params *params, struct hon
             &device->gpu);
         if (status == HONE_OK) device->caps = *hone_gpu_caps(device->gpu);
     }
+    if (status == HONE_OK && params->cache_dir) {
+        device->cache_dir = hone_strdup(params->cache_dir);
+        if (!device->cache_dir) status = HONE_OUT_OF_MEMORY;
+    }
     if (status == HONE_OK) status = open_tuning(params, device);
     if (status != HONE_OK) {
         hone_device_close(&device);
@@ -70,6 +74,9 @@ void hone_device_close(struct hone_device **device) {
     if (!*device) return;
     hone_gpu_close(&(*device)->gpu);
     hone_tuning_destroy(&(*device)->tuning);
+    for (size_t i = 0; i < (*device)->trusted_count; i++) hone_free((*device)->trusted[i].name);
+    hone_free((*device)->trusted);
+    hone_free((*device)->cache_dir);
     hone_free(*device);
     *device = NULL;
 }

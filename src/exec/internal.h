@@ -7,9 +7,16 @@
 #include "exec/elements.h"
 #include "exec/launch.h"
 #include "exec/program.h"
+#include "exec/trust.h"
 #include "gpu/gpu.h"
 #include "ir/memplan.h"
 #include "ops/row.h"
+
+// What is known of a kernel row.
+struct hone_trusted {
+    char *name;
+    enum hone_row_trust trust;
+};
 
 struct hone_device {
     struct hone_gpu *gpu; // NULL: the ref device
@@ -17,6 +24,9 @@ struct hone_device {
     bool matrices_checked;        // caps.matrices holds those that have passed (matrix_check.h)
     char key[HONE_TUNING_DEVICE]; // in tuning records
     struct hone_tuning *tuning;   // NULL: none
+    char *cache_dir;              // of the params
+    struct hone_trusted *trusted;
+    size_t trusted_count, trusted_capacity;
 };
 
 // One state: a device buffer, or doubles on the ref device.

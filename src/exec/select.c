@@ -1,21 +1,6 @@
 // select.c: which kernel row runs each node of this device, and the check that its launch is sound.
 #include "exec/internal.h"
 
-#include <stdio.h>
-#include <string.h>
-
-// Rows of `op` to pass over, out of "op/row" names.
-enum { SELECT_SKIPS = 16 };
-static void select_skips(const struct hone_op *op, const char *const *skip_rows,
-                         const char *skips[SELECT_SKIPS + 1]) {
-    int count = 0;
-    size_t length = strlen(op->name);
-    for (const char *const *name = skip_rows; name && *name && count < SELECT_SKIPS; name++)
-        if (strncmp(*name, op->name, length) == 0 && (*name)[length] == '/')
-            skips[count++] = *name + length + 1;
-    skips[count] = NULL;
-}
-
 static hone_status dispatch_check(const struct hone_dispatch *d, const struct hone_caps *caps) {
     const struct hone_kernel *kernel = d->kernel;
     // A kernel that takes addresses finds them at the start of its push constants, eight bytes an
@@ -73,12 +58,17 @@ static hone_status select_node(struct hone_program *program, size_t n,
     hone_status status = HONE_OK;
     if (!(node->op->flags & (HONE_OP_VIEW | HONE_OP_PACK)) && device->gpu) {
         struct hone_row_args args = {.node = &descs.args, .caps = &program->caps};
-        const char *skips[SELECT_SKIPS + 1];
-        select_skips(node->op, params->skip_rows, skips);
+        const char *skips[HONE_SKIPS + 1];
+        hone_device_skips(device, node->op, params->skip_rows, skips);
         hone_choose(node->op, &args, skips, params->tuning ? params->tuning : device->tuning,
                     device->key, choice);
         args.tile = choice->tile;
-        if (!choice->row) status = hone_fail(HONE_UNSUPPORTED, "no kernel of this device fits");
+        if (!choice->row)
+            status = hone_device_distrusts(device, node->op)
+                         ? hone_fail(HONE_UNSUPPORTED, "every kernel for it computes wrongly with "
+                                                       "this driver (hone doctor): update it, or "
+                                                       "take another device")
+                         : hone_fail(HONE_UNSUPPORTED, "no kernel of this device fits");
         if (status == HONE_OK) status = hone_launch_make(node->op, choice->row, &args, launch);
         if (status == HONE_OK && program->reasons) status = keep_reason(program, n, &args, skips);
         program->dispatches[n] = launch->dispatch_count;

@@ -24,6 +24,10 @@ void hone_store_destroy(struct hone_store **store) {
     *store = NULL;
 }
 
+struct hone_device *hone_store_device(const struct hone_store *store) {
+    return store->device;
+}
+
 struct hone_state *hone_store_find(const struct hone_store *store, const char *name) {
     for (size_t i = 0; i < store->count; i++)
         if (strcmp(store->states[i].name, name) == 0) return &store->states[i];

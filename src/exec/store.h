@@ -15,6 +15,8 @@ hone_status hone_store_create(struct hone_device *device, struct hone_store **ou
 // Its programs must be gone. NULL is fine.
 void hone_store_destroy(struct hone_store **store);
 
+struct hone_device *hone_store_device(const struct hone_store *store);
+
 // Makes sure that a state of this name exists; a new one is all zero. HONE_INVALID when it exists
 // with another shape.
 hone_status hone_store_ensure(struct hone_store *store, const char *name,

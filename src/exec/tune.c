@@ -12,7 +12,7 @@
 #include "exec/tuning_file.h"
 #include "ir/passes.h"
 
-enum { TUNE_RUNS = 5, TUNE_SKIPS = 16 };
+enum { TUNE_RUNS = 5 };
 static const double TUNE_HOPELESS = 2.5; // times the best: one run is enough
 static const double TUNE_LOST = 8;       // the same of the run that warms up
 static const double TUNE_MARGIN = 0.97;  // a change must be worth three in a hundred
@@ -164,28 +164,17 @@ static hone_status tolerate(hone_status status, const char *op, const struct hon
     return HONE_OK;
 }
 
-// Rows of this operator among "op/row" names.
-static void skips_of(const struct tuner *t, const char *op, const char *skips[TUNE_SKIPS + 1]) {
-    size_t length = strlen(op);
-    int count = 0;
-    for (const char *const *name = t->params->skip_rows; name && *name && count < TUNE_SKIPS;
-         name++)
-        if (strncmp(*name, op, length) == 0 && (*name)[length] == '/')
-            skips[count++] = *name + length + 1;
-    skips[count] = NULL;
-}
-
 static hone_status race(struct tuner *t, const struct tune_node *node,
                         const struct hone_infer_args *args, struct hone_store *store,
                         const struct hone_graph *graph, struct hone_choice *best, double *best_ms) {
     struct hone_row_args row = {.node = args, .caps = &t->device->caps};
     struct hone_choice choice = {0};
-    const char *skips[TUNE_SKIPS + 1];
+    const char *skips[HONE_SKIPS + 1];
     double first_ms = 0;
     struct hone_choice first = {0};
     const struct hone_op_row *hopeless =
         NULL; // so slow in its own way that the others are not tried
-    skips_of(t, node->node->op->name, skips);
+    hone_device_skips(t->device, node->node->op, t->params->skip_rows, skips);
     while (hone_choice_next(node->node->op, &row, skips, &choice)) {
         double ms;
         if (choice.row == hopeless) continue;

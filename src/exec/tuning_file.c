@@ -1,11 +1,8 @@
 // tuning_file.c: reading tuning records, and adding to them under a lock.
 #include "exec/tuning_file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -14,30 +11,14 @@
 enum { TUNING_FILE_MOST = 16 << 20 };
 
 hone_status hone_tuning_path(const char *cache_dir, char **out) {
-    const char *own = getenv("HONE_TUNING"), *xdg = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME"), *folder = NULL, *below = NULL;
-    struct hone_text text = {0};
+    const char *own = getenv("HONE_TUNING");
     *out = NULL;
     if (own && strcmp(own, "off") == 0) return HONE_OK;
     if (own && *own) {
         *out = hone_strdup(own);
         return *out ? HONE_OK : HONE_OUT_OF_MEMORY;
     }
-    if (cache_dir) {
-        folder = cache_dir;
-        below = "";
-    } else if (xdg && *xdg == '/') {
-        folder = xdg;
-        below = "/hone";
-    } else if (home && *home == '/') {
-        folder = home;
-        below = "/.cache/hone";
-    }
-    if (!folder || !*folder) return HONE_OK;
-    hone_status status = hone_text_printf(&text, "%s%s/tuning.tune", folder, below);
-    if (status == HONE_OK) *out = hone_text_take(&text);
-    hone_text_deinit(&text);
-    return status == HONE_OK && !*out ? HONE_OUT_OF_MEMORY : status;
+    return hone_cache_path(cache_dir, "tuning.tune", out);
 }
 
 static hone_status add_file(struct hone_tuning *tuning, const char *path) {
@@ -63,19 +44,6 @@ hone_status hone_tuning_load(const char *path, struct hone_tuning **out) {
     return status;
 }
 
-// Holds the lock beside the file until it is closed. -1 when there can be none: a folder without
-// locks is no reason to lose what was measured.
-static int lock(const char *path) {
-    struct hone_text name = {0};
-    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    int fd = -1;
-    if (hone_text_printf(&name, "%s.lock", path) == HONE_OK)
-        fd = open(name.data, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    while (fd >= 0 && fcntl(fd, F_SETLKW, &whole) != 0 && errno == EINTR) continue;
-    hone_text_deinit(&name);
-    return fd;
-}
-
 static hone_status merge(const char *path, const struct hone_tuning *records) {
     struct hone_tuning *all;
     struct hone_text text = {0};
@@ -94,13 +62,9 @@ static hone_status merge(const char *path, const struct hone_tuning *records) {
 }
 
 hone_status hone_tuning_save(const char *path, const struct hone_tuning *records) {
-    char *folder = hone_path_folder(path);
-    if (!folder) return HONE_OUT_OF_MEMORY;
-    hone_status status = hone_dir_make(folder);
-    hone_free(folder);
-    HONE_TRY(status);
-    int fd = lock(path);
-    status = merge(path, records);
-    if (fd >= 0) close(fd);
+    int lock;
+    HONE_TRY(hone_file_lock(path, &lock));
+    hone_status status = merge(path, records);
+    hone_file_unlock(lock);
     return status;
 }

@@ -8,7 +8,6 @@
 #include "base/log.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -41,26 +40,15 @@ static struct cache_header make_header(const struct hone_gpu *gpu) {
 
 // False when no cache is wanted or there is no place for one.
 static bool cache_path(struct hone_gpu *gpu, const char *dir) {
-    const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    char *path = gpu->pipelines.path;
-    const size_t room = sizeof gpu->pipelines.path;
     struct cache_header header = make_header(gpu);
-    unsigned long long name = XXH64(&header, sizeof header, 0);
-    int length;
-    // The XDG specification says to ignore relative paths.
-    if (dir && !*dir)
-        length = 0;
-    else if (dir)
-        length = snprintf(path, room, "%s/pipelines-%016llx.bin", dir, name);
-    else if (xdg && *xdg == '/')
-        length = snprintf(path, room, "%s/hone/pipelines-%016llx.bin", xdg, name);
-    else if (home && *home == '/')
-        length = snprintf(path, room, "%s/.cache/hone/pipelines-%016llx.bin", home, name);
-    else
-        length = 0;
-    if (length > 0 && (size_t)length < room) return true;
-    path[0] = 0;
-    return false;
+    char name[48], *path = NULL;
+    const size_t room = sizeof gpu->pipelines.path;
+    snprintf(name, sizeof name, "pipelines-%016llx.bin",
+             (unsigned long long)XXH64(&header, sizeof header, 0));
+    bool found = hone_cache_path(dir, name, &path) == HONE_OK && path && strlen(path) < room;
+    snprintf(gpu->pipelines.path, room, "%s", found ? path : "");
+    hone_free(path);
+    return found;
 }
 
 // The payload inside `data` when the file is whole and ours.

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/thread.h"
+#include "check/trust.h"
 #include "exec/program.h"
 #include "image/decode.h"
 #include "infer/graph.h"
@@ -52,7 +53,7 @@ static hone_status session_compile(hone_session *session, const struct hone_mode
     if (hone_desc_elements(out) != (int64_t)session->batch * session->classes)
         status = hone_fail(HONE_UNSUPPORTED, "the output is not one score a class");
     if (status == HONE_OK)
-        status = hone_program_compile(session->store, graph, NULL, &session->program);
+        status = hone_trust_compile(session->store, graph, NULL, &session->program);
     hone_graph_destroy(&graph);
     HONE_TRY(status);
     return hone_infer_load(model, session->store);

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/thread.h"
+#include "check/trust.h"
 #include "infer/graph.h"
 #include "train/head.h"
 
@@ -46,7 +47,7 @@ static hone_status features_compile(struct feature_work *w) {
         hone_graph_mark_output(graph, features, "features");
         status = hone_graph_status(graph);
     }
-    if (status == HONE_OK) status = hone_program_compile(w->store, graph, NULL, &w->program);
+    if (status == HONE_OK) status = hone_trust_compile(w->store, graph, NULL, &w->program);
     hone_graph_destroy(&graph);
     if (status == HONE_OK) status = hone_infer_load(folded, w->store);
     hone_model_destroy(&folded);

@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/thread.h"
+#include "check/trust.h"
 #include "exec/program.h"
 #include "ops/ops.h"
 
@@ -119,7 +120,7 @@ static hone_status head_compile(struct head_solver *s) {
         size_t rows = left < s->chunk_rows ? left : s->chunk_rows;
         struct hone_graph *graph;
         HONE_TRY(head_graph(p, k, (int32_t)rows, &graph));
-        hone_status status = hone_program_compile(s->store, graph, NULL, &s->chunks[k].program);
+        hone_status status = hone_trust_compile(s->store, graph, NULL, &s->chunks[k].program);
         hone_graph_destroy(&graph);
         HONE_TRY(status);
         HONE_TRY(head_upload(s, k, first, rows));

@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/thread.h"
+#include "check/trust.h"
 #include "infer/graph.h"
 
 static size_t picture_bytes(const struct hone_trainer *t) {
@@ -24,7 +25,7 @@ hone_status hone_trainer_compile_judge(struct hone_trainer *t) {
     hone_status status = hone_infer_graph(t->model, t->params.batch, &emit, &graph);
     hone_train_binding_deinit(&binding);
     HONE_TRY(status);
-    status = hone_program_compile(t->store, graph, NULL, &t->judge);
+    status = hone_trust_compile(t->store, graph, NULL, &t->judge);
     hone_graph_destroy(&graph);
     return status;
 }

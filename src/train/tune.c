@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/thread.h"
+#include "check/trust.h"
 #include "train/schedule.h"
 
 static const float BETA1 = 0.9f, BETA2 = 0.999f, EPSILON = 1e-8f;
@@ -62,7 +63,7 @@ static hone_status compile_step(struct hone_trainer *t) {
     t->clock = build.augment.any;
     HONE_TRY(hone_train_graph(&build, &graph));
     hone_status status = hone_trainer_tune_kernels(t, graph);
-    if (status == HONE_OK) status = hone_program_compile(t->store, graph, NULL, &t->step);
+    if (status == HONE_OK) status = hone_trust_compile(t->store, graph, NULL, &t->step);
     hone_graph_destroy(&graph);
     HONE_TRY(status);
     struct hone_program_memory memory = hone_program_memory(t->step);

@@ -36,14 +36,18 @@ static void limit_leak_checks(const char *const *args) {
 
 // In the child; ends it with code 126 where something is refused.
 static void become_command(const struct command_how *how, const char *const *args) {
-    const char *argv[64] = {HONE_BINARY_DIR "/hone"};
+    char path[1024];
+    const char *argv[64] = {path};
     size_t count = 1;
+    snprintf(path, sizeof path, "%s/%s", HONE_BINARY_DIR,
+             how && how->program ? how->program : "hone");
     while (args[count - 1] && count < 63) {
         argv[count] = args[count - 1];
         count++;
     }
     limit_leak_checks(args);
-    // Opened before rights are dropped: the build may lie below a folder that only its owner enters.
+    // Opened before rights are dropped: the build may lie below a folder that only its owner
+    // enters.
     int program = open(argv[0], O_RDONLY | O_CLOEXEC);
     if (program < 0) _exit(127);
     for (size_t i = 0; how && i < 4 && how->env[i]; i++) {

@@ -10,6 +10,7 @@
 
 // How to run it; NULL or all zero: as the test itself runs.
 struct command_how {
+    const char *program;    // below the build's folder; NULL: "hone"
     const char *env[4];     // "NAME=value", added to the environment; ends at NULL
     const char *interrupt;  // once this text stands in stdout, SIGINT is sent, once
     unsigned long max_file; // bytes a file may have before writes fail, as on a full disk; 0: any

@@ -41,6 +41,8 @@ macro(hone_add_folders)
       list(APPEND sources ${HONE_KERNEL_TABLE})
     elseif(folder STREQUAL "exec")
       list(APPEND sources ${HONE_TUNING_TABLE})
+    elseif(folder STREQUAL "check")
+      list(APPEND sources ${HONE_SOURCE_HASH})
     elseif(folder STREQUAL "formats")
       list(APPEND sources ${HONE_PROTO_SOURCES})
     endif()
@@ -95,3 +97,15 @@ add_custom_command(OUTPUT ${HONE_TUNING_TABLE}
     -P ${CMAKE_SOURCE_DIR}/tools/cmake/embed_tuning.cmake
   DEPENDS ${hone_tunes} ${CMAKE_SOURCE_DIR}/tools/cmake/embed_tuning.cmake
   COMMENT "tuning records" VERBATIM)
+
+# What certificates hold for: the code that chooses and launches kernels (the shaders count at run time).
+file(GLOB hone_hashed CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/ir/*.[ch] ${CMAKE_SOURCE_DIR}/src/ops/*.[ch]
+  ${CMAKE_SOURCE_DIR}/src/exec/*.[ch] ${CMAKE_SOURCE_DIR}/src/gpu/*.[ch] ${CMAKE_SOURCE_DIR}/src/check/*.[ch])
+set(HONE_SOURCE_HASH ${CMAKE_BINARY_DIR}/generated/check/source_hash.c)
+string(REPLACE ";" "\n" hone_hashed_list "${hone_hashed}")
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/check/sources.txt CONTENT "${hone_hashed_list}\n" @ONLY)
+add_custom_command(OUTPUT ${HONE_SOURCE_HASH}
+  COMMAND ${CMAKE_COMMAND} -DLIST=${CMAKE_BINARY_DIR}/generated/check/sources.txt -DOUT=${HONE_SOURCE_HASH}
+    -P ${CMAKE_SOURCE_DIR}/tools/cmake/hash_sources.cmake
+  DEPENDS ${hone_hashed} ${CMAKE_SOURCE_DIR}/tools/cmake/hash_sources.cmake
+  COMMENT "hash of the sources" VERBATIM)

@@ -76,3 +76,12 @@ macro(add_subdirectory_shaders)
       ${CMAKE_SOURCE_DIR}/tools/cmake/embed_kernels.cmake
     COMMENT "kernel table" VERBATIM)
 endmacro()
+
+# The table again, with one kernel that is wrong.
+function(hone_planted_table kernel out)
+  add_custom_command(OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -DROWS=${HONE_SPIRV_DIR}/rows.txt -DSPIRV=${HONE_SPIRV_DIR} -DPLANT=${kernel}
+      -DOUT=${out} -P ${CMAKE_SOURCE_DIR}/tools/cmake/embed_kernels.cmake
+    DEPENDS ${HONE_KERNEL_TABLE} ${CMAKE_SOURCE_DIR}/tools/cmake/embed_kernels.cmake
+    COMMENT "kernel table with a wrong ${kernel}" VERBATIM)
+endfunction()
