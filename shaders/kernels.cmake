@@ -174,6 +174,7 @@ hone_kernel(dropout_vec4 random/dropout.comp BINDINGS 3 PUSH 20 SPEC 1 DEFINES V
 
 # Optimisers
 hone_kernel(sgd_vec4 optim/sgd.comp BINDINGS 7 PUSH 8 SPEC 2)
+hone_kernel(ema_vec4 optim/ema.comp BINDINGS 4 PUSH 4 SPEC 1)
 hone_kernel(adamw_vec4 optim/adamw.comp BINDINGS 9 PUSH 24 SPEC 1)
 hone_kernel(stats_rows optim/stats_rows.comp BINDINGS 3 PUSH 8 SPEC 2)
 hone_kernel(stats_sum optim/stats_sum.comp BINDINGS 4 PUSH 4 SPEC 2)

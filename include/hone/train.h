@@ -29,6 +29,21 @@ extern "C" {
 
 struct hone_data_params; // <hone/data.h>
 
+// How a run goes about it.
+//   fine_tune  the classifier alone, to convergence, on features computed once; then all layers,
+//              from there (linear probe, then fine-tune: Kumar et al. 2022)
+//   head       the classifier alone
+//   full       all layers at once, with a fresh classifier
+//   scratch    all layers, from random weights
+enum hone_recipe {
+    HONE_RECIPE_FINE_TUNE,
+    HONE_RECIPE_HEAD,
+    HONE_RECIPE_FULL,
+    HONE_RECIPE_SCRATCH,
+};
+// Statistics of batch norms. auto: frozen where a run fine-tunes in batches of fewer than 8
+// pictures, whose own statistics are noise; batch elsewhere.
+enum hone_norms { HONE_NORMS_AUTO, HONE_NORMS_FROZEN, HONE_NORMS_BATCH };
 enum hone_optimizer { HONE_OPTIMIZER_ADAMW, HONE_OPTIMIZER_SGD };
 enum hone_schedule { HONE_SCHEDULE_COSINE, HONE_SCHEDULE_LINEAR, HONE_SCHEDULE_CONSTANT };
 // Weight of a class in the loss, scaled so that the mean over the training pictures is 1. auto:
@@ -51,18 +66,23 @@ struct hone_train_params {
     const char *arch;     // the net, where it is a weight file; NULL: by the names of its tensors
     const char *out; // folder of the run; NULL: the next free runs/trainN below the working folder
     const char *device; // NULL: the best GPU; an index, a part of a name, a UUID, or "ref"
-    const char *freeze; // "none", "all" (train the classifier alone, on features computed once), or
-                        // N: the first N layers with parameters keep their weights. NULL: none
+    int recipe;         // enum hone_recipe
+    const char *freeze; // "none", "all" (the recipe head), or N: the first N layers with parameters
+                        // keep their weights. NULL: none
+    int norms;          // enum hone_norms
     const char *preprocess;      // "imagenet", "tf", "none" or "MEAN,STD"; NULL: as the file says
     int32_t epochs, batch, size; // size: pixels; 0: as the file says, else 224
     float lr;
-    float head_lr; // of the new classifier, as a multiple of lr
-    int optimizer; // enum hone_optimizer
-    int schedule;  // enum hone_schedule
-    float warmup;  // share of all steps over which the rate rises from 0
+    float head_lr;    // of the new classifier, as a multiple of lr; 0: by the recipe
+    float first_lr;   // of the first layer, as a multiple of lr; layers between in equal ratios
+    float average;    // epochs over which weights are averaged for judging and saving; 0: off
+    int32_t patience; // end after so many epochs without a better one; 0: never
+    int optimizer;    // enum hone_optimizer
+    int schedule;     // enum hone_schedule
+    float warmup;     // share of all steps over which the rate rises from 0
     float weight_decay, momentum, label_smoothing;
     int class_weights;         // enum hone_class_weights
-    float l2;                  // freeze all: strength of the ridge on the classifier's weights
+    float l2;                  // classifier alone: strength of the ridge on its weights
     int flips;                 // enum hone_flips
     float rotate, zoom, shift; // augmentation: degrees; share of the size, each way
     int64_t seed;

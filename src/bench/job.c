@@ -137,7 +137,7 @@ hone_status hone_bench_job_fill(struct hone_bench_job *job, struct hone_store *s
 hone_status hone_bench_job_step(struct hone_bench_job *job, struct hone_program *program) {
     if (job->train) {
         float hyper[4];
-        hone_train_hyper(RATE, BETA1, BETA2, job->steps, hyper);
+        hone_train_hyper(RATE, BETA1, BETA2, 0, job->steps, hyper);
         HONE_TRY(hone_program_write(program, "hyper", hyper, sizeof hyper));
     }
     job->steps++;

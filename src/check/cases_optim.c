@@ -22,6 +22,7 @@ static void fill_hyper(double *const *in, double *out, int64_t count) {
     out[0] = 0.02;      // learning rate
     out[1] = 1 - 0.729; // 0.9^3
     out[2] = 1 - 0.997003;
+    out[3] = 0.02; // share of the new weights in their average
 }
 #define SEGMENTS(n)                                                                                \
     { .desc = OP_F32((n) / HONE_PACK_ALIGN, 2), .fill = fill_segments }
@@ -48,6 +49,10 @@ static void fill_hyper(double *const *in, double *out, int64_t count) {
         .tolerance = {                                                                             \
             .c = 8                                                                                 \
         }                                                                                          \
+    }
+#define EMA(name_, n)                                                                              \
+    {                                                                                              \
+        .op = &hone_op_ema, .name = name_, .input_count = 3, .in = { SLAB(n), SLAB(n), HYPER }     \
     }
 #define STATS(name_, n, c, lowest)                                                                 \
     {                                                                                              \
@@ -76,6 +81,8 @@ const struct hone_case hone_cases_optim[] = {
     SGD("plain", 64, .momentum = 0),
     ADAMW("usual", 832, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f),
     ADAMW("large eps", 192, .beta1 = 0.8f, .beta2 = 0.9f, .eps = 0.1f),
+    EMA("usual", 832),
+    EMA("one segment", 64),
     STATS("some rows skipped", 67, 5, -2),
     STATS("two classes", 131, 2, 0),
     STATS("one row", 1, 7, 0),

@@ -141,6 +141,10 @@ hone_status hone_model_emit_head(const struct hone_model *model, struct hone_gra
 hone_status hone_model_replace_head(struct hone_model *model, int32_t classes,
                                     const char *const *class_names, uint64_t seed);
 
+// Random filters and matrices, biases 0, norms the identity; constants of the architecture stay.
+// The same seed gives the same weights.
+void hone_model_randomize(struct hone_model *model, uint64_t seed);
+
 // For folding by parts: norms (per node of the graph) receives the node of the batch norm that each
 // convolution can take in, UINT32_MAX elsewhere; then the numbers of one, of the filters' shape and
 // (K).

@@ -270,11 +270,13 @@ struct hone_augment_attrs {
 
 // ---- Optimisers: one multi-tensor update over slabs
 // -------------------------------------------------------- hyper (4): learning rate, 1 - beta1^t, 1
-// - beta2^t, 0. segments (L / HONE_PACK_ALIGN, 2): for each run of HONE_PACK_ALIGN elements a
-// factor on the learning rate and the weight decay. sgd(w, g, m, segments, hyper) -> w', m':
-// PyTorch's SGD: g += decay w; m = momentum m + g; w -= lr m
+// - beta2^t, share of the new weights in their average. segments (L / HONE_PACK_ALIGN, 2): for each
+// run of HONE_PACK_ALIGN elements a factor on the learning rate and the weight decay. sgd(w, g, m,
+// segments, hyper) -> w', m': PyTorch's SGD: g += decay w; m = momentum m + g; w -= lr m
 //   (nesterov: w -= lr (g + momentum m))
 // adamw(w, g, m, v, segments, hyper) -> w', m', v' (Loshchilov, Hutter 2019)
+// ema(e, w, hyper) -> e' = e + hyper[3] (w - e): the average of the weights over steps (Polyak,
+// Juditsky 1992)
 struct hone_sgd_attrs {
     float momentum;
     int32_t nesterov;

@@ -6,10 +6,11 @@
 //   adamw(w, g, m, v, segments, hyper) -> w', m', v' Loshchilov, Hutter 2019 (torch.optim.AdamW)
 //     w *= 1 - lr decay;  m' = beta1 m + (1 - beta1) g;  v' = beta2 v + (1 - beta2) g^2
 //     w' = w - lr (m' / c1) / (sqrt(v' / c2) + eps)
+//   ema(e, w, hyper) -> e' = e + share (w - e)
 //   train_stats(stats (4), loss (1), logits (N,C), labels (N)) -> stats' = stats + (loss n, n,
 //   correct, 0)
 //
-// hyper (4) = lr, c1 = 1 - beta1^t, c2 = 1 - beta2^t, unused. Row s of segments (L /
+// hyper (4) = lr, c1 = 1 - beta1^t, c2 = 1 - beta2^t, share. Row s of segments (L /
 // HONE_PACK_ALIGN, 2) holds, for the elements s HONE_PACK_ALIGN and on, a factor on lr and the
 // decay. A factor of 0 leaves w as it is, bit for bit.
 #include "ops/common.h"
@@ -185,6 +186,64 @@ const struct hone_op hone_op_adamw = {
     .cost = adamw_cost,
     .alias = adamw_alias,
     .rows = adamw_rows,
+    .row_count = 1,
+};
+
+// ---- ema
+// ---------------------------------------------------------------------------------------------------
+
+static hone_status ema_infer(const struct hone_infer_args *args) {
+    HONE_TRY(hone_op_expect_f32(args, 0, "e", 1));
+    int32_t length = args->in[0].dim[0];
+    if (length % HONE_PACK_ALIGN)
+        return hone_fail(HONE_INVALID, "a slab of %d elements is not a multiple of %d", length,
+                         HONE_PACK_ALIGN);
+    HONE_TRY(hone_op_expect_same(args, 1, "w", 0, "e"));
+    HONE_TRY(hone_op_expect_f32(args, 2, "hyper", 1));
+    HONE_TRY(hone_op_expect_dim(args, 2, "hyper", 0, 4, "as ops.h says"));
+    args->out[0] = args->in[0];
+    return HONE_OK;
+}
+
+static void ema_ref(const struct hone_ref_args *args) {
+    int64_t count = hone_desc_elements(&args->out_desc[0]);
+    for (int64_t i = 0; i < count; i++)
+        args->out[0][i] = args->in[0][i] + args->in[2][3] * (args->in[1][i] - args->in[0][i]);
+}
+
+static struct hone_cost ema_cost(const struct hone_infer_args *args) {
+    return hone_op_cost_elements(args, 1, 3);
+}
+
+static bool ema_alias(const struct hone_infer_args *args, int k, struct hone_alias *out) {
+    (void)args;
+    return slabs_alias(1, k, out);
+}
+
+static hone_status ema_setup(const struct hone_row_args *args, struct hone_launch *launch) {
+    uint32_t count = (uint32_t)args->node->out[0].dim[0] / 4;
+    struct hone_dispatch *dispatch = hone_op_linear(launch, "ema_vec4", count);
+    if (!dispatch) return HONE_INTERNAL;
+    hone_dispatch_push(dispatch, &count, sizeof count);
+    hone_op_bind_all(dispatch, 3, 1);
+    return HONE_OK;
+}
+
+static const struct hone_op_row ema_rows[] = {
+    {.name = "vec4", .setup = ema_setup},
+};
+
+const struct hone_op hone_op_ema = {
+    .name = "ema",
+    .inputs_min = 3,
+    .inputs_max = 3,
+    .outputs = 1,
+    .flags = HONE_OP_NO_GRAD,
+    .infer = ema_infer,
+    .ref = ema_ref,
+    .cost = ema_cost,
+    .alias = ema_alias,
+    .rows = ema_rows,
     .row_count = 1,
 };
 

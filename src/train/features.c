@@ -1,5 +1,5 @@
-// features.c: the classifier alone: every picture goes through the frozen backbone once, its
-// features stay in host memory, and head.c solves for the classifier.
+// features.c: the classifier alone, as a run or as the start of one: every picture goes through the
+// frozen backbone once, its features stay in host memory, and head.c solves for the classifier.
 #include "train/internal.h"
 
 #include <math.h>
@@ -23,6 +23,7 @@ struct feature_work {
     enum hone_part part;              // at work
     size_t done, total;
     double start;
+    bool rows;                   // results.csv gets rows
     struct hone_train_epoch row; // last row that was written
 };
 
@@ -128,7 +129,7 @@ static hone_status write_row(struct feature_work *w, int32_t iteration, const fl
     hone_status status = features_judge(w, HONE_PART_VAL, weight, bias, &val);
     double now = hone_seconds();
     w->row = (struct hone_train_epoch){.epoch = iteration,
-                                       .epochs = ITERATIONS,
+                                       .epochs = w->rows ? ITERATIONS : t->params.epochs,
                                        .train_loss = loss,
                                        .train_accuracy = train.accuracy,
                                        .val_loss = val.class_count ? val.loss : NAN,
@@ -161,76 +162,121 @@ static hone_status features_observe(void *user, int32_t iteration, const float *
                                                            .pictures_per_second = rate});
     t->steps_done = iteration;
     w->row.train_loss = loss;
-    if (iteration % ROW_EVERY == 0) HONE_TRY(write_row(w, iteration, weight, bias, loss));
+    if (w->rows && iteration % ROW_EVERY == 0)
+        HONE_TRY(write_row(w, iteration, weight, bias, loss));
     if (hone_trainer_cancelled(t))
         return hone_fail(HONE_CANCELLED, "stopped at iteration %d of the classifier",
                          (int)iteration);
     return HONE_OK;
 }
 
-// Solves and writes down. What a cancelled solver has reached counts, too.
-static hone_status features_solve(struct feature_work *w) {
+// Solves for the classifier of t->model. What a cancelled solver has reached counts, too:
+// HONE_CANCELLED with *iterations above 0.
+static hone_status features_solve(struct feature_work *w, int32_t *iterations) {
     struct hone_trainer *t = w->t;
     const struct hone_pictures *train = &t->pictures[HONE_PART_TRAIN];
-    float *weight = t->model->params[t->model->head.weight].data;
-    float *bias = t->model->params[t->model->head.bias].data;
-    int32_t iterations;
-    bool best;
     struct hone_head_problem problem = {.features = w->features[HONE_PART_TRAIN],
                                         .labels = train->labels,
                                         .count = train->count,
                                         .feature_count = w->feature_count,
                                         .classes = t->classes,
-                                        .class_weights = t->class_weights,
+                                        .class_weights = t->head_weights,
                                         .l2 = t->params.l2,
                                         .iterations = ITERATIONS,
                                         .tolerance = TOLERANCE,
                                         .observer = features_observe,
                                         .user = w};
     w->start = hone_seconds();
-    hone_status solved = hone_head_solve(t->device, &problem, weight, bias, &iterations);
+    hone_status solved =
+        hone_head_solve(t->device, &problem, t->model->params[t->model->head.weight].data,
+                        t->model->params[t->model->head.bias].data, iterations);
     t->spent.train += hone_seconds() - w->start;
+    if (solved == HONE_OK || solved == HONE_CANCELLED)
+        hone_trainer_note(t, "the classifier %s after %d iterations",
+                          *iterations < ITERATIONS && solved == HONE_OK ? "converged" : "stopped",
+                          (int)*iterations);
+    return solved;
+}
+
+// What the classifier reaches on the validation part, as the best so far.
+static hone_status features_consider(struct feature_work *w, int32_t epoch) {
+    struct hone_trainer *t = w->t;
+    struct hone_metrics val;
+    bool best;
+    HONE_TRY(features_judge(w, HONE_PART_VAL, t->model->params[t->model->head.weight].data,
+                            t->model->params[t->model->head.bias].data, &val));
+    if (val.class_count)
+        hone_trainer_note(t, "the classifier alone: validation accuracy %.3f, macro-F1 %.3f",
+                          val.accuracy, val.macro_f1);
+    return hone_trainer_consider(t, epoch, &val, &best);
+}
+
+// A run of the classifier alone: what it reaches is written down.
+static hone_status features_finish(struct feature_work *w) {
+    struct hone_trainer *t = w->t;
+    const float *weight = t->model->params[t->model->head.weight].data;
+    const float *bias = t->model->params[t->model->head.bias].data;
+    int32_t iterations;
+    hone_status solved = features_solve(w, &iterations);
     if (solved != HONE_OK && solved != HONE_CANCELLED) return solved;
     if (w->row.epoch != iterations || !iterations)
         HONE_TRY(write_row(w, iterations, weight, bias, w->row.train_loss));
-    struct hone_metrics val;
-    HONE_TRY(features_judge(w, HONE_PART_VAL, weight, bias, &val));
-    HONE_TRY(hone_trainer_consider(t, iterations, &val, &best));
+    HONE_TRY(features_consider(w, iterations));
     HONE_TRY(hone_trainer_write_checkpoint(t, "best.safetensors", iterations));
     HONE_TRY(hone_trainer_write_checkpoint(t, "last.safetensors", iterations));
     t->run.kept = true;
     HONE_TRY(features_judge(w, HONE_PART_TEST, weight, bias, &t->result->test));
     t->result->epochs_done = iterations;
     t->result->pictures_per_second = w->row.pictures_per_second;
-    hone_trainer_note(t, "the classifier %s after %d iterations",
-                      iterations < ITERATIONS && solved == HONE_OK ? "converged" : "stopped",
-                      (int)iterations);
     return solved;
 }
 
-static hone_status features_run(struct feature_work *w) {
+// Features of the first `parts` parts.
+static hone_status features_prepare(struct feature_work *w, int parts) {
     struct hone_trainer *t = w->t;
     t->labels = hone_calloc((size_t)t->params.batch, sizeof *t->labels, "labels");
     if (!t->labels) return HONE_OUT_OF_MEMORY;
     double start = hone_seconds();
     HONE_TRY(features_compile(w));
     t->spent.compile += hone_seconds() - start;
-    for (int part = 0; part < HONE_PART_COUNT; part++) w->total += t->pictures[part].count;
+    for (int part = 0; part < parts; part++) w->total += t->pictures[part].count;
     w->start = hone_seconds();
-    for (int part = 0; part < HONE_PART_COUNT; part++)
-        HONE_TRY(features_compute(w, (enum hone_part)part));
+    for (int part = 0; part < parts; part++) HONE_TRY(features_compute(w, (enum hone_part)part));
     double seconds = hone_seconds() - w->start;
     t->spent.features += seconds;
     hone_trainer_note(t, "features: %zu pictures in %.1f s, %.1f a second", w->total, seconds,
                       (double)w->total / seconds);
-    return features_solve(w);
+    return HONE_OK;
+}
+
+static void features_deinit(struct feature_work *w) {
+    hone_program_destroy(&w->program);
+    hone_store_destroy(&w->store);
+    for (int part = 0; part < HONE_PART_COUNT; part++) hone_free(w->features[part]);
 }
 
 hone_status hone_trainer_fit_head(struct hone_trainer *t) {
+    struct feature_work work = {.t = t, .feature_count = t->model->head.features, .rows = true};
+    hone_status status = features_prepare(&work, HONE_PART_COUNT);
+    if (status == HONE_OK) status = features_finish(&work);
+    features_deinit(&work);
+    return status;
+}
+
+hone_status hone_trainer_probe(struct hone_trainer *t) {
     struct feature_work work = {.t = t, .feature_count = t->model->head.features};
-    hone_status status = features_run(&work);
-    hone_program_destroy(&work.program);
-    hone_store_destroy(&work.store);
-    for (int part = 0; part < HONE_PART_COUNT; part++) hone_free(work.features[part]);
+    int32_t iterations;
+    hone_status status = features_prepare(&work, HONE_PART_TEST); // training and validation
+    if (status == HONE_OK) status = features_solve(&work, &iterations);
+    if (status == HONE_OK) status = features_consider(&work, 0);
+    if (status == HONE_OK)
+        status = write_row(&work, 0, t->model->params[t->model->head.weight].data,
+                           t->model->params[t->model->head.bias].data, work.row.train_loss);
+    if (status == HONE_OK) status = hone_trainer_write_checkpoint(t, "best.safetensors", 0);
+    t->run.kept = t->run.kept || status == HONE_OK;
+    features_deinit(&work);
+    hone_free(t->labels);
+    t->labels = NULL;
+    t->steps_done = 0;
     return status;
 }

@@ -29,7 +29,7 @@ hone_value hone_train_bind(void *user, struct hone_graph *target, const struct h
     }
     if (binding->views[place] != HONE_NO_VALUE) return binding->views[place];
     if (binding->slab == HONE_NO_VALUE)
-        binding->slab = hone_graph_state(target, "params", slab_desc(layout));
+        binding->slab = hone_graph_state(target, binding->state, slab_desc(layout));
     const struct hone_train_slot *slot = &layout->slots[place];
     struct hone_view_attrs attrs = {.offset = (int32_t)slot->offset, .rank = slot->desc.rank};
     for (int i = 0; i < slot->desc.rank; i++) attrs.dim[i] = slot->desc.dim[i];
@@ -92,6 +92,10 @@ static void emit_update(struct hone_graph *graph, const struct hone_train_graph_
     }
     hone_graph_set_next(graph, weights, out[0]);
     hone_graph_set_next(graph, momentum, out[1]);
+    if (!p->average) return;
+    hone_value average = hone_graph_state(graph, "average", slab);
+    hone_graph_set_next(graph, average,
+                        HONE_EMIT(graph, &hone_op_ema, "average", NULL, average, out[0], hyper));
 }
 
 static void build(struct hone_graph *graph, const struct hone_train_graph_params *p,
@@ -147,7 +151,8 @@ hone_status hone_train_graph(const struct hone_train_graph_params *params,
 hone_status hone_train_binding_init(struct hone_train_binding *binding,
                                     const struct hone_model *model,
                                     const struct hone_train_layout *layout) {
-    *binding = (struct hone_train_binding){.layout = layout, .model = model, .slab = HONE_NO_VALUE};
+    *binding = (struct hone_train_binding){
+        .layout = layout, .model = model, .state = "params", .slab = HONE_NO_VALUE};
     binding->views = hone_calloc(layout->slot_count, sizeof *binding->views, "views");
     if (!binding->views) return HONE_OUT_OF_MEMORY;
     for (size_t i = 0; i < layout->slot_count; i++) binding->views[i] = HONE_NO_VALUE;

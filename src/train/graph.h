@@ -34,9 +34,12 @@ struct hone_train_layout {
 };
 
 struct hone_train_layout_params {
-    int32_t freeze; // the first `freeze` layers keep their weights; a norm belongs to the layer
-                    // before it
-    float head_lr;  // factor on the learning rate of the head
+    int32_t freeze;    // the first `freeze` layers keep their weights; a norm belongs to the layer
+                       // before it
+    bool freeze_norms; // norms that are trained keep their statistics
+    float first_lr;    // factor on the learning rate of the first layer; rises to 1 at the last, in
+                       // equal ratios; 0: 1 for all
+    float head_lr;     // factor on the learning rate of the head
     float weight_decay;
     bool keep_norms; // fold none
 };
@@ -61,12 +64,13 @@ struct hone_train_graph_params {
     int optimizer; // enum hone_optimizer
     float momentum, beta1, beta2, epsilon;
     float label_smoothing;
+    bool average; // keep an average of the weights in the state "average", see hyper
     struct hone_train_augment augment;
 };
 // Inputs: images u8 (N,H,W,3); labels i32 (N), negative ones count nothing; clock i32 (2): seed,
-// step; hyper f32 (4). States: params, momentum, variance (adamw), segments, class_weights
-// (classes), stats (4), which after a run is the output totals as well, and each parameter that is
-// not trained, by its own name with "model." in front.
+// step; hyper f32 (4). States: params, average (if asked for), momentum, variance (adamw),
+// segments, class_weights (classes), stats (4), which after a run is the output totals as well, and
+// each parameter that is not trained, by its own name with "model." in front.
 hone_status hone_train_graph(const struct hone_train_graph_params *params, struct hone_graph **out);
 
 // For graphs that read the same states: the `param` callback of hone_model_emit() and its `user`,
@@ -74,7 +78,8 @@ hone_status hone_train_graph(const struct hone_train_graph_params *params, struc
 struct hone_train_binding {
     const struct hone_train_layout *layout;
     const struct hone_model *model;
-    hone_value slab;   // the state "params" in the target graph, once it was needed
+    const char *state; // the slab's: "params", or "average"
+    hone_value slab;   // that state in the target graph, once it was needed
     hone_value *views; // per slot: the trained tensor in the target graph
 };
 hone_status hone_train_binding_init(struct hone_train_binding *binding,

@@ -2,9 +2,10 @@
 //
 //   train.c     the order of a run: read, compile, train, write
 //   params.c    options        layout.c, graph.c   the step as a graph
-//   tune.c      fine-tuning: epochs of steps       features.c, head.c, lbfgs.c   the classifier
-//   alone judge.c     probabilities of a part with the weights on the device save.c checkpoints,
-//   model.onnx, summary   run.c   the folder   report.c   report.html
+//   tune.c      fine-tuning: epochs of steps
+//   features.c, head.c, lbfgs.c   the classifier alone
+//   judge.c     probabilities of a part with the weights on the device
+//   save.c      checkpoints, model.onnx, summary   run.c   the folder   report.c   report.html
 #ifndef HONE_TRAIN_INTERNAL_H
 #define HONE_TRAIN_INTERNAL_H
 
@@ -29,7 +30,8 @@ struct hone_trainer {
     const struct hone_data_params *data_params;
     struct hone_train_hooks hooks;
     struct hone_train_result *result;
-    int32_t freeze; // layers, or -1: all
+    int32_t freeze; // layers
+    int recipe;     // enum hone_recipe; head where --freeze all says so
     double start;   // hone_seconds()
     double told;    // when progress was told last
 
@@ -41,7 +43,8 @@ struct hone_trainer {
     struct hone_device *device;
     int32_t classes;
     const char *const *class_names;
-    float *class_weights; // (classes)
+    float *class_weights; // (classes), of the loss of a step
+    float *head_weights;  // (classes), of the classifier alone
     struct hone_run run;
 
     // Fine-tuning.
@@ -51,6 +54,7 @@ struct hone_trainer {
     int32_t *labels; // (batch)
     bool clock;      // the step has an input "clock"
     int64_t steps_done;
+    double average_decay; // of the average of the weights
 
     // The best epoch so far.
     float *best; // all parameters of the model, one after the other; NULL: none yet
@@ -73,6 +77,9 @@ hone_status hone_train_check_params(const struct hone_train_params *params);
 // tune.c, features.c: train, keeping t->best and the results. HONE_CANCELLED when asked to stop.
 hone_status hone_trainer_tune(struct hone_trainer *t);
 hone_status hone_trainer_fit_head(struct hone_trainer *t);
+// features.c: the classifier alone as a start for tune.c: t->model gets it, and it is the best so
+// far.
+hone_status hone_trainer_probe(struct hone_trainer *t);
 
 // kernels.c: measures the kernels of the step where the options ask for it, and keeps the tuning
 // records that hold in the run's folder.

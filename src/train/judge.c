@@ -18,6 +18,7 @@ hone_status hone_trainer_compile_judge(struct hone_trainer *t) {
     struct hone_train_binding binding;
     struct hone_graph *graph;
     HONE_TRY(hone_train_binding_init(&binding, t->model, &t->layout));
+    if (t->params.average > 0) binding.state = "average";
     struct hone_model_emit_params emit = {.param = hone_train_bind,
                                           .folded_norms = t->layout.folded_norms,
                                           .folded = hone_train_bind_folded,

@@ -1,6 +1,7 @@
 // layout.c: which tensors are trained, and where each lies in the slab.
 #include "train/graph.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "ops/ops.h"
@@ -29,8 +30,15 @@ static int32_t assign_layers(const struct hone_model *model, int32_t *param_laye
     return layer;
 }
 
+// The factor of layer 1, 2, ... of `layers`: from first_lr at the first to 1 at the last.
+static float layer_rate(const struct hone_train_layout_params *params, int32_t layer,
+                        int32_t layers) {
+    if (!(params->first_lr > 0) || layers < 2 || layer < 1) return 1;
+    return powf(params->first_lr, (float)(layers - layer) / (float)(layers - 1));
+}
+
 static void add_slot(struct hone_train_layout *out, const struct hone_model *model, size_t index,
-                     const struct hone_train_layout_params *params) {
+                     int32_t layer, const struct hone_train_layout_params *params) {
     const struct hone_param *param = &model->params[index];
     bool head = (int)index == model->head.weight || (int)index == model->head.bias;
     struct hone_train_slot *slot = &out->slots[out->slot_count];
@@ -39,7 +47,7 @@ static void add_slot(struct hone_train_layout *out, const struct hone_model *mod
         .param = index,
         .desc = *hone_graph_desc(model->graph, param->value),
         .offset = out->length,
-        .lr_factor = head ? params->head_lr : 1,
+        .lr_factor = head ? params->head_lr : layer_rate(params, layer, out->layers),
         .weight_decay = param->kind == HONE_PARAM_WEIGHT ? params->weight_decay : 0,
     };
     slot->elements = hone_desc_elements(&slot->desc);
@@ -93,11 +101,12 @@ static hone_status layout_fill(const struct hone_model *model,
         out->slot_of_param[i] = -1;
         if (!hone_param_trainable(model->params[i].kind)) continue;
         out->all += hone_desc_elements(hone_graph_desc(model->graph, model->params[i].value));
-        if (param_layer[i] > params->freeze) add_slot(out, model, i, params);
+        if (param_layer[i] > params->freeze) add_slot(out, model, i, param_layer[i], params);
     }
     for (size_t n = 0; n < model->graph->node_count; n++)
-        out->train_norm[n] =
-            model->graph->nodes[n].op == &hone_op_batch_norm && node_layer[n] > params->freeze;
+        out->train_norm[n] = !params->freeze_norms &&
+                             model->graph->nodes[n].op == &hone_op_batch_norm &&
+                             node_layer[n] > params->freeze;
     return find_folds(out, model, params->keep_norms);
 }
 

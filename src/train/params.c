@@ -20,21 +20,35 @@ static const hone_option train_rows[] = {
           .help =
               "where to run: an index, a part of a device's name, a UUID, or ref; left out: the "
               "best GPU"),
+    TRAIN(recipe, ENUM, "recipe", .initial = "fine-tune", .words = "fine-tune|head|full|scratch",
+          .help = "fine-tune: the classifier first, to convergence, then all layers; head: the "
+                  "classifier alone; full: all layers at once; scratch: from random weights"),
     TRAIN(freeze, STRING, "freeze", .initial = "none", .metavar = "all|none|N",
-          .help = "layers that keep their weights: none, all (only the classifier is trained, on "
-                  "features computed once), or the first N"),
+          .help = "layers that keep their weights: none, all (as --recipe head), or the first N"),
+    TRAIN(norms, ENUM, "norms", .initial = "auto", .words = "auto|frozen|batch",
+          .help = "statistics of batch norms; auto: frozen where a pretrained net sees batches of "
+                  "fewer than 8, else of the batch"),
     TRAIN(preprocess, STRING, "preprocess", .metavar = "imagenet|tf|none|MEAN,STD",
           .help = "how pixels become numbers; left out: as the file states, else imagenet"),
     TRAIN(epochs, I32, "epochs", .initial = "10", .least = 1, .most = 100000, .metavar = "N",
-          .help = "passes over the training pictures (with --freeze all the solver decides)"),
+          .help =
+              "passes over the training pictures (for the classifier alone the solver decides)"),
     TRAIN(batch, I32, "batch", .initial = "16", .least = 1, .most = 4096, .metavar = "N",
           .help = "pictures a step"),
     TRAIN(size, I32, "size", .initial = "0", .least = 0, .most = 4096, .metavar = "PIXELS",
           .help = "height and width that the network sees; 0: as the file states, else 224"),
     TRAIN(lr, F32, "lr", .initial = "0.0001", .least = 1e-9, .most = 100, .metavar = "X",
           .help = "highest learning rate of the backbone"),
-    TRAIN(head_lr, F32, "head-lr", .initial = "10", .least = 1e-6, .most = 1e6, .metavar = "X",
-          .help = "learning rate of the classifier, as a multiple of --lr"),
+    TRAIN(head_lr, F32, "head-lr", .initial = "0", .least = 0, .most = 1e6, .metavar = "X",
+          .help = "learning rate of the classifier, as a multiple of --lr; 0: 1 where it has "
+                  "converged before, else 10"),
+    TRAIN(first_lr, F32, "first-lr", .initial = "0.2", .least = 1e-6, .most = 1, .metavar = "X",
+          .help =
+              "learning rate of the first layer, as a multiple of --lr; rises to --lr at the last"),
+    TRAIN(average, F32, "average", .initial = "1", .least = 0, .most = 1000, .metavar = "EPOCHS",
+          .help = "judge and save an average of the weights over about so many epochs; 0: off"),
+    TRAIN(patience, I32, "patience", .initial = "0", .least = 0, .most = 100000, .metavar = "N",
+          .help = "end after N epochs without a better one on the validation part; 0: never"),
     TRAIN(optimizer, ENUM, "optimizer", .initial = "adamw", .words = "adamw|sgd",
           .help = "how weights are updated"),
     TRAIN(schedule, ENUM, "schedule", .initial = "cosine", .words = "cosine|linear|constant",
@@ -49,9 +63,10 @@ static const hone_option train_rows[] = {
           .metavar = "X", .help = "share of the target that goes to all classes alike"),
     TRAIN(
         class_weights, ENUM, "class-weights", .initial = "auto", .words = "auto|none|sqrt|balanced",
-        .help = "weight of rare classes in the loss; auto: balanced with --freeze all, else sqrt"),
+        .help =
+            "weight of rare classes in the loss; auto: balanced for the classifier alone, else sqrt"),
     TRAIN(l2, F32, "l2", .initial = "0.01", .least = 0, .most = 1000, .metavar = "X",
-          .help = "with --freeze all: ridge on the classifier's weights"),
+          .help = "classifier alone: ridge on its weights"),
     TRAIN(flips, ENUM, "flips", .initial = "both", .words = "both|x|y|none",
           .help = "mirror training pictures at random: left to right (x), top to bottom (y)"),
     TRAIN(rotate, F32, "rotate", .initial = "0", .least = 0, .most = 180, .metavar = "DEGREES",

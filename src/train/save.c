@@ -36,7 +36,8 @@ hone_status hone_trainer_sync(struct hone_trainer *t) {
     size_t bytes = (size_t)t->layout.length * sizeof(float);
     float *slab = hone_calloc((size_t)t->layout.length, sizeof *slab, "weights");
     if (!slab) return HONE_OUT_OF_MEMORY;
-    hone_status status = hone_store_read(t->store, "params", slab, bytes);
+    hone_status status =
+        hone_store_read(t->store, t->params.average > 0 ? "average" : "params", slab, bytes);
     if (status == HONE_OK) status = check_finite(t, slab, (size_t)t->layout.length);
     if (status == HONE_OK) hone_train_layout_scatter(&t->layout, slab, t->model);
     hone_free(slab);
@@ -58,6 +59,8 @@ hone_status hone_trainer_load(struct hone_trainer *t) {
     if (!slab) return HONE_OUT_OF_MEMORY;
     hone_train_layout_gather(&t->layout, t->model, slab);
     hone_status status = hone_store_write(t->store, "params", slab, bytes);
+    if (status == HONE_OK && t->params.average > 0)
+        status = hone_store_write(t->store, "average", slab, bytes);
     hone_free(slab);
     for (size_t i = 0; i < t->model->param_count && status == HONE_OK; i++) {
         char name[HONE_TRAIN_NAME];
@@ -115,16 +118,20 @@ void hone_trainer_recall(struct hone_trainer *t) {
     if (t->best) copy_params(t->model, t->best, true);
 }
 
+enum { OPTIMIZER_SLABS = 3 };
+
 // The slabs of the optimiser into `tensors`; *memory is the caller's to free.
 static hone_status optimizer_tensors(struct hone_trainer *t, struct hone_checkpoint_tensor *tensors,
                                      size_t *count, float **memory) {
-    static const char *const states[] = {"momentum", "variance"};
-    static const char *const names[] = {"optimizer.momentum", "optimizer.variance"};
+    // The model's own tensors are the average where there is one.
+    static const char *const states[OPTIMIZER_SLABS] = {"momentum", "variance", "params"};
+    static const char *const names[OPTIMIZER_SLABS] = {"optimizer.momentum", "optimizer.variance",
+                                                       "optimizer.params"};
     size_t length = (size_t)t->layout.length;
-    *memory = hone_calloc(2 * length, sizeof **memory, "the optimiser's state");
+    *memory = hone_calloc(OPTIMIZER_SLABS * length, sizeof **memory, "the optimiser's state");
     if (!*memory) return HONE_OUT_OF_MEMORY;
-    for (size_t k = 0; k < 2; k++) {
-        if (!hone_store_has(t->store, states[k])) continue;
+    for (size_t k = 0; k < OPTIMIZER_SLABS; k++) {
+        if (!hone_store_has(t->store, states[k]) || (k == 2 && !(t->params.average > 0))) continue;
         float *slab = *memory + k * length;
         HONE_TRY(hone_store_read(t->store, states[k], slab, length * sizeof *slab));
         tensors[(*count)++] = (struct hone_checkpoint_tensor){
@@ -150,8 +157,8 @@ hone_status hone_trainer_write_checkpoint(struct hone_trainer *t, const char *na
                                          .note_count = sizeof notes / sizeof *notes};
     float *slabs = NULL;
     char *path = hone_run_path(&t->run, name);
-    checkpoint.tensors =
-        hone_calloc(t->model->param_count + 2, sizeof *checkpoint.tensors, "a checkpoint");
+    checkpoint.tensors = hone_calloc(t->model->param_count + OPTIMIZER_SLABS,
+                                     sizeof *checkpoint.tensors, "a checkpoint");
     hone_status status = path && checkpoint.tensors ? HONE_OK : HONE_OUT_OF_MEMORY;
     for (size_t i = 0; i < t->model->param_count && status == HONE_OK; i++) {
         const struct hone_param *param = &t->model->params[i];

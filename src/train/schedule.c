@@ -19,12 +19,20 @@ double hone_train_rate(enum hone_schedule schedule, double peak, double warmup, 
     return peak;
 }
 
-void hone_train_hyper(double rate, double beta1, double beta2, int64_t step, float hyper[4]) {
+void hone_train_hyper(double rate, double beta1, double beta2, double average, int64_t step,
+                      float hyper[4]) {
     double t = (double)step + 1;
     hyper[0] = (float)rate;
     hyper[1] = (float)(1 - pow(beta1, t));
     hyper[2] = (float)(1 - pow(beta2, t));
-    hyper[3] = 0;
+    // Early on the average is that of all steps so far, nearly: (1 + s) / (10 + s) of TensorFlow's
+    // ExponentialMovingAverage(num_updates).
+    hyper[3] = (float)(1 - fmin(average, t / (t + 9)));
+}
+
+double hone_train_average_decay(double epochs, int64_t steps_an_epoch) {
+    double steps = epochs * (double)steps_an_epoch;
+    return steps > 1 ? 1 - 1 / steps : 0;
 }
 
 void hone_train_class_weights(enum hone_class_weights kind, const int64_t *counts, int32_t classes,

@@ -12,9 +12,14 @@
 double hone_train_rate(enum hone_schedule schedule, double peak, double warmup, int64_t step,
                        int64_t total);
 
-// The input "hyper" of the optimisers at step `step` (from 0): rate, 1 - beta1^t, 1 - beta2^t, 0
-// with t = step + 1.
-void hone_train_hyper(double rate, double beta1, double beta2, int64_t step, float hyper[4]);
+// The input "hyper" of the optimisers at step `step` (from 0): rate, 1 - beta1^t, 1 - beta2^t with
+// t = step + 1, and the share of the new weights in their average, whose decay is `average`: 1 -
+// average, and more while there were few steps.
+void hone_train_hyper(double rate, double beta1, double beta2, double average, int64_t step,
+                      float hyper[4]);
+
+// Decay of an average over about so many epochs.
+double hone_train_average_decay(double epochs, int64_t steps_an_epoch);
 
 // weights[c] from the pictures of each class, scaled so that their mean over the pictures is 1; a
 // class without pictures gets 0. AUTO must have been decided before.

@@ -17,6 +17,7 @@
 #include "train/schedule.h"
 
 static const double PROGRESS_SECONDS = 0.1;
+enum { NORMS_FROZEN_BELOW = 8 }; // pictures a batch
 
 void hone_trainer_progress(struct hone_trainer *t, const struct hone_train_progress *progress) {
     double now = hone_seconds();
@@ -77,18 +78,71 @@ static hone_status open_inputs(struct hone_trainer *t) {
     return HONE_OK;
 }
 
+// What the options leave open, each with its reason.
+static void decide(struct hone_trainer *t) {
+    static const char *const recipes[] = {
+        "the classifier first, then all layers from there", "the classifier alone",
+        "all layers at once, with a fresh classifier", "all layers, from random weights"};
+    struct hone_train_params *p = &t->params;
+    const char *why = "as asked";
+    hone_trainer_note(t, "recipe: %s", recipes[t->recipe]);
+    if (p->norms == HONE_NORMS_AUTO) {
+        bool pretrained = t->recipe == HONE_RECIPE_FINE_TUNE;
+        bool frozen = pretrained && p->batch < NORMS_FROZEN_BELOW;
+        p->norms = frozen ? HONE_NORMS_FROZEN : HONE_NORMS_BATCH;
+        why = frozen       ? "the statistics of small batches are noise"
+              : pretrained ? "batches are large enough for statistics of their own"
+                           : "there are none that fit yet";
+    }
+    if (p->head_lr == 0) p->head_lr = t->recipe == HONE_RECIPE_FINE_TUNE ? 1 : 10;
+    if (t->recipe != HONE_RECIPE_HEAD)
+        hone_trainer_note(
+            t, "batch norms: %s (%s)",
+            p->norms == HONE_NORMS_FROZEN ? "statistics stay" : "statistics of each batch", why);
+}
+
 static hone_status plan_weights(struct hone_trainer *t) {
     const struct hone_train_params *p = &t->params;
-    struct hone_train_layout_params layout = {.freeze = t->freeze < 0 ? 0 : t->freeze,
-                                              .head_lr = p->head_lr,
-                                              .weight_decay = p->weight_decay};
+    struct hone_train_layout_params layout = {
+        .freeze = t->freeze,
+        .freeze_norms = p->norms == HONE_NORMS_FROZEN,
+        .first_lr = t->recipe == HONE_RECIPE_SCRATCH ? 1 : p->first_lr,
+        .head_lr = p->head_lr,
+        .weight_decay = p->weight_decay};
     HONE_TRY(hone_train_layout_create(t->model, &layout, &t->layout));
     t->result->parameters = t->layout.all;
-    t->result->trained_parameters =
-        t->freeze < 0 ? (int64_t)t->classes * (t->model->head.features + 1) : t->layout.trained;
+    t->result->trained_parameters = t->recipe == HONE_RECIPE_HEAD
+                                        ? (int64_t)t->classes * (t->model->head.features + 1)
+                                        : t->layout.trained;
     hone_trainer_note(t, "%s: %d layers and a classifier, %lld parameters, %lld of them trained",
                       p->backbone, (int)t->layout.layers, (long long)t->layout.all,
                       (long long)t->result->trained_parameters);
+    return HONE_OK;
+}
+
+// Weights of the classes in the loss: of the steps, and of the classifier alone.
+static hone_status weigh_classes(struct hone_trainer *t) {
+    const struct hone_pictures *train = &t->pictures[HONE_PART_TRAIN];
+    int64_t *counts = hone_calloc((size_t)t->classes, sizeof *counts, "counts");
+    t->class_weights = hone_calloc((size_t)t->classes, sizeof *t->class_weights, "class weights");
+    t->head_weights = hone_calloc((size_t)t->classes, sizeof *t->head_weights, "class weights");
+    if (!counts || !t->class_weights || !t->head_weights) {
+        hone_free(counts);
+        return HONE_OUT_OF_MEMORY;
+    }
+    for (size_t i = 0; i < train->count; i++) counts[train->labels[i]]++;
+    int kind = t->params.class_weights, of_head = kind;
+    if (kind == HONE_CLASS_WEIGHTS_AUTO) {
+        kind = HONE_CLASS_WEIGHTS_SQRT;
+        of_head = HONE_CLASS_WEIGHTS_BALANCED;
+    }
+    hone_train_class_weights((enum hone_class_weights)kind, counts, t->classes, t->class_weights);
+    hone_train_class_weights((enum hone_class_weights)of_head, counts, t->classes, t->head_weights);
+    const float *shown = t->recipe == HONE_RECIPE_HEAD ? t->head_weights : t->class_weights;
+    for (int32_t c = 0; c < t->classes; c++)
+        hone_trainer_note(t, "class %s: %lld training pictures, weight %.3g", t->class_names[c],
+                          (long long)counts[c], shown[c]);
+    hone_free(counts);
     return HONE_OK;
 }
 
@@ -105,21 +159,7 @@ static hone_status read_pictures(struct hone_trainer *t) {
     HONE_TRY(hone_pictures_compare(t->data, t->pictures, &t->alike));
     hone_alike_warn(&t->alike);
     const struct hone_pictures *train = &t->pictures[HONE_PART_TRAIN];
-    int64_t *counts = hone_calloc((size_t)t->classes, sizeof *counts, "counts");
-    t->class_weights = hone_calloc((size_t)t->classes, sizeof *t->class_weights, "class weights");
-    if (!counts || !t->class_weights) {
-        hone_free(counts);
-        return HONE_OUT_OF_MEMORY;
-    }
-    for (size_t i = 0; i < train->count; i++) counts[train->labels[i]]++;
-    int kind = t->params.class_weights;
-    if (kind == HONE_CLASS_WEIGHTS_AUTO)
-        kind = t->freeze < 0 ? HONE_CLASS_WEIGHTS_BALANCED : HONE_CLASS_WEIGHTS_SQRT;
-    hone_train_class_weights((enum hone_class_weights)kind, counts, t->classes, t->class_weights);
-    for (int32_t c = 0; c < t->classes; c++)
-        hone_trainer_note(t, "class %s: %lld training pictures, weight %.3g", t->class_names[c],
-                          (long long)counts[c], t->class_weights[c]);
-    hone_free(counts);
+    HONE_TRY(weigh_classes(t));
     hone_trainer_note(t, "pictures: %zu to train, %zu to validate, %zu to test, %d x %d",
                       train->count, t->pictures[HONE_PART_VAL].count,
                       t->pictures[HONE_PART_TEST].count, (int)train->width, (int)train->height);
@@ -186,18 +226,28 @@ void hone_trainer_phase(const struct hone_trainer *t, const char *what) {
     hone_log(HONE_LOG_DEBUG, "%.3f s: %s", hone_seconds() - t->start, what);
 }
 
+static hone_status train(struct hone_trainer *t) {
+    if (t->recipe == HONE_RECIPE_HEAD) return hone_trainer_fit_head(t);
+    if (t->recipe == HONE_RECIPE_FINE_TUNE) HONE_TRY(hone_trainer_probe(t));
+    return hone_trainer_tune(t);
+}
+
 static hone_status run(struct hone_trainer *t) {
     HONE_TRY(hone_options_complete(&hone_train_options, &t->params));
     HONE_TRY(hone_train_check_params(&t->params));
     HONE_TRY(hone_train_parse_freeze(t->params.freeze, &t->freeze));
+    t->recipe = t->freeze < 0 ? HONE_RECIPE_HEAD : t->params.recipe;
+    if (t->freeze < 0) t->freeze = 0;
     HONE_TRY(open_inputs(t));
     hone_trainer_phase(t, "backbone read, device open");
     HONE_TRY(copy_classes(t));
+    if (t->recipe == HONE_RECIPE_SCRATCH) hone_model_randomize(t->model, (uint64_t)t->params.seed);
+    decide(t);
     HONE_TRY(plan_weights(t));
     HONE_TRY(read_pictures(t));
     hone_trainer_phase(t, "pictures read");
     HONE_TRY(open_run(t));
-    hone_status trained = t->freeze < 0 ? hone_trainer_fit_head(t) : hone_trainer_tune(t);
+    hone_status trained = train(t);
     if (trained != HONE_OK && (trained != HONE_CANCELLED || !t->best)) return trained;
     HONE_TRY(finish(t, trained == HONE_CANCELLED));
     return trained == HONE_OK
@@ -218,6 +268,7 @@ static void trainer_deinit(struct hone_trainer *t) {
     hone_run_end(&t->run);
     hone_free((void *)t->class_names);
     hone_free(t->class_weights);
+    hone_free(t->head_weights);
     hone_free(t->labels);
     hone_free(t->best);
     for (int part = 0; part < HONE_PART_COUNT; part++) hone_free(t->answers[part]);

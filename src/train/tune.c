@@ -57,7 +57,8 @@ static hone_status compile_step(struct hone_trainer *t) {
                                             .beta1 = BETA1,
                                             .beta2 = BETA2,
                                             .epsilon = EPSILON,
-                                            .label_smoothing = p->label_smoothing};
+                                            .label_smoothing = p->label_smoothing,
+                                            .average = p->average > 0};
     hone_train_augment_plan(p, &build.augment);
     struct hone_graph *graph;
     t->clock = build.augment.any;
@@ -121,7 +122,7 @@ static hone_status run_step(struct hone_trainer *t, const uint32_t *order, size_
                pictures->pixels + order[(row - *filled) % pictures->count] * bytes, bytes);
     *rate =
         hone_train_rate((enum hone_schedule)p->schedule, p->lr, p->warmup, t->steps_done, total);
-    hone_train_hyper(*rate, BETA1, BETA2, t->steps_done, hyper);
+    hone_train_hyper(*rate, BETA1, BETA2, t->average_decay, t->steps_done, hyper);
     HONE_TRY(hone_program_write(t->step, "labels", t->labels, batch * sizeof *t->labels));
     if (t->clock) HONE_TRY(hone_program_write(t->step, "clock", clock, sizeof clock));
     HONE_TRY(hone_program_write(t->step, "hyper", hyper, sizeof hyper));
@@ -204,8 +205,21 @@ static hone_status end_epoch(struct hone_trainer *t, struct hone_train_epoch *ro
     return HONE_OK;
 }
 
+// No better epoch for so long that the run ends; without a validation part none is better.
+static bool is_patience_over(struct hone_trainer *t, int32_t epoch) {
+    int32_t patience = t->params.patience;
+    bool over = patience > 0 && t->best_val.class_count && epoch - t->best_epoch >= patience &&
+                epoch < t->params.epochs;
+    if (over)
+        hone_trainer_note(t, "stopped: no better epoch since number %d (--patience %d)",
+                          (int)t->best_epoch, (int)patience);
+    return over;
+}
+
 hone_status hone_trainer_tune(struct hone_trainer *t) {
     HONE_TRY(prepare(t));
+    size_t steps = hone_batch_count(t->pictures[HONE_PART_TRAIN].count, (size_t)t->params.batch);
+    t->average_decay = hone_train_average_decay(t->params.average, (int64_t)steps);
     uint32_t *order = hone_calloc(t->pictures[HONE_PART_TRAIN].count, sizeof *order, "an order");
     if (!order) return HONE_OUT_OF_MEMORY;
     hone_status status = HONE_OK;
@@ -215,6 +229,7 @@ hone_status hone_trainer_tune(struct hone_trainer *t) {
         if (status != HONE_OK && status != HONE_CANCELLED) break;
         hone_status end = end_epoch(t, &row, status == HONE_CANCELLED);
         if (end != HONE_OK) status = end;
+        if (status == HONE_OK && is_patience_over(t, epoch)) break;
     }
     hone_free(order);
     return status;

@@ -168,7 +168,7 @@ static bool mount_disk(int pages) {
 static void test_small_disk(void **state) {
     (void)state;
     int refused = 0, whole = 0;
-    for (int pages = 2; pages <= 26; pages += 3) {
+    for (int pages = 2; pages <= 44; pages += pages < 10 ? 2 : 6) {
         if (!mount_disk(pages)) {
             fprintf(stderr, "skipped: no tmpfs can be mounted here\n");
             skip();

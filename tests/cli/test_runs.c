@@ -48,7 +48,7 @@ static int tear_down(void **state) {
 #define TRAIN(how, epochs, ...)                                                                    \
     command_hone(how, &r, "train", SURFACES, "--train-list", "train.txt", "--val-list", "val.txt", \
                  "--backbone", BACKBONE, "--size", "32", "--batch", "8", "--epochs", epochs,       \
-                 __VA_ARGS__)
+                 "--recipe", "full", __VA_ARGS__)
 
 static bool same_bytes(const char *a, const char *b) {
     char *bytes[2];

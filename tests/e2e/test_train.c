@@ -34,10 +34,12 @@ static int set_up(void **state) {
     data.folder = "pictures";
     usual.backbone = "tiny.onnx";
     usual.device = "ref";
+    usual.recipe = HONE_RECIPE_FULL;
     usual.batch = 8;
     usual.epochs = 3;
     usual.lr = 0.02f;
     usual.head_lr = 2;
+    usual.first_lr = 1;
     return 0;
 }
 
@@ -165,6 +167,86 @@ static void test_head_only(void **state) {
     hone_train_result_deinit(&result);
 }
 
+static bool same_as_file(const struct hone_checkpoint *last, const char *name) {
+    struct hone_model *model = test_tiny_model(3);
+    const struct hone_checkpoint_tensor *t = hone_checkpoint_find(last, name);
+    bool same = false;
+    assert_non_null(t);
+    for (size_t i = 0; i < model->param_count; i++)
+        if (strcmp(model->params[i].name, name) == 0)
+            same = memcmp(t->data, model->params[i].data, hone_desc_bytes(&t->desc)) == 0;
+    hone_model_destroy(&model);
+    return same;
+}
+
+// The default: the classifier first, then all layers from there. What the classifier alone reaches
+// is row 0 and the best until an epoch beats it.
+static void test_probe_then_tune(void **state) {
+    (void)state;
+    for (int norms = HONE_NORMS_AUTO; norms <= HONE_NORMS_BATCH; norms++) {
+        struct seen seen = {0};
+        struct hone_train_result result;
+        struct hone_train_params params = usual;
+        struct hone_checkpoint best, last;
+        char path[400];
+        params.recipe = HONE_RECIPE_FINE_TUNE;
+        params.norms = norms;
+        params.epochs = 2;
+        params.lr = 0.001f;
+        assert_ok(train(&params, &seen, &result));
+        assert_int_equal(seen.rows, 3);
+        assert_true(result.test.accuracy > 0.8 && result.val.macro_f1 > 0.8);
+        expect_files(result.run_dir);
+        expect_same_figures(&result);
+        snprintf(path, sizeof path, "%s/best.safetensors", result.run_dir);
+        assert_ok(hone_checkpoint_open(path, &best));
+        snprintf(path, sizeof path, "%s/last.safetensors", result.run_dir);
+        assert_ok(hone_checkpoint_open(path, &last));
+        assert_true(same_as_file(&last, "n1.mean") == (norms == HONE_NORMS_FROZEN));
+        assert_false(same_as_file(&last, "n1.gamma"));
+        assert_non_null(hone_checkpoint_find(&last, "optimizer.params"));
+        hone_checkpoint_close(&best);
+        hone_checkpoint_close(&last);
+        hone_train_result_deinit(&result);
+    }
+}
+
+static void test_scratch(void **state) {
+    (void)state;
+    struct seen seen = {0};
+    struct hone_train_result result;
+    struct hone_train_params params = usual;
+    struct hone_checkpoint last;
+    char path[400];
+    params.recipe = HONE_RECIPE_SCRATCH;
+    params.epochs = 1;
+    params.lr = 1e-9f; // the start shows
+    assert_ok(train(&params, &seen, &result));
+    snprintf(path, sizeof path, "%s/last.safetensors", result.run_dir);
+    assert_ok(hone_checkpoint_open(path, &last));
+    assert_false(same_as_file(&last, "c1.weight"));
+    const float *gamma = hone_checkpoint_find(&last, "n1.gamma")->data;
+    assert_true(fabsf(gamma[0] - 1) < 1e-6f);
+    hone_checkpoint_close(&last);
+    hone_train_result_deinit(&result);
+}
+
+// Steps that are too large make an epoch that is no better: the run ends `patience` epochs later.
+static void test_patience(void **state) {
+    (void)state;
+    struct seen seen = {0};
+    struct hone_train_result result;
+    struct hone_train_params params = usual;
+    params.epochs = 40;
+    params.lr = 1;
+    params.schedule = HONE_SCHEDULE_CONSTANT;
+    params.patience = 2;
+    assert_ok(train(&params, &seen, &result));
+    assert_true(seen.rows < 40);
+    assert_int_equal(seen.rows, result.best_epoch + 2);
+    hone_train_result_deinit(&result);
+}
+
 static char *read_last(const struct hone_train_result *result, size_t *bytes) {
     char path[400], *text;
     snprintf(path, sizeof path, "%s/last.safetensors", result->run_dir);
@@ -195,18 +277,6 @@ static void test_repeats(void **state) {
         assert_true(bytes[0] != bytes[2] || memcmp(files[0], files[2], bytes[0]) != 0);
         for (int i = 0; i < 3; i++) hone_free(files[i]);
     }
-}
-
-static bool same_as_file(const struct hone_checkpoint *last, const char *name) {
-    struct hone_model *model = test_tiny_model(3);
-    const struct hone_checkpoint_tensor *t = hone_checkpoint_find(last, name);
-    bool same = false;
-    assert_non_null(t);
-    for (size_t i = 0; i < model->param_count; i++)
-        if (strcmp(model->params[i].name, name) == 0)
-            same = memcmp(t->data, model->params[i].data, hone_desc_bytes(&t->desc)) == 0;
-    hone_model_destroy(&model);
-    return same;
 }
 
 static void test_freeze(void **state) {
@@ -348,11 +418,13 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fine_tune),    cmocka_unit_test(test_head_only),
-        cmocka_unit_test(test_repeats),      cmocka_unit_test(test_freeze),
-        cmocka_unit_test(test_sgd),          cmocka_unit_test(test_device_as_ref),
-        cmocka_unit_test(test_steady_steps), cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_full_disk),    cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_fine_tune),       cmocka_unit_test(test_head_only),
+        cmocka_unit_test(test_probe_then_tune), cmocka_unit_test(test_scratch),
+        cmocka_unit_test(test_patience),        cmocka_unit_test(test_repeats),
+        cmocka_unit_test(test_freeze),          cmocka_unit_test(test_sgd),
+        cmocka_unit_test(test_device_as_ref),   cmocka_unit_test(test_steady_steps),
+        cmocka_unit_test(test_cancel),          cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -73,6 +73,8 @@ static const struct {
      4,
      {OP_F32(65)},
      "65 elements is not a multiple of 64"},
+    {&hone_op_ema, NULL, 3, {OP_F32(65), OP_F32(65), OP_F32(4)}, "65 elements is not a multiple"},
+    {&hone_op_ema, NULL, 3, {OP_F32(64), OP_F32(64), OP_F32(3)}, "must be 4"},
     {&hone_op_train_stats, NULL, 4, {OP_F32(4), OP_F32(2), OP_F32(3, 5), OP_I32(3)}, "one number"},
     {&hone_op_train_stats,
      NULL,

@@ -249,6 +249,7 @@ static void test_large(void **state) {
         {&hone_op_reduce_to, &channels, 1, {x}},
         {&hone_op_dropout, &dropout, 2, {x, clock}},
         {&hone_op_sgd, &sgd, 5, {slab, slab, slab, segments, hyper}},
+        {&hone_op_ema, NULL, 3, {slab, slab, hyper}},
         {&hone_op_conv2d, &groups, 2, {wide, filters}},
         {&hone_op_conv2d_bwd_x, &groups, 2, {wide, filters}},
         {&hone_op_conv2d_bwd_w, &groups, 2, {wide, wide}},

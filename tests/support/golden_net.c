@@ -193,7 +193,7 @@ static void session_close(struct session *s) {
 
 static void session_step(struct session *s, int step) {
     float hyper[4];
-    hone_train_hyper((double)s->rate, (double)s->params.beta1, (double)s->params.beta2, step,
+    hone_train_hyper((double)s->rate, (double)s->params.beta1, (double)s->params.beta2, 0, step,
                      hyper);
     assert_ok(hone_program_write(s->program, "hyper", hyper, sizeof hyper));
     assert_ok(hone_program_run(s->program));

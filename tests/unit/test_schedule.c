@@ -38,11 +38,17 @@ static void test_other_shapes(void **state) {
 static void test_hyper(void **state) {
     (void)state;
     float hyper[4];
-    hone_train_hyper(0.5, 0.9, 0.999, 0, hyper);
+    hone_train_hyper(0.5, 0.9, 0.999, 0.98, 0, hyper);
     near(hyper[0], 0.5);
-    assert_true(fabs(hyper[1] - 0.1) < 1e-7 && fabs(hyper[2] - 0.001) < 1e-9 && hyper[3] == 0);
-    hone_train_hyper(0.5, 0.9, 0.999, 1, hyper);
+    assert_true(fabs(hyper[1] - 0.1) < 1e-7 && fabs(hyper[2] - 0.001) < 1e-9);
+    assert_true(fabs(hyper[3] - 0.9) < 1e-7);
+    hone_train_hyper(0.5, 0.9, 0.999, 0.98, 1, hyper);
     assert_true(fabs(hyper[1] - 0.19) < 1e-7 && fabs(hyper[2] - 0.001999) < 1e-9);
+    hone_train_hyper(0.5, 0.9, 0.999, 0.98, 10000, hyper);
+    assert_true(fabs(hyper[3] - 0.02) < 1e-7);
+    near(hone_train_average_decay(2, 50), 0.99);
+    near(hone_train_average_decay(1, 1), 0);
+    near(hone_train_average_decay(0, 50), 0);
 }
 
 static void test_class_weights(void **state) {
