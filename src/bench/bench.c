@@ -45,8 +45,8 @@ static const hone_option bench_rows[] = {
           .help = "a line for each layer: kernel, tile, time, rates, share of the bound, and why "
                   "this kernel"),
     BENCH(scaling, BOOL, "scaling",
-          .help = "steps at four batches and at four sizes up to those given, and how far the time "
-                  "a pixel is from constant"),
+          .help = "steps at four batches, then at four sizes, taken in turn, and how far the time "
+                  "of each is from a straight line"),
     BENCH(fusion, ENUM, "fusion", .initial = "on", .words = "on|off",
           .help = "off: run no pass over the graph but the removal of dead nodes"),
     BENCH(pass_off, STRING, "pass-off", .metavar = "NAME,...", .help = "passes not to run"),

@@ -27,48 +27,77 @@ static hone_status run_steps(struct hone_bench_job *job, struct hone_program *pr
     return HONE_OK;
 }
 
-static hone_status time_steps(struct hone_bench_job *job, struct hone_program *program,
-                              struct hone_bench_net *net) {
-    double seconds, own, all[HONE_BENCH_RUNS], owns[HONE_BENCH_RUNS];
-    for (int i = 0; i < 2; i++) HONE_TRY(run_steps(job, program, 1, &seconds, &own)); // warm
-    int count = seconds > 0 ? (int)ceil(SAMPLE_SECONDS / seconds) : 1;
-    if (count > STEPS_MOST) count = STEPS_MOST;
-    for (int i = 0; i < HONE_BENCH_RUNS; i++)
-        HONE_TRY(run_steps(job, program, count, &all[i], &owns[i]));
-    seconds = hone_bench_median(all, HONE_BENCH_RUNS);
-    net->step_ms = seconds * 1e3;
-    net->images_per_second = net->batch / seconds;
-    net->submit_us = hone_bench_median(owns, HONE_BENCH_RUNS) * 1e6;
-    return HONE_OK;
+// A net at one batch and size, ready to step.
+struct point {
+    struct hone_bench_job job;
+    struct hone_store *store;
+    struct hone_program *program;
+    struct hone_bench_net net;
+    int steps; // a sample
+    double seconds[HONE_BENCH_RUNS], own[HONE_BENCH_RUNS];
+};
+
+static void point_close(struct point *point) {
+    hone_program_destroy(&point->program);
+    hone_store_destroy(&point->store);
+    hone_bench_job_deinit(&point->job);
 }
 
-// The rate at one batch and size.
-static hone_status time_net(struct hone_bencher *b, struct hone_bench_job *job,
-                            struct hone_store *store, struct hone_bench_net *net) {
+static hone_status point_compile(struct hone_bencher *b, struct point *point) {
     struct hone_compile_params compile = compile_params(b, false);
-    struct hone_program *program;
+    struct hone_bench_net *net = &point->net;
     size_t compiled = hone_device_compiled(b->device);
     double start = hone_seconds();
-    HONE_TRY(hone_program_compile(store, job->graph, &compile, &program));
+    HONE_TRY(hone_program_compile(point->store, point->job.graph, &compile, &point->program));
     net->compile_s = hone_seconds() - start;
     net->compiled = hone_device_compiled(b->device) - compiled;
-    struct hone_program_memory memory = hone_program_memory(program);
+    struct hone_program_memory memory = hone_program_memory(point->program);
     net->activation_bytes = memory.pool_bytes;
     net->state_bytes = memory.state_bytes;
     net->staging_bytes = memory.input_bytes;
-    hone_status status = b->params->allow_plain ? HONE_OK : hone_bench_check_plain(program);
-    if (status == HONE_OK) status = hone_bench_job_fill(job, store, program);
-    if (status == HONE_OK) status = time_steps(job, program, net);
-    struct hone_program_commands commands = hone_program_commands(program);
-    net->dispatches = commands.dispatches;
-    net->barriers = commands.barriers;
-    for (int i = 0; i < hone_program_node_count(program) && status == HONE_OK; i++) {
+    for (int i = 0; i < hone_program_node_count(point->program); i++) {
         struct hone_program_node node;
-        status = hone_program_node(program, i, &node);
+        HONE_TRY(hone_program_node(point->program, i, &node));
         net->flops += node.flops;
     }
-    hone_program_destroy(&program);
-    return status;
+    return b->params->allow_plain ? HONE_OK : hone_bench_check_plain(point->program);
+}
+
+static hone_status point_warm(struct point *point) {
+    double seconds = 0, own;
+    HONE_TRY(hone_bench_job_fill(&point->job, point->store, point->program));
+    for (int i = 0; i < 2; i++) HONE_TRY(run_steps(&point->job, point->program, 1, &seconds, &own));
+    point->steps = seconds > 0 ? (int)ceil(SAMPLE_SECONDS / seconds) : 1;
+    if (point->steps > STEPS_MOST) point->steps = STEPS_MOST;
+    return HONE_OK;
+}
+
+// Close it whatever this returns.
+static hone_status point_open(struct hone_bencher *b, int32_t batch, int32_t size,
+                              struct point *point) {
+    *point = (struct point){.net = {.batch = batch, .size = size}};
+    hone_bench_note(b, "%s, batch %d, %d x %d", b->params->net, (int)batch, (int)size, (int)size);
+    HONE_TRY(hone_bench_job_init(b->params, batch, size, &point->job));
+    HONE_TRY(hone_bench_tune(b, point->job.graph));
+    HONE_TRY(hone_store_create(b->device, &point->store));
+    HONE_TRY(point_compile(b, point));
+    return point_warm(point);
+}
+
+static hone_status point_sample(struct point *point, int run) {
+    return run_steps(&point->job, point->program, point->steps, &point->seconds[run],
+                     &point->own[run]);
+}
+
+static void point_judge(struct point *point) {
+    struct hone_bench_net *net = &point->net;
+    double seconds = hone_bench_median(point->seconds, HONE_BENCH_RUNS);
+    net->step_ms = seconds * 1e3;
+    net->images_per_second = net->batch / seconds;
+    net->submit_us = hone_bench_median(point->own, HONE_BENCH_RUNS) * 1e6;
+    struct hone_program_commands commands = hone_program_commands(point->program);
+    net->dispatches = commands.dispatches;
+    net->barriers = commands.barriers;
 }
 
 // The layers, from a second program that has timestamps between its nodes.
@@ -95,18 +124,14 @@ static hone_status time_layers(struct hone_bencher *b, struct hone_bench_job *jo
 }
 
 static hone_status run_point(struct hone_bencher *b, int32_t batch, int32_t size, bool layers) {
-    struct hone_bench_job job;
-    struct hone_store *store = NULL;
-    struct hone_bench_net net = {.batch = batch, .size = size};
-    hone_bench_note(b, "%s, batch %d, %d x %d", b->params->net, (int)batch, (int)size, (int)size);
-    HONE_TRY(hone_bench_job_init(b->params, batch, size, &job));
-    hone_status status = hone_bench_tune(b, job.graph);
-    if (status == HONE_OK) status = hone_store_create(b->device, &store);
-    if (status == HONE_OK) status = time_net(b, &job, store, &net);
-    if (status == HONE_OK && layers) status = time_layers(b, &job, store, &net);
-    if (status == HONE_OK) status = hone_bench_add_net(b, &net);
-    hone_store_destroy(&store);
-    hone_bench_job_deinit(&job);
+    struct point point;
+    hone_status status = point_open(b, batch, size, &point);
+    for (int i = 0; i < HONE_BENCH_RUNS && status == HONE_OK; i++) status = point_sample(&point, i);
+    if (status == HONE_OK) point_judge(&point);
+    hone_program_destroy(&point.program); // the layers' is another, and needs its memory
+    if (status == HONE_OK && layers) status = time_layers(b, &point.job, point.store, &point.net);
+    if (status == HONE_OK) status = hone_bench_add_net(b, &point.net);
+    point_close(&point);
     return status;
 }
 
@@ -129,16 +154,41 @@ static void judge_line(struct hone_bench_net *nets, int count) {
     }
 }
 
+// All points step in turn: a machine whose clock or load changes within a minute changes all alike.
+static hone_status run_line(struct hone_bencher *b, const int32_t *batches, const int32_t *sizes) {
+    struct point points[SCALE_POINTS] = {0};
+    hone_status status = HONE_OK;
+    for (int i = 0; i < SCALE_POINTS && status == HONE_OK; i++)
+        status = point_open(b, batches[i], sizes[i], &points[i]);
+    for (int run = 0; run < HONE_BENCH_RUNS; run++)
+        for (int i = 0; i < SCALE_POINTS && status == HONE_OK; i++)
+            status = point_sample(&points[i], run);
+    for (int i = 0; i < SCALE_POINTS; i++) {
+        if (status == HONE_OK) point_judge(&points[i]);
+        if (status == HONE_OK) status = hone_bench_add_net(b, &points[i].net);
+        point_close(&points[i]);
+    }
+    return status;
+}
+
 static hone_status run_scaling(struct hone_bencher *b) {
     int32_t batch = b->params->batch, size = b->params->size;
+    int32_t batches[SCALE_POINTS], sizes[SCALE_POINTS];
     if (batch < SCALE_POINTS || size < 64 * SCALE_POINTS / 2)
         return hone_fail(HONE_INVALID,
                          "--scaling needs a --batch of at least %d and a --size of at "
                          "least %d",
                          SCALE_POINTS, 64 * SCALE_POINTS / 2);
-    for (int i = 1; i <= SCALE_POINTS; i++)
-        HONE_TRY(run_point(b, batch * i / SCALE_POINTS, size, false));
-    for (int i = SCALE_POINTS; i-- > 0;) HONE_TRY(run_point(b, batch, size - 32 * i, false));
+    for (int i = 0; i < SCALE_POINTS; i++) {
+        batches[i] = batch * (i + 1) / SCALE_POINTS;
+        sizes[i] = size;
+    }
+    HONE_TRY(run_line(b, batches, sizes));
+    for (int i = 0; i < SCALE_POINTS; i++) {
+        batches[i] = batch;
+        sizes[i] = size - 32 * (SCALE_POINTS - 1 - i);
+    }
+    HONE_TRY(run_line(b, batches, sizes));
     judge_line(b->result->nets, SCALE_POINTS);
     judge_line(b->result->nets + SCALE_POINTS, SCALE_POINTS);
     return HONE_OK;
