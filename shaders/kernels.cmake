@@ -124,6 +124,8 @@ endforeach()
 hone_kernel(conv_winograd_input conv/winograd_input.comp BINDINGS 2 PUSH 80 SPEC 2)
 hone_kernel(conv_winograd_filter conv/winograd_filter.comp BINDINGS 2 PUSH 80 SPEC 4)
 hone_kernel(conv_winograd_output conv/winograd_output.comp BINDINGS 4 PUSH 80 SPEC 4)
+hone_kernel(conv_winograd_gradient conv/winograd_gradient.comp BINDINGS 2 PUSH 80 SPEC 1)
+hone_kernel(conv_winograd_wgrad conv/winograd_wgrad.comp BINDINGS 2 PUSH 12 SPEC 1)
 hone_kernel(conv_winograd_cpu conv/winograd_cpu.comp BINDINGS 5 PUSH 80 SPEC 7
   NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
 

@@ -363,10 +363,12 @@ ROW_FITS(bwd_w_fits_wide, bwd_w_geometry, hone_conv_wgrad_fits_wide)
 ROW_FITS(bwd_w_fits_cpu, bwd_w_geometry, hone_conv_wgrad_fits_cpu)
 ROW_FITS(conv2d_fits_winograd_cpu, conv2d_geometry, hone_conv_fprop_fits_winograd_cpu)
 ROW_FITS(bwd_x_fits_winograd_cpu, bwd_x_geometry, hone_conv_dgrad_fits_winograd_cpu)
+ROW_FITS(bwd_w_fits_winograd_cpu, bwd_w_geometry, hone_conv_wgrad_fits_winograd_cpu)
 ROW_SETUP(conv2d_winograd, conv2d_run, hone_conv_fprop_winograd)
 ROW_SETUP(bwd_x_winograd, bwd_x_run, hone_conv_dgrad_winograd)
 ROW_SETUP(conv2d_winograd_cpu, conv2d_run, hone_conv_fprop_winograd_cpu)
 ROW_SETUP(bwd_x_winograd_cpu, bwd_x_run, hone_conv_dgrad_winograd_cpu)
+ROW_SETUP(bwd_w_winograd_cpu, bwd_w_run, hone_conv_wgrad_winograd_cpu)
 ROW_FITS(conv2d_fits_depthwise_wide, conv2d_geometry, hone_conv_fits_depthwise_wide)
 ROW_FITS(conv2d_fits_depthwise, conv2d_geometry, hone_conv_fits_depthwise)
 ROW_FITS(bwd_x_fits_depthwise_wide, bwd_x_geometry, hone_conv_fits_depthwise_wide)
@@ -492,6 +494,10 @@ static const struct hone_op_row bwd_w_rows[] = {
      .setup = bwd_w_depthwise_wide},
     {.name = "depthwise", .fits = bwd_w_fits_depthwise, .setup = bwd_w_depthwise},
     COOP_ROWS(bwd_w),
+    {.name = "winograd_cpu",
+     .needs = HONE_CONV_CPU_NEEDS,
+     .fits = bwd_w_fits_winograd_cpu,
+     .setup = bwd_w_winograd_cpu},
     {.name = "wide",
      .needs = HONE_CONV_WIDE_NEEDS,
      .fits = bwd_w_fits_wide,

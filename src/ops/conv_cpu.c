@@ -179,9 +179,10 @@ static void cpu_wgrad_fill(struct hone_dispatch *d, const struct hone_conv_push 
     d->grid[2] = (uint32_t)(slices * push->groups);
 }
 
+static const char *const wgrad_kernels[] = {"conv_cpu_wgrad_any", "conv_cpu_wgrad",
+                                            "conv_cpu_wgrad_wide"};
+
 hone_status hone_conv_wgrad_cpu(const struct hone_conv_job *job, struct hone_launch *launch) {
-    static const char *const kernels[] = {"conv_cpu_wgrad_any", "conv_cpu_wgrad",
-                                          "conv_cpu_wgrad_wide"};
     const struct hone_conv_push *g = &job->push;
     struct wgrad_job wgrad = {.caps = job->caps};
     if (!hone_conv_cpu_wgrad_tile_at(g, job->wide, job->caps, job->tile, &wgrad.tile))
@@ -192,7 +193,25 @@ hone_status hone_conv_wgrad_cpu(const struct hone_conv_job *job, struct hone_lau
     int64_t tiles = hone_ceil_div(t->rows, job->caps->subgroup_size * t->ma) *
                     hone_ceil_div(t->columns, job->caps->subgroup_size * t->nc);
     HONE_TRY(hone_conv_cut(job, hone_ceil_div(16, tiles * g->groups), 8, 6000, &cuts));
-    return hone_conv_wgrad(job, kernel_of(kernels, t->pack), cuts, cpu_wgrad_fill, &wgrad, launch);
+    return hone_conv_wgrad(job, kernel_of(wgrad_kernels, t->pack), cuts, cpu_wgrad_fill, &wgrad,
+                           launch);
+}
+
+hone_status hone_conv_wgrad_cpu_slices(const struct hone_conv_job *job, struct hone_conv_push push,
+                                       int64_t slices, struct hone_operand part,
+                                       struct hone_launch *launch) {
+    struct wgrad_job wgrad = {.caps = job->caps};
+    if (!hone_conv_cpu_wgrad_tile_at(&push, job->wide, job->caps, 0, &wgrad.tile))
+        return no_tile(job);
+    hone_conv_flatten(&push);
+    struct hone_dispatch *d = hone_launch_add(launch, kernel_of(wgrad_kernels, wgrad.tile.pack));
+    if (!d) return HONE_INTERNAL;
+    cpu_wgrad_fill(d, &push, slices, &wgrad);
+    hone_dispatch_push(d, &push, sizeof push);
+    hone_conv_bind(d, job->a);
+    hone_conv_bind(d, job->b);
+    hone_conv_bind(d, part);
+    return HONE_OK;
 }
 
 #define WIDE(name, setup)                                                                          \

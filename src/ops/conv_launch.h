@@ -61,6 +61,9 @@ bool hone_conv_fprop_fits_winograd_cpu(const struct hone_conv_push *push,
                                        const struct hone_caps *caps);
 bool hone_conv_dgrad_fits_winograd_cpu(const struct hone_conv_push *push,
                                        const struct hone_caps *caps);
+hone_conv_setup hone_conv_wgrad_winograd_cpu;
+bool hone_conv_wgrad_fits_winograd_cpu(const struct hone_conv_push *push,
+                                       const struct hone_caps *caps);
 // The same through the tiled body, on other devices without matrix units; tiles are that body's.
 hone_conv_setup hone_conv_fprop_winograd, hone_conv_dgrad_winograd;
 bool hone_conv_fits_winograd(const struct hone_conv_push *push, enum hone_conv_form form,

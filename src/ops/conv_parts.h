@@ -83,4 +83,11 @@ hone_status hone_conv_wgrad(const struct hone_conv_job *job, const char *kernel,
                             struct hone_conv_slicing cuts, hone_conv_wgrad_fill *fill,
                             const void *tile, struct hone_launch *launch);
 
+// One dispatch of the CPU body: so many slices of the product of the whole of job->a and job->b,
+// for the caller to add. push says where they begin, push.first_slice, and how long each is, as
+// hone_conv_cut() has it.
+hone_status hone_conv_wgrad_cpu_slices(const struct hone_conv_job *job, struct hone_conv_push push,
+                                       int64_t slices, struct hone_operand part,
+                                       struct hone_launch *launch);
+
 #endif
