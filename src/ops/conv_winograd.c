@@ -12,8 +12,8 @@
 // tiles that of the filters does. Milliseconds on Mesa 22.3, two cores, direct sum and Winograd:
 // fprop of 256 channels, 49 tiles 14 and 17, 392 tiles 103 and 58; 512 channels, 16 tiles 17 and
 // 20, 128 tiles 104 and 71. The direct input gradient turns the filters around, too, and gains
-// from 16 tiles on. Weight gradients: 64 channels, 6272 tiles 45 and 52, 128 channels, 1568 tiles 53
-// and 43; 256 channels, 392 tiles 61 and 33; 512 channels, 128 tiles 79 and 38.
+// from 16 tiles on. Weight gradients: 64 channels, 6272 tiles 45 and 52, 128 channels, 1568 tiles
+// 53 and 43; 256 channels, 392 tiles 61 and 33; 512 channels, 128 tiles 79 and 38.
 enum {
     LEAST_CHANNELS = 32,
     LEAST_TILES = 64,
