@@ -141,6 +141,8 @@ foreach(pair "f16;1" "bf16;2")
   list(GET pair 1 elem)
   hone_kernel(act_${type} act/act.comp BINDINGS 2 PUSH 12 SPEC 2 DEFINES T=vec4 ELEM=${elem})
   hone_kernel(act_bwd_${type} act/act_bwd.comp BINDINGS 3 PUSH 12 SPEC 2 DEFINES T=vec4 ELEM=${elem})
+  hone_kernel(scale_${type} arith/scale.comp BINDINGS 2 PUSH 8 SPEC 1 DEFINES T=vec4 ELEM=${elem})
+  hone_kernel(reduce_${type} arith/reduce.comp BINDINGS 2 PUSH 16 SPEC 2 DEFINES T=vec4 ELEM=${elem} OUT=0)
   hone_kernel(binary_${type} arith/binary.comp BINDINGS 3 PUSH 48 SPEC 3 DEFINES T=vec4 ELEM=${elem})
   hone_kernel(norm_stats_${type} norm/reduce.comp BINDINGS 2 PUSH 12 SPEC 4 DEFINES WIDTH=4 STATS=1 ELEM=${elem})
   hone_kernel(norm_sums_${type} norm/reduce.comp BINDINGS 9 PUSH 20 SPEC 7 DEFINES WIDTH=4 ELEM=${elem})
@@ -167,8 +169,8 @@ hone_kernel(reduce_vec4 arith/reduce.comp BINDINGS 2 PUSH 16 SPEC 2 DEFINES T=ve
 # Layout
 hone_kernel(copy_u32 layout/copy.comp BINDINGS 2 PUSH 56 SPEC 2 DEFINES T=uint)
 hone_kernel(copy_vec4 layout/copy.comp BINDINGS 2 PUSH 56 SPEC 2 DEFINES T=uvec4)
-hone_kernel(pad_f32 layout/pad.comp BINDINGS 2 PUSH 56 SPEC 1 DEFINES T=float)
-hone_kernel(pad_vec4 layout/pad.comp BINDINGS 2 PUSH 56 SPEC 1 DEFINES T=vec4)
+hone_kernel(pad_u32 layout/pad.comp BINDINGS 2 PUSH 56 SPEC 1 DEFINES T=uint)
+hone_kernel(pad_vec4 layout/pad.comp BINDINGS 2 PUSH 56 SPEC 1 DEFINES T=uvec4)
 
 # Random
 hone_kernel(dropout_f32 random/dropout.comp BINDINGS 3 PUSH 20 SPEC 1 DEFINES VEC=0)

@@ -1,5 +1,5 @@
 // pad: y = x inside a border of `value`
-// x, y four axes, T, which is float or vec4 (then the last axis counts vectors)
+// x, y four axes, T, which is uint or uvec4: words of any dtype (the last axis counts them)
 // grid linear over count, the elements of y   spec WG   push count, sizes of y, sizes of x, corner of x in y, value
 // any size
 #version 460
@@ -13,7 +13,7 @@ layout(set = 0, binding = 0, std430) readonly buffer X { T x[]; };
 layout(set = 0, binding = 1, std430) writeonly buffer Y { T y[]; };
 layout(push_constant) uniform Push {
     uint count, y0, y1, y2, y3, x0, x1, x2, x3, before0, before1, before2, before3;
-    float value;
+    uint value;
 };
 
 void main() {

@@ -1,5 +1,6 @@
 // cases_data16.c: what else a graph in 16 bits is made of, on f16 and bf16: activations, sums and
-// products, batch norm and its gradients, pooling. Statistics and parameters are f32.
+// products, batch norm and its gradients, pooling, and what only moves elements. Statistics and
+// parameters are f32.
 #include "check/case.h"
 
 #define BOTH(X, ...) X(HONE_F16, "f16", __VA_ARGS__), X(HONE_BF16, "bf16", __VA_ARGS__)
@@ -131,8 +132,80 @@ static void fill_taps(double *const *in, double *out, int64_t count) {
         .in = {DATA(type, 1, 41, 37, c)}, ROWS(.reduction = 1517)                                  \
     }
 
+#define MOVED(type, op_, text, attrs_, ...)                                                        \
+    {                                                                                              \
+        .op = &op_, .name = text, .attrs = &(const struct attrs_){__VA_ARGS__}, .input_count = 1,  \
+        .in = {DATA(type, 3, 5, 7, 12)}, ROWS(.exact = true)                                       \
+    }
+#define LAYOUT(type, text)                                                                         \
+    {.op = &hone_op_concat,                                                                        \
+     .name = text ", channels",                                                                    \
+     .attrs = &(const struct hone_concat_attrs){.axis = 3},                                        \
+     .input_count = 3,                                                                             \
+     .in = {DATA(type, 2, 5, 3, 8), DATA(type, 2, 5, 3, 6), DATA(type, 2, 5, 3, 16)},              \
+     ROWS(.exact = true)},                                                                         \
+        {.op = &hone_op_concat,                                                                    \
+         .name = text ", rows",                                                                    \
+         .attrs = &(const struct hone_concat_attrs){.axis = 1},                                    \
+         .input_count = 2,                                                                         \
+         .in = {DATA(type, 2, 5, 3, 6), DATA(type, 2, 1, 3, 6)},                                   \
+         ROWS(.exact = true)},                                                                     \
+        MOVED(type, hone_op_slice, text, hone_slice_attrs, .begin = {0, 1, 0, 4},                  \
+              .size = {0, 2, 0, 6}),                                                               \
+        MOVED(type, hone_op_slice, text ", vectors", hone_slice_attrs, .begin = {1}, .size = {2}), \
+        MOVED(type, hone_op_pad, text, hone_pad_attrs, .before = {0, 1, 0, 2},                     \
+              .after = {0, 0, 2, 4}, .value = 0.5f),                                               \
+        MOVED(type, hone_op_pad, text ", rows", hone_pad_attrs, .before = {1}, .after = {1},       \
+              .value = -2),                                                                        \
+        MOVED(type, hone_op_permute, text, hone_permute_attrs, .perm = {0, 2, 1, 3}),              \
+        MOVED(type, hone_op_permute, text ", one picture's pixels", hone_permute_attrs,            \
+              .perm = {1, 2, 0, 3}),                                                               \
+        {.op = &hone_op_broadcast_to,                                                              \
+         .name = text,                                                                             \
+         .attrs = &(const struct hone_shape_attrs){.rank = 4, .dim = {3, 5, 7, 12}},               \
+         .input_count = 1,                                                                         \
+         .in = {DATA(type, 3, 1, 1, 12)},                                                          \
+         ROWS(.exact = true)},                                                                     \
+        {.op = &hone_op_broadcast_to,                                                              \
+         .name = text ", eights",                                                                  \
+         .attrs = &(const struct hone_shape_attrs){.rank = 4, .dim = {3, 5, 7, 16}},               \
+         .input_count = 1,                                                                         \
+         .in = {DATA(type, 3, 1, 1, 16)},                                                          \
+         ROWS(.exact = true)},                                                                     \
+        {.op = &hone_op_scale,                                                                     \
+         .name = text,                                                                             \
+         .attrs = &(const struct hone_scale_attrs){.alpha = -0.7f},                                \
+         .input_count = 1,                                                                         \
+         .in = {DATA(type, 3, 5, 7, 12)},                                                          \
+         ROWS(.c = 4)},                                                                            \
+        {.op = &hone_op_reduce_to,                                                                 \
+         .name = text ", channels",                                                                \
+         .attrs = &(const struct hone_shape_attrs){.rank = 1, .dim = {12}},                        \
+         .input_count = 1,                                                                         \
+         .in = {DATA(type, 3, 35, 47, 12)},                                                        \
+         ROWS(.reduction = 4935)},                                                                 \
+        {.op = &hone_op_reduce_to,                                                                 \
+         .name = text ", both ends",                                                               \
+         .attrs = &(const struct hone_shape_attrs){.rank = 4, .dim = {1, 5, 7, 12}},               \
+         .input_count = 1,                                                                         \
+         .in = {DATA(type, 3, 5, 7, 12)},                                                          \
+         ROWS(.reduction = 3)},                                                                    \
+    {                                                                                              \
+        .op = &hone_op_reduce_to, .name = text ", a picture's",                                    \
+        .attrs = &(const struct hone_shape_attrs){.rank = 4, .dim = {3, 1, 1, 12}},                \
+        .input_count = 1, .in = {DATA(type, 3, 5, 7, 12)}, ROWS(.reduction = 35)                   \
+    }
+
 const struct hone_case hone_cases_data16[] = {
-    BOTH(ACT, HONE_ACT_RELU),  BOTH(ACT, HONE_ACT_SILU), BOTH(BINARY, hone_op_add),
-    BOTH(BINARY, hone_op_mul), BOTH(NORM, 97),           BOTH(NORM, 1531),
-    BOTH(LAYER, 97),           BOTH(POOL, 12),           {.op = NULL},
+    BOTH(ACT, HONE_ACT_RELU),
+    BOTH(ACT, HONE_ACT_SILU),
+    BOTH(BINARY, hone_op_add),
+    BOTH(BINARY, hone_op_mul),
+    BOTH(NORM, 97),
+    BOTH(NORM, 1531),
+    BOTH(LAYER, 97),
+    BOTH(POOL, 12),
+    LAYOUT(HONE_F16, "f16"),
+    LAYOUT(HONE_BF16, "bf16"),
+    {.op = NULL},
 };

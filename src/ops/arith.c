@@ -206,6 +206,12 @@ BINARY(div, BINARY_DIV)
 // ---- scale
 // -------------------------------------------------------------------------------------------------
 
+static hone_status scale_infer(const struct hone_infer_args *args) {
+    HONE_TRY(hone_op_expect_data(args, 0, "x", -1));
+    args->out[0] = args->in[0];
+    return HONE_OK;
+}
+
 static void scale_grad(struct hone_graph *graph, const struct hone_node *node,
                        const hone_value *dout, const bool *want, hone_value *din) {
     (void)want;
@@ -222,8 +228,12 @@ static hone_status scale_setup_width(const struct hone_row_args *args, struct ho
                                      uint32_t width) {
     const struct hone_scale_attrs *attrs = args->node->attrs;
     uint32_t count = (uint32_t)hone_desc_elements(&args->node->out[0]) / width;
-    struct hone_dispatch *dispatch =
-        hone_op_linear(launch, width > 1 ? "scale_vec4" : "scale_f32", count);
+    enum hone_dtype dtype = args->node->in[0].dtype;
+    const char *kernel = dtype == HONE_F16    ? "scale_f16"
+                         : dtype == HONE_BF16 ? "scale_bf16"
+                         : width > 1          ? "scale_vec4"
+                                              : "scale_f32";
+    struct hone_dispatch *dispatch = hone_op_linear(launch, kernel, count);
     if (!dispatch) return HONE_INTERNAL;
     hone_dispatch_push(dispatch, &count, sizeof count);
     hone_dispatch_push(dispatch, &attrs->alpha, sizeof attrs->alpha);
@@ -236,7 +246,7 @@ static hone_status scale_setup_vec4(const struct hone_row_args *args, struct hon
 }
 
 static hone_status scale_setup(const struct hone_row_args *args, struct hone_launch *launch) {
-    return scale_setup_width(args, launch, 1);
+    return scale_setup_width(args, launch, hone_op_width_for(args->node->in[0].dtype, 1));
 }
 
 static const struct hone_field scale_fields[] = {
@@ -256,7 +266,8 @@ const struct hone_op hone_op_scale = {
     .attrs_bytes = sizeof(struct hone_scale_attrs),
     .fields = scale_fields,
     .field_count = 1,
-    .infer = hone_op_infer_unary,
+    .infer = scale_infer,
+    .data_inputs = 1,
     .grad = scale_grad,
     .ref = scale_ref,
     .cost = one_flop,
@@ -344,9 +355,14 @@ static hone_status check_repeats(const struct hone_desc *small, const struct hon
 
 static hone_status reduce_infer(const struct hone_infer_args *args) {
     const struct hone_shape_attrs *attrs = args->attrs;
-    HONE_TRY(hone_op_expect_f32(args, 0, "x", -1));
+    HONE_TRY(hone_op_expect_float(args, 0, "x", -1));
     HONE_TRY(infer_shape(&args->out[0], attrs->rank, attrs->dim));
-    return check_repeats(&args->out[0], &args->in[0]);
+    struct hone_desc like = args->out[0]; // which is f32 always
+    like.dtype = args->in[0].dtype;
+    HONE_TRY(check_repeats(&like, &args->in[0]));
+    if (args->in[0].dtype == HONE_F32 || hone_op_reduce_takes_16(args)) return HONE_OK;
+    return hone_fail(HONE_INVALID, "in 16 bits sums go over axes in front of a multiple of four "
+                                   "elements: cast to f32");
 }
 
 static struct hone_op_copy broadcast_copy(const struct hone_infer_args *node) {
@@ -359,11 +375,12 @@ static struct hone_op_copy broadcast_copy(const struct hone_infer_args *node) {
 
 static hone_status broadcast_infer(const struct hone_infer_args *args) {
     const struct hone_shape_attrs *attrs = args->attrs;
-    HONE_TRY(hone_op_expect_f32(args, 0, "x", -1));
+    HONE_TRY(hone_op_expect_float(args, 0, "x", -1));
     HONE_TRY(infer_shape(&args->out[0], attrs->rank, attrs->dim));
+    args->out[0].dtype = args->in[0].dtype;
     HONE_TRY(check_repeats(&args->in[0], &args->out[0]));
     struct hone_op_copy copy = broadcast_copy(args);
-    return hone_op_copy_check(&copy);
+    return hone_op_copy_check(&copy, args->in[0].dtype);
 }
 
 static void emit_shaped(struct hone_graph *graph, const struct hone_op *op, hone_value gradient,
@@ -422,18 +439,18 @@ static struct hone_cost broadcast_cost(const struct hone_infer_args *args) {
 
 static bool broadcast_fits_vec4(const struct hone_row_args *args) {
     struct hone_op_copy copy = broadcast_copy(args->node);
-    return hone_op_copy_fits_vec4(&copy);
+    return hone_op_copy_fits_vec4(&copy, args->node->in[0].dtype);
 }
 
 static hone_status broadcast_setup_vec4(const struct hone_row_args *args,
                                         struct hone_launch *launch) {
     struct hone_op_copy copy = broadcast_copy(args->node);
-    return hone_op_copy_launch(&copy, 0, true, launch);
+    return hone_op_copy_launch(&copy, args->node->in[0].dtype, 0, true, launch);
 }
 
 static hone_status broadcast_setup(const struct hone_row_args *args, struct hone_launch *launch) {
     struct hone_op_copy copy = broadcast_copy(args->node);
-    return hone_op_copy_launch(&copy, 0, false, launch);
+    return hone_op_copy_launch(&copy, args->node->in[0].dtype, 0, false, launch);
 }
 
 static const struct hone_op_row broadcast_rows[] = {
@@ -450,6 +467,7 @@ const struct hone_op hone_op_reduce_to = {
     .fields = shape_fields,
     .field_count = 2,
     .infer = reduce_infer,
+    .data_inputs = 1,
     .grad = reduce_grad,
     .ref = reduce_ref,
     .cost = reduce_cost,
@@ -466,6 +484,7 @@ const struct hone_op hone_op_broadcast_to = {
     .fields = shape_fields,
     .field_count = 2,
     .infer = broadcast_infer,
+    .data_inputs = 1,
     .grad = broadcast_grad,
     .ref = broadcast_ref,
     .cost = broadcast_cost,

@@ -11,6 +11,8 @@ enum { HONE_OP_REDUCE_ROWS = 2 };
 struct hone_dispatch *hone_op_reduce_slices(const struct hone_caps *caps,
                                             struct hone_launch *launch, int64_t slices,
                                             int64_t columns, uint32_t width);
+// The kernels take x in 16 bits: y is f32.
+bool hone_op_reduce_takes_16(const struct hone_infer_args *node);
 extern const struct hone_op_row hone_op_reduce_rows[HONE_OP_REDUCE_ROWS];
 
 #endif

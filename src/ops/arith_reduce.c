@@ -50,6 +50,13 @@ static int reduce_rounds(const struct hone_infer_args *node,
     return count;
 }
 
+// What is read first is a multiple of four.
+bool hone_op_reduce_takes_16(const struct hone_infer_args *node) {
+    struct reduce_round rounds[REDUCE_ROUNDS];
+    reduce_rounds(node, rounds);
+    return rounds[0].inner % 4 == 0;
+}
+
 static bool fits_vec4(const struct hone_row_args *args) {
     struct reduce_round rounds[REDUCE_ROUNDS];
     int count = reduce_rounds(args->node, rounds);
@@ -111,15 +118,19 @@ static struct reduce_cut cut_for_gpu(const struct hone_caps *caps, uint64_t leng
 struct reduce_chain {
     struct hone_launch *launch;
     const struct hone_caps *caps;
+    enum hone_dtype dtype; // of x
     int pass;
 };
 
 // The dispatch of a pass, without operands. `inner` counts vectors of `width`.
-static struct hone_dispatch *add_cut(struct hone_launch *launch, struct reduce_cut cut,
-                                     uint64_t outer, uint64_t length, uint64_t inner,
-                                     uint32_t width) {
-    struct hone_dispatch *dispatch =
-        hone_launch_add(launch, width > 1 ? "reduce_vec4" : "reduce_f32");
+static struct hone_dispatch *add_cut(struct hone_launch *launch, enum hone_dtype dtype,
+                                     struct reduce_cut cut, uint64_t outer, uint64_t length,
+                                     uint64_t inner, uint32_t width) {
+    const char *kernel = dtype == HONE_F16    ? "reduce_f16"
+                         : dtype == HONE_BF16 ? "reduce_bf16"
+                         : width > 1          ? "reduce_vec4"
+                                              : "reduce_f32";
+    struct hone_dispatch *dispatch = hone_launch_add(launch, kernel);
     if (!dispatch) return NULL;
     uint64_t count = outer * cut.slices * inner;
     hone_dispatch_spec(dispatch, cut.group);
@@ -142,14 +153,14 @@ struct hone_dispatch *hone_op_reduce_slices(const struct hone_caps *caps,
                                             int64_t columns, uint32_t width) {
     struct reduce_cut cut = cut_of(caps, (uint64_t)slices, (uint64_t)columns, (uint64_t)columns);
     cut.slices = 1;
-    return add_cut(launch, cut, 1, (uint64_t)slices, (uint64_t)columns, width);
+    return add_cut(launch, HONE_F32, cut, 1, (uint64_t)slices, (uint64_t)columns, width);
 }
 
 static hone_status add_pass(struct reduce_chain *chain, const struct reduce_round *round,
                             struct reduce_cut cut, uint32_t width, bool last) {
     uint64_t inner = round->inner / width, count = round->outer * cut.slices * inner;
-    struct hone_dispatch *dispatch =
-        add_cut(chain->launch, cut, round->outer, round->sum, inner, width);
+    struct hone_dispatch *dispatch = add_cut(chain->launch, chain->pass ? HONE_F32 : chain->dtype,
+                                             cut, round->outer, round->sum, inner, width);
     if (!dispatch) return HONE_INTERNAL;
     int from = (chain->pass + 1) % 2, to = chain->pass % 2;
     if (chain->pass++ == 0)
@@ -171,7 +182,8 @@ static hone_status add_pass(struct reduce_chain *chain, const struct reduce_roun
 // for any tensor.
 static hone_status add_round(struct reduce_chain *chain, struct reduce_round round, bool vec4,
                              bool last_round) {
-    uint32_t width = vec4 && round.inner % 4 == 0 ? 4 : 1;
+    bool narrow = chain->pass == 0 && chain->dtype != HONE_F32;
+    uint32_t width = narrow || (vec4 && round.inner % 4 == 0) ? 4 : 1;
     for (;;) {
         uint64_t inner = round.inner / width, sums = round.outer * inner;
         struct reduce_cut cut = cut_of(chain->caps, round.sum, sums, inner);
@@ -184,7 +196,7 @@ static hone_status add_round(struct reduce_chain *chain, struct reduce_round rou
 static hone_status setup(const struct hone_row_args *args, struct hone_launch *launch, bool vec4) {
     struct reduce_round rounds[REDUCE_ROUNDS];
     int count = reduce_rounds(args->node, rounds);
-    struct reduce_chain chain = {launch, args->caps, 0};
+    struct reduce_chain chain = {launch, args->caps, args->node->in[0].dtype, 0};
     for (int i = 0; i < count; i++) HONE_TRY(add_round(&chain, rounds[i], vec4, i == count - 1));
     return HONE_OK;
 }

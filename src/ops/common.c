@@ -89,8 +89,9 @@ hone_status hone_op_expect_same(const struct hone_infer_args *args, int input, c
 hone_status hone_op_expect_words(const struct hone_infer_args *args, int input) {
     if (!hone_op_has(args, input)) return hone_fail(HONE_INVALID, "input %d is missing", input);
     char text[HONE_DESC_TEXT];
-    if (hone_dtype_bytes(args->in[input].dtype) != 4)
-        return hone_fail(HONE_INVALID, "input %d is %s; f32 or i32 is expected", input,
+    enum hone_dtype dtype = args->in[input].dtype;
+    if (hone_dtype_bytes(dtype) != 4 && dtype != HONE_F16 && dtype != HONE_BF16)
+        return hone_fail(HONE_INVALID, "input %d is %s; f32, i32, f16 or bf16 is expected", input,
                          hone_desc_text(&args->in[input], text));
     return HONE_OK;
 }
@@ -120,12 +121,6 @@ hone_status hone_op_set(struct hone_desc *out, enum hone_dtype dtype, int rank,
                          hone_desc_text(&made, text));
     }
     *out = made;
-    return HONE_OK;
-}
-
-hone_status hone_op_infer_unary(const struct hone_infer_args *args) {
-    HONE_TRY(hone_op_expect_f32(args, 0, "x", -1));
-    args->out[0] = args->in[0];
     return HONE_OK;
 }
 

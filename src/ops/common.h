@@ -35,15 +35,13 @@ hone_status hone_op_expect_dim(const struct hone_infer_args *args, int input, co
 // Input `input` has the desc of input `other`.
 hone_status hone_op_expect_same(const struct hone_infer_args *args, int input, const char *what,
                                 int other, const char *other_what);
-// Input `input` is present and its elements are words of 32 bits.
+// Input `input` is present and its elements are words of 32 bits, or f16 or bf16.
 hone_status hone_op_expect_words(const struct hone_infer_args *args, int input);
 // "what: f32[2,3] and f32[4]"
 hone_status hone_op_fail_dims(const char *what, const struct hone_desc *a,
                               const struct hone_desc *b);
 // Sets *out; fails where a dimension is not positive or there are too many elements.
 hone_status hone_op_set(struct hone_desc *out, enum hone_dtype dtype, int rank, const int64_t *dim);
-// out[0] = in[0], which is f32.
-hone_status hone_op_infer_unary(const struct hone_infer_args *args);
 
 // ---- Index arithmetic over HONE_OP_AXES axes, aligned at the last; missing ones in front have
 // size 1

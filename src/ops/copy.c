@@ -22,17 +22,43 @@ static struct walk walk_of(const struct hone_op_copy *copy) {
     return walk;
 }
 
-hone_status hone_op_copy_check(const struct hone_op_copy *copy) {
+bool hone_op_copy_words(const struct hone_op_copy *copy, enum hone_dtype dtype,
+                        struct hone_op_copy *out) {
+    const int last = HONE_OP_AXES - 1;
+    *out = *copy;
+    if (hone_dtype_bytes(dtype) == 4) return true;
+    bool whole = copy->size[last] % 2 == 0 && copy->from[last] == 1 && copy->to[last] == 1 &&
+                 copy->from_offset % 2 == 0 && copy->to_offset % 2 == 0;
+    for (int i = 0; i < last && whole; i++)
+        whole = copy->size[i] == 1 || (copy->from[i] % 2 == 0 && copy->to[i] % 2 == 0);
+    for (int i = 0; i < last; i++) {
+        out->from[i] /= 2;
+        out->to[i] /= 2;
+    }
+    out->size[last] /= 2;
+    out->from_offset /= 2;
+    out->to_offset /= 2;
+    return whole;
+}
+
+hone_status hone_op_copy_check(const struct hone_op_copy *copy, enum hone_dtype dtype) {
+    struct hone_op_copy words;
+    if (!hone_op_copy_words(copy, dtype, &words))
+        return hone_fail(HONE_INVALID,
+                         "in 16 bits the last dimension must stay the last and be even in all of "
+                         "its parts: cast to f32");
     int32_t stride[2][HONE_OP_AXES];
     memcpy(stride[0], copy->from, sizeof stride[0]);
     memcpy(stride[1], copy->to, sizeof stride[1]);
     return hone_op_expect_walk(copy->size, (const int32_t(*)[HONE_OP_AXES])stride, 2);
 }
 
-bool hone_op_copy_fits_vec4(const struct hone_op_copy *copy) {
-    struct walk c = walk_of(copy);
+bool hone_op_copy_fits_vec4(const struct hone_op_copy *copy, enum hone_dtype dtype) {
+    struct hone_op_copy words;
+    if (!hone_op_copy_words(copy, dtype, &words)) return false;
+    struct walk c = walk_of(&words);
     if (c.size[3] % 4 || c.from[3] != 1 || c.to[3] != 1) return false;
-    if (copy->from_offset % 4 || copy->to_offset % 4) return false;
+    if (words.from_offset % 4 || words.to_offset % 4) return false;
     for (int i = 0; i < 3; i++)
         if (c.from[i] % 4 || c.to[i] % 4) return false;
     return true;
@@ -58,11 +84,13 @@ struct copy_push {
     int32_t from_offset, to_offset;
 };
 
-hone_status hone_op_copy_launch(const struct hone_op_copy *copy, int input, bool vec4,
-                                struct hone_launch *launch) {
+hone_status hone_op_copy_launch(const struct hone_op_copy *copy, enum hone_dtype dtype, int input,
+                                bool vec4, struct hone_launch *launch) {
+    struct hone_op_copy words;
+    hone_op_copy_words(copy, dtype, &words); // infer has refused torn ones
     struct hone_operand from = {.kind = HONE_OPERAND_INPUT, .index = (uint8_t)input},
                         to = {.kind = HONE_OPERAND_OUTPUT};
-    return hone_op_copy_between(copy, from, to, vec4, launch);
+    return hone_op_copy_between(&words, from, to, vec4, launch);
 }
 
 hone_status hone_op_copy_between(const struct hone_op_copy *copy, struct hone_operand from,

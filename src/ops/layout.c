@@ -259,7 +259,7 @@ static hone_status permute_infer(const struct hone_infer_args *args) {
     }
     HONE_TRY(hone_op_set(&args->out[0], x->dtype, x->rank, dim));
     struct hone_op_copy copy = permute_copy(attrs, x, &args->out[0]);
-    return hone_op_copy_check(&copy);
+    return hone_op_copy_check(&copy, x->dtype);
 }
 
 static void permute_grad(struct hone_graph *graph, const struct hone_node *node,
@@ -280,14 +280,14 @@ static void permute_ref(const struct hone_ref_args *args) {
 static bool permute_fits_vec4(const struct hone_row_args *args) {
     const struct hone_infer_args *node = args->node;
     struct hone_op_copy copy = permute_copy(node->attrs, &node->in[0], &node->out[0]);
-    return hone_op_copy_fits_vec4(&copy);
+    return hone_op_copy_fits_vec4(&copy, node->in[0].dtype);
 }
 
 static hone_status permute_launch(const struct hone_row_args *args, struct hone_launch *launch,
                                   bool vec4) {
     const struct hone_infer_args *node = args->node;
     struct hone_op_copy copy = permute_copy(node->attrs, &node->in[0], &node->out[0]);
-    return hone_op_copy_launch(&copy, 0, vec4, launch);
+    return hone_op_copy_launch(&copy, node->in[0].dtype, 0, vec4, launch);
 }
 
 static hone_status permute_setup_vec4(const struct hone_row_args *args,
@@ -317,6 +317,7 @@ const struct hone_op hone_op_permute = {
     .fields = permute_fields,
     .field_count = 1,
     .infer = permute_infer,
+    .data_inputs = 1,
     .grad = permute_grad,
     .ref = permute_ref,
     .cost = hone_op_cost_copy,

@@ -5,13 +5,32 @@
 //   pad(x)         x with `before` and `after` more elements of `value` on each axis
 //
 // slice is the gradient of pad and of concat, pad the gradient of slice. concat and slice take
-// every dtype of 32 bits, pad takes f32.
+// every dtype of 32 bits, pad takes f32; all take f16 and bf16 where no word of two elements is
+// torn.
+#include "base/half.h"
 #include "ops/common.h"
 #include "ops/copy.h"
 #include "ops/ops.h"
 
+#include <string.h>
+
 // ---- concat
 // ------------------------------------------------------------------------------------------------
+
+// Where input `input` goes.
+static struct hone_op_copy concat_copy(const void *attrs_, const struct hone_desc *in, int input,
+                                       const struct hone_desc *y) {
+    const struct hone_concat_attrs *attrs = attrs_;
+    struct hone_op_copy copy = {0};
+    int32_t dim[HONE_OP_AXES];
+    hone_op_dims(&in[input], copy.size);
+    hone_op_dense(copy.size, copy.from);
+    hone_op_dims(y, dim);
+    hone_op_dense(dim, copy.to);
+    for (int i = 0; i < input; i++)
+        copy.to_offset += in[i].dim[attrs->axis] * copy.to[hone_op_axis(attrs->axis, y->rank)];
+    return copy;
+}
 
 static hone_status concat_infer(const struct hone_infer_args *args) {
     const struct hone_concat_attrs *attrs = args->attrs;
@@ -32,7 +51,12 @@ static hone_status concat_infer(const struct hone_infer_args *args) {
             return hone_op_fail_dims("inputs may differ along the axis only", first, &args->in[i]);
         dim[attrs->axis] += args->in[i].dim[attrs->axis];
     }
-    return hone_op_set(&args->out[0], first->dtype, first->rank, dim);
+    HONE_TRY(hone_op_set(&args->out[0], first->dtype, first->rank, dim));
+    for (int i = 0; i < args->input_count; i++) {
+        struct hone_op_copy copy = concat_copy(attrs, args->in, i, &args->out[0]);
+        HONE_TRY(hone_op_copy_check(&copy, first->dtype));
+    }
+    return HONE_OK;
 }
 
 static void concat_grad(struct hone_graph *graph, const struct hone_node *node,
@@ -48,21 +72,6 @@ static void concat_grad(struct hone_graph *graph, const struct hone_node *node,
     }
 }
 
-// Where input `input` goes.
-static struct hone_op_copy concat_copy(const void *attrs_, const struct hone_desc *in, int input,
-                                       const struct hone_desc *y) {
-    const struct hone_concat_attrs *attrs = attrs_;
-    struct hone_op_copy copy = {0};
-    int32_t dim[HONE_OP_AXES];
-    hone_op_dims(&in[input], copy.size);
-    hone_op_dense(copy.size, copy.from);
-    hone_op_dims(y, dim);
-    hone_op_dense(dim, copy.to);
-    for (int i = 0; i < input; i++)
-        copy.to_offset += in[i].dim[attrs->axis] * copy.to[hone_op_axis(attrs->axis, y->rank)];
-    return copy;
-}
-
 static void concat_ref(const struct hone_ref_args *args) {
     for (int i = 0; i < args->input_count; i++) {
         struct hone_op_copy copy = concat_copy(args->attrs, args->in_desc, i, &args->out_desc[0]);
@@ -76,8 +85,8 @@ static hone_status concat_launch(const struct hone_row_args *args, struct hone_l
     const struct hone_infer_args *node = args->node;
     for (int i = 0; i < node->input_count; i++) {
         struct hone_op_copy copy = concat_copy(node->attrs, node->in, i, &node->out[0]);
-        bool vec4 = vectors && hone_op_copy_fits_vec4(&copy);
-        HONE_TRY(hone_op_copy_launch(&copy, i, vec4, launch));
+        bool vec4 = vectors && hone_op_copy_fits_vec4(&copy, node->in[0].dtype);
+        HONE_TRY(hone_op_copy_launch(&copy, node->in[0].dtype, i, vec4, launch));
     }
     return HONE_OK;
 }
@@ -86,7 +95,7 @@ static bool concat_fits_vec4(const struct hone_row_args *args) {
     const struct hone_infer_args *node = args->node;
     for (int i = 0; i < node->input_count; i++) {
         struct hone_op_copy copy = concat_copy(node->attrs, node->in, i, &node->out[0]);
-        if (hone_op_copy_fits_vec4(&copy)) return true;
+        if (hone_op_copy_fits_vec4(&copy, node->in[0].dtype)) return true;
     }
     return false;
 }
@@ -117,6 +126,7 @@ const struct hone_op hone_op_concat = {
     .fields = concat_fields,
     .field_count = 1,
     .infer = concat_infer,
+    .data_inputs = UINT32_MAX,
     .grad = concat_grad,
     .ref = concat_ref,
     .cost = hone_op_cost_copy,
@@ -157,7 +167,7 @@ static hone_status slice_infer(const struct hone_infer_args *args) {
     }
     HONE_TRY(hone_op_set(&args->out[0], x->dtype, x->rank, dim));
     struct hone_op_copy copy = slice_copy(attrs, x, &args->out[0]);
-    return hone_op_copy_check(&copy);
+    return hone_op_copy_check(&copy, x->dtype);
 }
 
 static void slice_grad(struct hone_graph *graph, const struct hone_node *node,
@@ -182,14 +192,14 @@ static void slice_ref(const struct hone_ref_args *args) {
 static bool slice_fits_vec4(const struct hone_row_args *args) {
     const struct hone_infer_args *node = args->node;
     struct hone_op_copy copy = slice_copy(node->attrs, &node->in[0], &node->out[0]);
-    return hone_op_copy_fits_vec4(&copy);
+    return hone_op_copy_fits_vec4(&copy, node->in[0].dtype);
 }
 
 static hone_status slice_launch(const struct hone_row_args *args, struct hone_launch *launch,
                                 bool vec4) {
     const struct hone_infer_args *node = args->node;
     struct hone_op_copy copy = slice_copy(node->attrs, &node->in[0], &node->out[0]);
-    return hone_op_copy_launch(&copy, 0, vec4, launch);
+    return hone_op_copy_launch(&copy, node->in[0].dtype, 0, vec4, launch);
 }
 
 static hone_status slice_setup_vec4(const struct hone_row_args *args, struct hone_launch *launch) {
@@ -219,6 +229,7 @@ const struct hone_op hone_op_slice = {
     .fields = slice_fields,
     .field_count = 2,
     .infer = slice_infer,
+    .data_inputs = 1,
     .grad = slice_grad,
     .ref = slice_ref,
     .cost = hone_op_cost_copy,
@@ -230,11 +241,11 @@ const struct hone_op hone_op_slice = {
 // ---------------------------------------------------------------------------------------------------
 
 // The push block of shaders/layout/pad.comp: sizes of y and x and the corner of x in y, four axes;
-// the last in vectors where there are any.
+// the last in words or vectors of them, the value as the bits of a word.
 struct pad_push {
     uint32_t count;
     int32_t out[HONE_OP_WALK], in[HONE_OP_WALK], before[HONE_OP_WALK];
-    float value;
+    uint32_t value;
 };
 
 // Joins each axis with the one in front that has no border behind it; returns how many are left.
@@ -264,7 +275,7 @@ static int pad_walk(const struct hone_pad_attrs *attrs, const struct hone_desc *
 
 static hone_status pad_infer(const struct hone_infer_args *args) {
     const struct hone_pad_attrs *attrs = args->attrs;
-    HONE_TRY(hone_op_expect_f32(args, 0, "x", -1));
+    HONE_TRY(hone_op_expect_float(args, 0, "x", -1));
     const struct hone_desc *x = &args->in[0];
     int64_t dim[HONE_MAX_RANK] = {0};
     for (int i = 0; i < x->rank; i++) {
@@ -274,9 +285,14 @@ static hone_status pad_infer(const struct hone_infer_args *args) {
                              attrs->before[i], attrs->after[i], i);
         dim[i] = (int64_t)x->dim[i] + attrs->before[i] + attrs->after[i];
     }
-    HONE_TRY(hone_op_set(&args->out[0], HONE_F32, x->rank, dim));
+    HONE_TRY(hone_op_set(&args->out[0], x->dtype, x->rank, dim));
     struct pad_push push;
-    if (pad_walk(attrs, x, &push) <= HONE_OP_WALK) return HONE_OK;
+    int axes = pad_walk(attrs, x, &push), last = HONE_OP_WALK - 1;
+    if (x->dtype != HONE_F32 && (push.in[last] | push.before[last] | push.out[last]) % 2)
+        return hone_fail(HONE_INVALID,
+                         "in 16 bits the last dimension and its borders must be even: "
+                         "cast to f32");
+    if (axes <= HONE_OP_WALK) return HONE_OK;
     return hone_fail(HONE_UNSUPPORTED, "borders of more than %d axes", HONE_OP_WALK);
 }
 
@@ -309,19 +325,37 @@ static void pad_ref(const struct hone_ref_args *args) {
     hone_op_copy_ref(&copy, args->in[0], args->out[0]);
 }
 
+// The value as it is stored, as often as a word holds it.
+static uint32_t pad_word(enum hone_dtype dtype, float value) {
+    uint32_t word;
+    memcpy(&word, &value, sizeof word);
+    if (dtype == HONE_F32) return word;
+    uint32_t half = dtype == HONE_F16 ? hone_half_from_float(value) : hone_bf16_from_float(value);
+    return half | half << 16;
+}
+
+// The walk in words.
+static void pad_words(const struct hone_infer_args *node, struct pad_push *push) {
+    const struct hone_pad_attrs *attrs = node->attrs;
+    int32_t each = 4 / (int32_t)hone_dtype_bytes(node->in[0].dtype);
+    pad_walk(attrs, &node->in[0], push);
+    push->out[3] /= each;
+    push->in[3] /= each;
+    push->before[3] /= each;
+    push->value = pad_word(node->in[0].dtype, attrs->value);
+}
+
 static hone_status pad_launch(const struct hone_row_args *args, struct hone_launch *launch,
                               int32_t width) {
-    const struct hone_pad_attrs *attrs = args->node->attrs;
-    struct pad_push push = {
-        .count = (uint32_t)(hone_desc_elements(&args->node->out[0]) / width),
-        .value = attrs->value,
-    };
-    pad_walk(attrs, &args->node->in[0], &push);
+    struct pad_push push;
+    pad_words(args->node, &push);
     push.out[3] /= width;
     push.in[3] /= width;
     push.before[3] /= width;
+    push.count = (uint32_t)push.out[0] * (uint32_t)push.out[1] * (uint32_t)push.out[2] *
+                 (uint32_t)push.out[3];
     struct hone_dispatch *dispatch =
-        hone_op_linear(launch, width > 1 ? "pad_vec4" : "pad_f32", push.count);
+        hone_op_linear(launch, width > 1 ? "pad_vec4" : "pad_u32", push.count);
     if (!dispatch) return HONE_INTERNAL;
     hone_dispatch_push(dispatch, &push, sizeof push);
     hone_op_bind_all(dispatch, 1, 1);
@@ -331,7 +365,7 @@ static hone_status pad_launch(const struct hone_row_args *args, struct hone_laun
 // The innermost axis, after joining, is made of whole vectors, border and all.
 static bool pad_fits_vec4(const struct hone_row_args *args) {
     struct pad_push push;
-    pad_walk(args->node->attrs, &args->node->in[0], &push);
+    pad_words(args->node, &push);
     return push.in[3] % 4 == 0 && push.before[3] % 4 == 0 && push.out[3] % 4 == 0;
 }
 
@@ -363,6 +397,7 @@ const struct hone_op hone_op_pad = {
     .fields = pad_fields,
     .field_count = 3,
     .infer = pad_infer,
+    .data_inputs = 1,
     .grad = pad_grad,
     .ref = pad_ref,
     .cost = hone_op_cost_copy,
