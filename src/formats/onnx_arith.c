@@ -1,71 +1,9 @@
-// onnx_arith.c: activation functions and arithmetic. A constant operand becomes a parameter, a
-// single number an attribute; x sigmoid(x) and x hardsigmoid(x) are found and named.
+// onnx_arith.c: arithmetic. A constant operand becomes a parameter, a single number an attribute;
+// x sigmoid(x), x hardsigmoid(x) and gelu in its parts are found and named.
 #include "formats/onnx_import.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
-
-static hone_status act_emit(struct hone_onnx_import *im, const HoneOnnx__Node *node,
-                            struct hone_onnx_tensor *x, hone_value from,
-                            struct hone_act_attrs attrs) {
-    hone_value y = HONE_EMIT(im->graph, &hone_op_act, hone_onnx_node_name(node), &attrs, from);
-    return hone_onnx_define(im, node, y, x->perm);
-}
-
-static hone_status act_simple(struct hone_onnx_import *im, const HoneOnnx__Node *node,
-                              struct hone_act_attrs attrs) {
-    struct hone_onnx_tensor *x;
-    HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
-    HONE_TRY(hone_onnx_settle(im, x));
-    return act_emit(im, node, x, x->value, attrs);
-}
-
-hone_status hone_onnx_relu(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
-    return act_simple(im, node, (struct hone_act_attrs){.kind = HONE_ACT_RELU});
-}
-
-hone_status hone_onnx_sigmoid(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
-    return act_simple(im, node, (struct hone_act_attrs){.kind = HONE_ACT_SIGMOID});
-}
-
-hone_status hone_onnx_hard_swish(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
-    return act_simple(im, node, (struct hone_act_attrs){.kind = HONE_ACT_HARD_SWISH});
-}
-
-hone_status hone_onnx_hard_sigmoid(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
-    return act_simple(im, node,
-                      (struct hone_act_attrs){.kind = HONE_ACT_HARD_SIGMOID,
-                                              .a = hone_onnx_attr_float(node, "alpha", 0.2f),
-                                              .b = hone_onnx_attr_float(node, "beta", 0.5f)});
-}
-
-// The activation that defines `value`, or NULL.
-static const struct hone_node *act_of(const struct hone_onnx_import *im, hone_value value) {
-    const struct hone_node *node = hone_graph_producer(im->graph, value);
-    return node && node->op == &hone_op_act ? node : NULL;
-}
-
-hone_status hone_onnx_clip(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
-    struct hone_onnx_tensor *x;
-    HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
-    HONE_TRY(hone_onnx_settle(im, x));
-    float lo, hi;
-    HONE_TRY(hone_onnx_scalar(im, node, 1, "min", -FLT_MAX, &lo));
-    HONE_TRY(hone_onnx_scalar(im, node, 2, "max", FLT_MAX, &hi));
-    if (!(lo <= hi)) return hone_fail(HONE_INVALID, "min %g is above max %g", lo, hi);
-    if (lo <= -FLT_MAX && hi >= FLT_MAX) return hone_onnx_alias(im, node, x);
-    // Relu and Clip 0..6 in a row are one clip.
-    hone_value from = x->value;
-    const struct hone_node *before = act_of(im, from);
-    if (before && ((const struct hone_act_attrs *)before->attrs)->kind == HONE_ACT_RELU && hi > 0) {
-        from = before->inputs[0];
-        if (lo < 0) lo = 0;
-    }
-    struct hone_act_attrs attrs = {.kind = HONE_ACT_CLIP, .a = lo, .b = hi};
-    if (lo == 0 && hi >= FLT_MAX) attrs = (struct hone_act_attrs){.kind = HONE_ACT_RELU};
-    return act_emit(im, node, x, from, attrs);
-}
 
 // ---- Constants
 // --------------------------------------------------------------------------------------------
@@ -110,11 +48,56 @@ static hone_status arith_table(struct hone_onnx_import *im, const struct hone_on
     return HONE_OK;
 }
 
+static bool is_near(double value, double want) {
+    return fabs(value - want) < 1e-5 * fabs(want);
+}
+
+// x where `value` is 1 + erf(x / sqrt 2), else HONE_NO_VALUE.
+static hone_value arith_gelu_gate(const struct hone_onnx_import *im, hone_value value) {
+    const struct hone_node *add = hone_graph_producer(im->graph, value);
+    if (!add || add->op != &hone_op_add) return HONE_NO_VALUE;
+    int one = hone_model_param_of(im->model, add->inputs[1]);
+    const struct hone_node *erf = hone_graph_producer(im->graph, add->inputs[0]);
+    if (one < 0 || hone_desc_elements(hone_graph_desc(im->graph, add->inputs[1])) != 1 ||
+        !is_near((double)im->model->params[one].data[0], 1) || !erf || erf->op != &hone_op_act ||
+        ((const struct hone_act_attrs *)erf->attrs)->kind != HONE_ACT_ERF)
+        return HONE_NO_VALUE;
+    const struct hone_node *scale = hone_graph_producer(im->graph, erf->inputs[0]);
+    bool fits = scale && scale->op == &hone_op_scale &&
+                is_near((double)((const struct hone_scale_attrs *)scale->attrs)->alpha, sqrt(0.5));
+    return fits ? scale->inputs[0] : HONE_NO_VALUE;
+}
+
+// x where `value` is x / 2, else HONE_NO_VALUE.
+static hone_value arith_half(const struct hone_onnx_import *im, hone_value value) {
+    const struct hone_node *node = hone_graph_producer(im->graph, value);
+    bool fits = node && node->op == &hone_op_scale &&
+                ((const struct hone_scale_attrs *)node->attrs)->alpha == 0.5f;
+    return fits ? node->inputs[0] : HONE_NO_VALUE;
+}
+
+// x where a b or, with `half`, a b / 2 is gelu(x), else HONE_NO_VALUE.
+static hone_value arith_gelu(const struct hone_onnx_import *im, hone_value a, hone_value b,
+                             bool half) {
+    for (int k = 0; k < 2; k++) {
+        hone_value gate = arith_gelu_gate(im, k ? a : b), x = k ? b : a;
+        if (gate != HONE_NO_VALUE && (half ? gate == x : gate == arith_half(im, x))) return gate;
+    }
+    return HONE_NO_VALUE;
+}
+
 static hone_status arith_scalar(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                                 const struct hone_onnx_tensor *x, struct hone_onnx_tensor *c,
                                 bool product, float value) {
     hone_value y;
     if (value == (product ? 1.0f : 0.0f)) return hone_onnx_alias(im, node, x);
+    const struct hone_node *mul = hone_graph_producer(im->graph, x->value);
+    if (product && value == 0.5f && mul && mul->op == &hone_op_mul) {
+        hone_value of = arith_gelu(im, mul->inputs[0], mul->inputs[1], true);
+        if (of != HONE_NO_VALUE)
+            return hone_onnx_act_emit(im, node, x, of,
+                                      (struct hone_act_attrs){.kind = HONE_ACT_GELU});
+    }
     if (product) {
         struct hone_scale_attrs attrs = {.alpha = value};
         y = HONE_EMIT(im->graph, &hone_op_scale, hone_onnx_node_name(node), &attrs, x->value);
@@ -172,6 +155,12 @@ static hone_status arith_agree(struct hone_onnx_import *im, struct hone_onnx_ten
     return hone_onnx_arrange(im, b, image ? hone_onnx_image : hone_onnx_plain);
 }
 
+// The activation that defines `value`, or NULL.
+static const struct hone_node *act_of(const struct hone_onnx_import *im, hone_value value) {
+    const struct hone_node *node = hone_graph_producer(im->graph, value);
+    return node && node->op == &hone_op_act ? node : NULL;
+}
+
 // silu or hard_swish where `gate` is a gate of x, else HONE_ACT_NONE.
 static enum hone_act arith_gate(const struct hone_onnx_import *im, hone_value x, hone_value gate) {
     const struct hone_node *node = act_of(im, gate);
@@ -184,16 +173,20 @@ static enum hone_act arith_gate(const struct hone_onnx_import *im, hone_value x,
 
 static hone_status arith_values(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                                 struct hone_onnx_tensor *a, struct hone_onnx_tensor *b,
-                                bool product) {
+                                const struct hone_op *op) {
     HONE_TRY(arith_agree(im, a, b));
+    bool product = op == &hone_op_mul;
+    hone_value gelu = product ? arith_gelu(im, a->value, b->value, false) : HONE_NO_VALUE;
+    if (gelu != HONE_NO_VALUE)
+        return hone_onnx_act_emit(im, node, a, gelu,
+                                  (struct hone_act_attrs){.kind = HONE_ACT_GELU});
     enum hone_act ab = product ? arith_gate(im, a->value, b->value) : HONE_ACT_NONE;
     enum hone_act ba = product ? arith_gate(im, b->value, a->value) : HONE_ACT_NONE;
     if (ab != HONE_ACT_NONE)
-        return act_emit(im, node, a, a->value, (struct hone_act_attrs){.kind = ab});
+        return hone_onnx_act_emit(im, node, a, a->value, (struct hone_act_attrs){.kind = ab});
     if (ba != HONE_ACT_NONE)
-        return act_emit(im, node, b, b->value, (struct hone_act_attrs){.kind = ba});
-    hone_value y = HONE_EMIT(im->graph, product ? &hone_op_mul : &hone_op_add,
-                             hone_onnx_node_name(node), NULL, a->value, b->value);
+        return hone_onnx_act_emit(im, node, b, b->value, (struct hone_act_attrs){.kind = ba});
+    hone_value y = HONE_EMIT(im->graph, op, hone_onnx_node_name(node), NULL, a->value, b->value);
     return hone_onnx_define(im, node, y, a->perm);
 }
 
@@ -212,7 +205,8 @@ static hone_status arith_commutes(struct hone_onnx_import *im, const HoneOnnx__N
     struct hone_onnx_tensor *in[2];
     int constant;
     HONE_TRY(arith_inputs(im, node, in, &constant));
-    if (constant < 0) return arith_values(im, node, in[0], in[1], product);
+    if (constant < 0)
+        return arith_values(im, node, in[0], in[1], product ? &hone_op_mul : &hone_op_add);
     return arith_const(im, node, in[1 - constant], in[constant], product, ARITH_AS_IS);
 }
 
@@ -239,17 +233,22 @@ hone_status hone_onnx_sub(struct hone_onnx_import *im, const HoneOnnx__Node *nod
     int constant;
     HONE_TRY(arith_inputs(im, node, in, &constant));
     if (constant == 1) return arith_const(im, node, in[0], in[1], false, ARITH_NEGATE);
+    if (constant < 0) return arith_values(im, node, in[0], in[1], &hone_op_sub);
     HONE_TRY(arith_negated(im, node, in[1], &minus));
-    if (constant == 0) return arith_const(im, node, &minus, in[0], false, ARITH_AS_IS);
-    return arith_values(im, node, in[0], &minus, false);
+    return arith_const(im, node, &minus, in[0], false, ARITH_AS_IS);
 }
 
 hone_status hone_onnx_div(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *in[2];
     int constant;
     HONE_TRY(arith_inputs(im, node, in, &constant));
-    if (constant != 1)
-        return hone_fail(HONE_UNSUPPORTED, "only a division by a constant is supported");
+    if (constant == 0)
+        return hone_fail(HONE_UNSUPPORTED, "a division of a constant is not supported");
+    if (constant < 0) {
+        bool done;
+        HONE_TRY(hone_onnx_layer_norm_of(im, node, &done));
+        return done ? HONE_OK : arith_values(im, node, in[0], in[1], &hone_op_div);
+    }
     return arith_const(im, node, in[0], in[1], true, ARITH_INVERT);
 }
 

@@ -10,7 +10,7 @@
 #include "formats/onnx_meta.h"
 #include "formats/onnx_write.h"
 
-enum { EXPORT_IR_VERSION = 7, EXPORT_OPSET = 13, EXPORT_META_MOST = 4 };
+enum { EXPORT_META_MOST = 4 };
 
 // Messages of one file that are not nodes or tensors.
 struct export_file {
@@ -124,9 +124,9 @@ static void export_fill(struct export_file *file, const struct hone_onnx_writer 
     file->opsets[0] = &file->opset;
     file->opset.domain = export_text("");
     file->opset.has_version = 1;
-    file->opset.version = EXPORT_OPSET;
+    file->opset.version = w->opset;
     file->model.has_ir_version = 1;
-    file->model.ir_version = EXPORT_IR_VERSION;
+    file->model.ir_version = w->opset < 15 ? 7 : 8;
     file->model.producer_name = export_text("hone");
     file->model.producer_version = export_text(HONE_VERSION_STRING);
     file->model.graph = &file->graph;

@@ -1,7 +1,6 @@
 // onnx_export_ops.c: how each operator of an inference graph is said in ONNX, opset 13.
 #include "formats/onnx_write.h"
 
-#include <float.h>
 #include <string.h>
 
 #include "ops/ops.h"
@@ -127,40 +126,6 @@ static const char *put_table(struct hone_onnx_writer *w, hone_value value, int r
 // ---- Activations
 // --------------------------------------------------------------------------------------------
 
-static void put_gate(struct hone_onnx_writer *w, const char *name, const char *in, const char *out,
-                     const char *gate_op) {
-    const char *gate = hone_onnx_make_name(w);
-    HoneOnnx__Node *node = hone_onnx_put_node(w, gate_op, gate, gate, 1, &in);
-    if (strcmp(gate_op, "HardSigmoid") == 0) {
-        hone_onnx_put_float(w, node, "alpha", 1 / 6.0f);
-        hone_onnx_put_float(w, node, "beta", 0.5f);
-    }
-    hone_onnx_put_node(w, "Mul", name, out, 2, (const char *[]){in, gate});
-}
-
-static void put_act(struct hone_onnx_writer *w, const char *name, const char *in, const char *out,
-                    const struct hone_act_attrs *a) {
-    switch (a->kind) {
-    case HONE_ACT_RELU: hone_onnx_put_node(w, "Relu", name, out, 1, &in); break;
-    case HONE_ACT_SIGMOID: hone_onnx_put_node(w, "Sigmoid", name, out, 1, &in); break;
-    case HONE_ACT_SILU: put_gate(w, name, in, out, "Sigmoid"); break;
-    case HONE_ACT_HARD_SWISH: put_gate(w, name, in, out, "HardSigmoid"); break;
-    case HONE_ACT_CLIP: {
-        const char *lo = a->a <= -FLT_MAX ? "" : hone_onnx_put_scalar(w, a->a);
-        const char *hi = a->b >= FLT_MAX ? "" : hone_onnx_put_scalar(w, a->b);
-        hone_onnx_put_node(w, "Clip", name, out, 3, (const char *[]){in, lo, hi});
-        break;
-    }
-    case HONE_ACT_HARD_SIGMOID: {
-        HoneOnnx__Node *node = hone_onnx_put_node(w, "HardSigmoid", name, out, 1, &in);
-        hone_onnx_put_float(w, node, "alpha", a->a);
-        hone_onnx_put_float(w, node, "beta", a->b);
-        break;
-    }
-    default: hone_onnx_put_node(w, "Identity", name, out, 1, &in); break;
-    }
-}
-
 // The name that a node with a fused activation writes first, and the activation behind it.
 static const char *put_before_act(struct hone_onnx_writer *w, const struct hone_act_attrs *act,
                                   const char *out) {
@@ -168,13 +133,13 @@ static const char *put_before_act(struct hone_onnx_writer *w, const struct hone_
 }
 static void put_behind(struct hone_onnx_writer *w, const char *name,
                        const struct hone_act_attrs *act, const char *before, const char *out) {
-    if (act->kind != HONE_ACT_NONE) put_act(w, name, before, out, act);
+    if (act->kind != HONE_ACT_NONE) hone_onnx_put_act(w, name, before, out, act);
 }
 
 static void put_op_act(struct hone_onnx_writer *w, const struct hone_node *node) {
     const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
     const char *in = x->name;
-    put_act(w, node->name, in, put_out(w, node->outputs[0], x->perm), node->attrs);
+    hone_onnx_put_act(w, node->name, in, put_out(w, node->outputs[0], x->perm), node->attrs);
 }
 
 // ---- Weights
@@ -197,14 +162,39 @@ static void put_op_conv2d(struct hone_onnx_writer *w, const struct hone_node *no
     put_behind(w, node->name, &a->act, before, out);
 }
 
+// Over the last of more axes than two, for which Gemm has no form.
+static void put_rows_matmul(struct hone_onnx_writer *w, const struct hone_node *node, bool bias) {
+    const struct hone_matmul_attrs *a = node->attrs;
+    const char *weight = put_param(w, node->inputs[1]);
+    const char *x = put_in(w, node->inputs[0], put_plain);
+    if (a->trans_b) {
+        const char *turned = hone_onnx_make_name(w);
+        hone_onnx_put_node(w, "Transpose", turned, turned, 1, &weight);
+        weight = turned;
+    }
+    const char *out = put_out(w, node->outputs[0], put_plain);
+    const char *before = put_before_act(w, &a->act, out);
+    const char *product = bias ? hone_onnx_make_name(w) : before;
+    hone_onnx_put_node(w, "MatMul", bias ? product : node->name, product, 2,
+                       (const char *[]){x, weight});
+    if (bias)
+        hone_onnx_put_node(w, "Add", node->name, before, 2,
+                           (const char *[]){product, put_param(w, node->inputs[2])});
+    put_behind(w, node->name, &a->act, before, out);
+}
+
 static void put_op_matmul(struct hone_onnx_writer *w, const struct hone_node *node) {
     const struct hone_matmul_attrs *a = node->attrs;
     if (a->trans_a) {
         hone_onnx_writer_fail(w, hone_fail(HONE_UNSUPPORTED, "a transposed batch"));
         return;
     }
-    const char *in[3] = {put_in(w, node->inputs[0], put_plain), put_param(w, node->inputs[1]), ""};
     bool bias = node->input_count > 2 && node->inputs[2] != HONE_NO_VALUE;
+    if (put_desc(w, node->inputs[0])->rank > 2) {
+        put_rows_matmul(w, node, bias);
+        return;
+    }
+    const char *in[3] = {put_in(w, node->inputs[0], put_plain), put_param(w, node->inputs[1]), ""};
     if (bias) in[2] = put_param(w, node->inputs[2]);
     const char *out = put_out(w, node->outputs[0], put_plain);
     const char *before = put_before_act(w, &a->act, out);
@@ -223,6 +213,23 @@ static void put_op_batch_norm(struct hone_onnx_writer *w, const struct hone_node
                                               put_out(w, node->outputs[0], perm), 5, in);
     hone_onnx_put_float(w, norm, "epsilon",
                         ((const struct hone_batch_norm_attrs *)node->attrs)->eps);
+}
+
+static void put_op_layer_norm(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
+    int last = put_desc(w, node->inputs[0])->rank - 1;
+    const int8_t *perm = x->perm[last] == last ? x->perm : put_plain;
+    int shift = hone_model_param_of(w->model, node->inputs[2]);
+    bool has_shift = shift < 0 || w->model->params[shift].kind != HONE_PARAM_CONSTANT;
+    const char *in[3] = {put_in(w, node->inputs[0], perm), put_param(w, node->inputs[1])};
+    if (has_shift) in[2] = put_param(w, node->inputs[2]);
+    HoneOnnx__Node *norm =
+        hone_onnx_put_node(w, "LayerNormalization", node->name, put_out(w, node->outputs[0], perm),
+                           has_shift ? 3 : 2, in);
+    hone_onnx_put_int(w, norm, "axis", -1);
+    hone_onnx_put_float(w, norm, "epsilon",
+                        ((const struct hone_layer_norm_attrs *)node->attrs)->eps);
+    w->opset = 17; // that began to have it
 }
 
 // ---- Arithmetic
@@ -254,6 +261,31 @@ static void put_op_add(struct hone_onnx_writer *w, const struct hone_node *node)
 
 static void put_op_mul(struct hone_onnx_writer *w, const struct hone_node *node) {
     put_arith(w, node, "Mul");
+}
+
+static void put_op_sub(struct hone_onnx_writer *w, const struct hone_node *node) {
+    put_arith(w, node, "Sub");
+}
+
+static void put_op_div(struct hone_onnx_writer *w, const struct hone_node *node) {
+    put_arith(w, node, "Div");
+}
+
+// Sums over axes that stay with size 1.
+static void put_op_reduce_to(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
+    const struct hone_desc *from = put_desc(w, node->inputs[0]),
+                           *to = put_desc(w, node->outputs[0]);
+    int64_t axes[HONE_MAX_RANK];
+    size_t count = 0;
+    if (from->rank != to->rank) {
+        hone_onnx_writer_fail(w, hone_fail(HONE_UNSUPPORTED, "a sum that drops axes"));
+        return;
+    }
+    for (int i = 1; i < from->rank; i++)
+        if (to->dim[x->perm[i]] != from->dim[x->perm[i]]) axes[count++] = i;
+    const char *in[2] = {x->name, hone_onnx_put_list(w, count, axes)};
+    hone_onnx_put_node(w, "ReduceSum", node->name, put_out(w, node->outputs[0], x->perm), 2, in);
 }
 
 static void put_op_scale(struct hone_onnx_writer *w, const struct hone_node *node) {
@@ -416,16 +448,20 @@ void hone_onnx_put_ir_node(struct hone_onnx_writer *w, const struct hone_node *n
         {&hone_op_batch_norm, put_op_batch_norm},
         {&hone_op_concat, put_op_concat},
         {&hone_op_conv2d, put_op_conv2d},
+        {&hone_op_div, put_op_div},
         {&hone_op_global_avg_pool, put_op_global_avg_pool},
+        {&hone_op_layer_norm, put_op_layer_norm},
         {&hone_op_matmul, put_op_matmul},
         {&hone_op_max_pool, put_op_max_pool},
         {&hone_op_mul, put_op_mul},
         {&hone_op_pad, put_op_pad},
         {&hone_op_permute, put_op_permute},
+        {&hone_op_reduce_to, put_op_reduce_to},
         {&hone_op_reshape, put_op_reshape},
         {&hone_op_scale, put_op_scale},
         {&hone_op_slice, put_op_slice},
         {&hone_op_softmax, put_op_softmax},
+        {&hone_op_sub, put_op_sub},
     };
     hone_status status = HONE_UNSUPPORTED;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

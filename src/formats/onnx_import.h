@@ -127,6 +127,14 @@ hone_status hone_onnx_absorb_bias(struct hone_onnx_import *im, const HoneOnnx__N
 hone_status hone_onnx_reshape_to(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                                  struct hone_onnx_tensor *x, int rank, const int64_t *dim);
 
+// Output 0 is act(from), with the order of axes of x (onnx_act.c).
+hone_status hone_onnx_act_emit(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                               const struct hone_onnx_tensor *x, hone_value from,
+                               struct hone_act_attrs attrs);
+// A division of two activations that ends a layer norm becomes one (onnx_norm.c).
+hone_status hone_onnx_layer_norm_of(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                    bool *done);
+
 // ---- Translators, by file
 // -----------------------------------------------------------------------------------
 #define HONE_ONNX_TRANSLATE(name)                                                                  \
@@ -142,14 +150,17 @@ HONE_ONNX_TRANSLATE(dropout)
 HONE_ONNX_TRANSLATE(max_pool)
 HONE_ONNX_TRANSLATE(average_pool)
 HONE_ONNX_TRANSLATE(global_average_pool)
-HONE_ONNX_TRANSLATE(reduce_mean)
 HONE_ONNX_TRANSLATE(pad)
-// onnx_arith.c
-HONE_ONNX_TRANSLATE(relu)
+// onnx_act.c
+HONE_ONNX_TRANSLATE(act)
+HONE_ONNX_TRANSLATE(act_parts)
 HONE_ONNX_TRANSLATE(clip)
-HONE_ONNX_TRANSLATE(sigmoid)
-HONE_ONNX_TRANSLATE(hard_sigmoid)
-HONE_ONNX_TRANSLATE(hard_swish)
+HONE_ONNX_TRANSLATE(pow)
+HONE_ONNX_TRANSLATE(prelu)
+// onnx_norm.c
+HONE_ONNX_TRANSLATE(layer_norm)
+HONE_ONNX_TRANSLATE(reduce)
+// onnx_arith.c
 HONE_ONNX_TRANSLATE(add)
 HONE_ONNX_TRANSLATE(sub)
 HONE_ONNX_TRANSLATE(mul)

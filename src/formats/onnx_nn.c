@@ -133,19 +133,24 @@ static hone_status gemm_param(struct hone_onnx_import *im, struct hone_onnx_tens
     return hone_onnx_param(im, tensor, kind, HONE_LAYOUT_SAME, desc, scaled, out);
 }
 
-// matmul of a rank-2 activation with constant w, as the file has it: (K,N), or (N,K) with trans_b.
+// matmul of an activation, over its last axis, with constant w, as the file has it: (K,N), or (N,K)
+// with trans_b.
 static hone_status linear(struct hone_onnx_import *im, const HoneOnnx__Node *node, bool trans_b,
                           float alpha, float beta, struct hone_onnx_tensor *b) {
     struct hone_onnx_tensor *x, *w;
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
     HONE_TRY(nn_weight(im, node, 1, true, "weight", &w));
-    if (hone_onnx_rank(im, x) != 2 || w->constant.rank != 2)
-        return hone_fail(HONE_UNSUPPORTED, "ranks %d and %d: only matrices can be multiplied",
-                         hone_onnx_rank(im, x), w->constant.rank);
+    int rank = hone_onnx_rank(im, x);
+    bool gemm = strcmp(node->op_type, "Gemm") == 0;
+    if (rank < 2 || (gemm && rank != 2) || w->constant.rank != 2)
+        return hone_fail(HONE_UNSUPPORTED, "ranks %d and %d: only matrices can be multiplied", rank,
+                         w->constant.rank);
+    HONE_TRY(hone_onnx_settle(im, x));
+    if (x->perm[rank - 1] != rank - 1) HONE_TRY(hone_onnx_arrange(im, x, hone_onnx_plain));
     int64_t n = w->constant.dim[trans_b ? 0 : 1], k = w->constant.dim[trans_b ? 1 : 0];
-    if (k != hone_onnx_dim(im, x, 1))
+    if (k != hone_onnx_dim(im, x, rank - 1))
         return hone_fail(HONE_INVALID, "weights for %lld inputs, but there are %lld", (long long)k,
-                         (long long)hone_onnx_dim(im, x, 1));
+                         (long long)hone_onnx_dim(im, x, rank - 1));
     const HoneOnnx__Node *last = NULL;
     if (!b) {
         HONE_TRY(hone_onnx_absorb_bias(im, node, (int32_t)n, false, &b, &last));
@@ -162,7 +167,7 @@ static hone_status linear(struct hone_onnx_import *im, const HoneOnnx__Node *nod
     struct hone_matmul_attrs attrs = {.trans_b = trans_b};
     hone_value y = hone_graph_emit(im->graph, &hone_op_matmul, hone_onnx_node_name(node), &attrs,
                                    inputs, b ? 3 : 2);
-    return hone_onnx_define(im, last ? last : node, y, hone_onnx_plain);
+    return hone_onnx_define(im, last ? last : node, y, x->perm);
 }
 
 hone_status hone_onnx_gemm(struct hone_onnx_import *im, const HoneOnnx__Node *node) {

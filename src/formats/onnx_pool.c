@@ -140,37 +140,6 @@ hone_status hone_onnx_global_average_pool(struct hone_onnx_import *im, const Hon
     return hone_onnx_define(im, node, y, hone_onnx_image);
 }
 
-// True when `axes` (ONNX) are exactly the value's axes 1 and 2 under this order.
-static bool reduces_area(const int64_t *axes, int count, const int8_t *perm) {
-    if (count != 2) return false;
-    int a = perm[axes[0]], b = perm[axes[1]];
-    return (a == 1 && b == 2) || (a == 2 && b == 1);
-}
-
-hone_status hone_onnx_reduce_mean(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
-    struct hone_onnx_tensor *x;
-    HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
-    HONE_TRY(hone_onnx_settle(im, x));
-    int64_t axes[HONE_ONNX_MAX_RANK * 2];
-    int count, rank = hone_onnx_rank(im, x);
-    HONE_TRY(hone_onnx_numbers(im, node, 1, "axes", axes, &count));
-    bool fits = rank == 4 && count == 2;
-    for (int i = 0; i < count && fits; i++) {
-        if (axes[i] < 0) axes[i] += rank;
-        fits = axes[i] >= 0 && axes[i] < rank;
-    }
-    if (fits && !reduces_area(axes, count, x->perm) && reduces_area(axes, count, hone_onnx_image))
-        HONE_TRY(hone_onnx_arrange(im, x, hone_onnx_image));
-    if (!fits || !reduces_area(axes, count, x->perm))
-        return hone_fail(HONE_UNSUPPORTED, "only a mean over height and width is supported");
-    hone_value y =
-        HONE_EMIT(im->graph, &hone_op_global_avg_pool, hone_onnx_node_name(node), NULL, x->value);
-    if (hone_onnx_attr_int(node, "keepdims", 1)) return hone_onnx_define(im, node, y, x->perm);
-    struct hone_shape_attrs flat = {.rank = 2, .dim = {0, hone_graph_desc(im->graph, y)->dim[3]}};
-    y = HONE_EMIT(im->graph, &hone_op_reshape, hone_onnx_node_name(node), &flat, y);
-    return hone_onnx_define(im, node, y, hone_onnx_plain);
-}
-
 // ---- Pad
 // --------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 hone_status hone_onnx_writer_init(struct hone_onnx_writer *writer, const struct hone_model *model) {
-    *writer = (struct hone_onnx_writer){.model = model};
+    *writer = (struct hone_onnx_writer){.model = model, .opset = 13};
     writer->values =
         hone_calloc(model->graph->value_count, sizeof *writer->values, "an ONNX graph");
     return writer->values ? HONE_OK : HONE_OUT_OF_MEMORY;

@@ -8,6 +8,7 @@
 
 #include "formats/onnx_file.h"
 #include "model/model.h"
+#include "ops/ops.h"
 
 struct hone_onnx_written {
     const char *name; // NULL: not written yet
@@ -23,6 +24,7 @@ struct hone_onnx_writer {
     size_t tensor_count, tensor_capacity;
     struct hone_onnx_written *values; // per value of the model's graph
     unsigned made;                    // names made up so far
+    int opset;                        // that the nodes need, 13 at least
     hone_status status;               // sticky, with its message saved
     struct hone_error_record error;
 };
@@ -62,6 +64,9 @@ const char *hone_onnx_put_list(struct hone_onnx_writer *writer, size_t count,
 const char *hone_onnx_put_constant(struct hone_onnx_writer *writer, const char *name, int rank,
                                    const int64_t *dim, const float *data);
 
+// out = act(in), the last node named `name` (onnx_export_act.c).
+void hone_onnx_put_act(struct hone_onnx_writer *writer, const char *name, const char *in,
+                       const char *out, const struct hone_act_attrs *act);
 // Writes a node of the ir graph (onnx_export_ops.c). HONE_UNSUPPORTED names an op without an ONNX
 // form.
 void hone_onnx_put_ir_node(struct hone_onnx_writer *writer, const struct hone_node *node);

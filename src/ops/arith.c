@@ -356,7 +356,10 @@ static hone_status check_repeats(const struct hone_desc *small, const struct hon
 static hone_status reduce_infer(const struct hone_infer_args *args) {
     const struct hone_shape_attrs *attrs = args->attrs;
     HONE_TRY(hone_op_expect_float(args, 0, "x", -1));
-    HONE_TRY(infer_shape(&args->out[0], attrs->rank, attrs->dim));
+    int32_t dim[HONE_MAX_RANK];
+    memcpy(dim, attrs->dim, sizeof dim);
+    if (attrs->rank == args->in[0].rank && dim[0] == 0) dim[0] = args->in[0].dim[0];
+    HONE_TRY(infer_shape(&args->out[0], attrs->rank, dim));
     struct hone_desc like = args->out[0]; // which is f32 always
     like.dtype = args->in[0].dtype;
     HONE_TRY(check_repeats(&like, &args->in[0]));

@@ -170,7 +170,8 @@ struct hone_scale_attrs {
 };
 // fill() -> constant of struct hone_fill_attrs (ir/grad.h)
 // reduce_to(x) -> sum of x over the axes along which the given shape, aligned at the last axis, has
-// 1 or nothing broadcast_to(x) -> x repeated to the given shape
+// 1 or nothing; of x's rank, dim[0] = 0 keeps x's first dimension (the batch)
+// broadcast_to(x) -> x repeated to the given shape
 struct hone_shape_attrs {
     int32_t rank;
     int32_t dim[HONE_MAX_RANK];

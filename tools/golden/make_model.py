@@ -127,12 +127,15 @@ def export(net, path, size, opset, **more):
                           output_names=["logits"], dynamic_axes={"input": {0: "N"}, "logits": {0: "N"}}, **more)
 
 
-def turned(path):
-    """Constants that the exporter transposes before it uses them: parameters of hone by the transposed one's name."""
+def renamed(path):
+    """Parameters that reach their operator through one that moves no number: hone has them by the result's name."""
     graph = onnx.load(path, load_external_data=False).graph
-    weights = {tensor.name for tensor in graph.initializer}
-    return {node.output[0]: node.input[0] for node in graph.node
-            if node.op_type == "Transpose" and node.input[0] in weights}
+    names = {tensor.name: (tensor.name, False) for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type in ("Transpose", "Unsqueeze", "Reshape") and node.input[0] in names:
+            name, turned = names[node.input[0]]
+            names[node.output[0]] = name, turned != (node.op_type == "Transpose")
+    return {alias: found for alias, found in names.items() if alias != found[0]}
 
 
 def main():
@@ -169,10 +172,13 @@ def main():
     out["loss"] = numpy.array([loss.item()], "float32")
     for key, value in exact.items():
         out[f"grad.{key}"] = nhwc(value).astype("float32")
-    for alias, key in turned(f"{folder}/{name}.onnx").items():
-        out[f"grad.{alias}"] = numpy.ascontiguousarray(exact[key].T.numpy().astype("float32"))
+    for alias, (key, turned) in renamed(f"{folder}/{name}.onnx").items():
+        if key in exact:
+            value = nhwc(exact[key].T if turned else exact[key])
+            out[f"grad.{alias}"] = numpy.ascontiguousarray(value).astype("float32")
     save(f"{folder}/{name}.safetensors", out)
-    single = gradients(net, x.float(), target, loss_of)[2]
+    with torch.backends.mkldnn.flags(enabled=False):  # of PyTorch 1.13: destroys memory in RepVGG's gradients
+        single = gradients(net, x.float(), target, loss_of)[2]
     size = sum(value.pow(2).sum() for value in exact.values()).sqrt()
     errors = [((single[key] - value).norm() / max(value.norm(), 1e-4 * size)).item() for key, value in exact.items()]
     print(json.dumps({"name": name, "family": family.family, "size": family.size, "opsets": opsets,

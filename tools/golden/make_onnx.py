@@ -292,7 +292,55 @@ def parts():
     n.done()
 
 
+def functions():
+    n = Net("functions", opset=16)
+    t = n.conv("x", 6, 3, 3, strides=[2, 2])
+    for kind, attrs in (("LeakyRelu", {"alpha": 0.2}), ("Elu", {"alpha": 1.5}), ("Softplus", {}), ("Tanh", {}),
+                        ("Erf", {}), ("Exp", {}), ("Sqrt", {}), ("Log", {})):
+        t = n.conv(n.op(kind, t, **attrs), 6, 6, 1) if kind not in ("Exp", "Sqrt") else n.op(kind, t)
+    t = n.op("PRelu", t, n.const(weight(6, 1, 1)))
+    t = n.op("PRelu", n.conv(t, 6, 6, 1), n.const(weight(6, 1, 1)))
+    t = n.op("Mul", t, n.op("Tanh", n.op("Softplus", t)))
+    n.op("Div", n.op("Pow", t, n.floats(2.0)), n.op("Add", n.op("Exp", t), n.op("Sub", t, n.op("Relu", t))))
+    n.done()
+    n = Net("mish", opset=18)
+    n.op("Mish", n.conv("x", 6, 3, 3))
+    n.done()
+
+
+def layer_norms():
+    def decomposed(n, t, c, two=2.0):
+        u = n.op("Sub", t, n.op("ReduceMean", t, axes=[-1]))
+        v = n.op("ReduceMean", n.op("Pow", u, n.floats(two)), axes=[-1])
+        t = n.op("Div", u, n.op("Sqrt", n.op("Add", v, n.floats(1e-3))))
+        return n.op("Add", n.op("Mul", t, n.const(weight(c))), n.const(weight(c)))
+
+    def gelu(n, t, first):
+        gate = n.op("Add", n.op("Erf", n.op("Div", t, n.floats(2 ** 0.5))), n.floats(1.0))
+        if first:
+            return n.op("Mul", n.op("Mul", t, n.floats(0.5)), gate)
+        return n.op("Mul", n.op("Mul", t, gate), n.floats(0.5))
+
+    n = Net("convnext_block", opset=13)
+    x = n.conv("x", 6, 3, 3, strides=[2, 2])
+    t = n.op("Transpose", n.conv(x, 6, 1, 3, group=6, pads=[1, 1, 1, 1]), perm=[0, 2, 3, 1])
+    t = decomposed(n, t, 6)
+    t = n.op("Add", n.op("MatMul", t, n.const(weight(6, 10))), n.const(weight(10)))
+    t = gelu(n, gelu(n, t, False), True)
+    t = n.op("Add", n.op("MatMul", t, n.const(weight(10, 6))), n.const(weight(6)))
+    t = n.op("Mul", n.op("Transpose", t, perm=[0, 3, 1, 2]), n.const(weight(6, 1, 1)))
+    n.op("Add", t, x)
+    n.done()
+    n = Net("layer_norm", opset=17)
+    t = n.op("Transpose", n.conv("x", 6, 3, 3), perm=[0, 2, 3, 1])
+    t = n.op("LayerNormalization", t, n.const(weight(6)), n.const(weight(6)), axis=-1, epsilon=1e-3)
+    t = n.op("LayerNormalization", n.op("Reshape", t, n.ints(0, -1, 6)), n.const(weight(6)), axis=2)
+    t = n.op("ReduceSum", t, n.ints(-1))
+    n.op("ReduceMean", n.op("Add", t, n.const(weight(1, 1, 5))), axes=[1], keepdims=0)
+    n.done(flatten=False)
+
+
 os.makedirs(FOLDER, exist_ok=True)
-for make in (convolutions, linear, norm, activations, arithmetic, pads, pools, shapes, ends, parts):
+for make in (convolutions, linear, norm, activations, arithmetic, pads, pools, shapes, ends, parts, functions, layer_norms):
     make()
 save(f"{FOLDER}/expected.safetensors", out)
