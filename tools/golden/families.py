@@ -23,8 +23,6 @@ def _torchvision(name, **more):
 
 _PLAIN = {"aux_logits": False, "init_weights": False, "transform_input": True}
 FAMILIES = {name: Family(family, _torchvision(name, **more), size, batch) for family, size, batch, more, names in (
-    ("AlexNet", 256, 2, {}, "alexnet"),
-    ("VGG", 224, 1, {}, "vgg11_bn"),
     ("ResNet", 64, 8, {}, "resnet18 resnet50 resnet101"),
     ("ResNeXt", 64, 8, {}, "resnext50_32x4d"),
     ("Wide ResNet", 64, 8, {}, "wide_resnet50_2"),
@@ -40,6 +38,8 @@ FAMILIES = {name: Family(family, _torchvision(name, **more), size, batch) for fa
     ("EfficientNetV2", 64, 8, {}, "efficientnet_v2_s"),
     ("GoogLeNet", 96, 4, _PLAIN, "googlenet"),
     ("Inception v3", 107, 4, _PLAIN, "inception_v3"),
+    ("AlexNet", 224, 2, {}, "alexnet"),
+    ("VGG", 224, 1, {}, "vgg11_bn"),
     ("ConvNeXt", 64, 4, {}, "convnext_tiny"),
 ) for name in names.split()}
 FAMILIES |= {name: Family(family, build, 32 if name == "iresnet" else 64) for name, (family, build) in timm_nets.NETS.items()}
