@@ -212,7 +212,7 @@ static void test_content(void **state) {
         "<h1>runs/&lt;b&gt;</h1>",
         "Of 125 pictures that training did not see, 23 are judged wrongly.",
         "Always saying <b>good</b> would be right in 80.0 %; the model is in 81.6 %.",
-        "Weakest class: <b>scratch</b>: 7 of 20 found, 12 called <b>good</b>; when the model says "
+        "Weakest class: <b>scratch</b>: 7 of 20 found, 12 called <b>good</b>; when the model says ",
         "it, it is right in 7 of 15.",
         "1 class has fewer than 10 pictures in this part",
         "3 of 40 held-out pictures look like one on another side of the split (1 pixel for pixel)",
