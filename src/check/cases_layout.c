@@ -61,6 +61,8 @@ const struct hone_case hone_cases_layout[] = {
     CONCAT("channels, some by vectors", 3, 3, X(2, 3, 5, 8), X(2, 3, 5, 3), X(2, 3, 5, 5)),
     CONCAT("rows", 1, 2, X(2, 3, 5), X(2, 4, 5)),
     CONCAT("batch", 0, 2, X(3, 7), X(2, 7)),
+    CONCAT("a token for each picture, vectors", 1, 2, X(1, 1, 8), X(3, 5, 8)),
+    CONCAT("a token for each picture, behind, odd", 1, 2, X(3, 5, 7), X(1, 2, 7)),
     CONCAT("one input", 1, 1, X(3, 7)),
     CONCAT("sixteen inputs", 1, 16, X(3, 1), X(3, 2), X(3, 3), X(3, 4), X(3, 5), X(3, 6), X(3, 7),
            X(3, 8), X(3, 9), X(3, 1), X(3, 2), X(3, 3), X(3, 4), X(3, 5), X(3, 6), X(3, 7)),

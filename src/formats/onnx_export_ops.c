@@ -1,14 +1,12 @@
 // onnx_export_ops.c: how each operator of an inference graph is said in ONNX, opset 13.
-#include "formats/onnx_write.h"
+#include "formats/onnx_export_ops.h"
 
 #include <string.h>
-
-#include "ops/ops.h"
 
 static const int8_t put_plain[HONE_MAX_RANK] = {0, 1, 2, 3, 4, 5};
 static const int8_t put_image[HONE_MAX_RANK] = {0, 3, 1, 2};
 
-static const struct hone_desc *put_desc(const struct hone_onnx_writer *w, hone_value value) {
+const struct hone_desc *hone_onnx_put_desc(const struct hone_onnx_writer *w, hone_value value) {
     return hone_graph_desc(w->model->graph, value);
 }
 
@@ -27,9 +25,9 @@ static int put_axis(const int8_t *perm, int axis) {
 }
 
 // Name of `value` with its axes in this order; a Transpose is written where it has another.
-static const char *put_in(struct hone_onnx_writer *w, hone_value value, const int8_t *perm) {
+const char *hone_onnx_put_in(struct hone_onnx_writer *w, hone_value value, const int8_t *perm) {
     const struct hone_onnx_written *from = put_of(w, value);
-    int rank = put_desc(w, value)->rank;
+    int rank = hone_onnx_put_desc(w, value)->rank;
     if (!from->name || memcmp(from->perm, perm, (size_t)rank) == 0)
         return from->name ? from->name : "";
     int64_t move[HONE_MAX_RANK];
@@ -42,11 +40,11 @@ static const char *put_in(struct hone_onnx_writer *w, hone_value value, const in
 
 // What operators on pictures want: (N,C,H,W) for rank 4.
 static const int8_t *put_natural(const struct hone_onnx_writer *w, hone_value value) {
-    return put_desc(w, value)->rank == 4 ? put_image : put_plain;
+    return hone_onnx_put_desc(w, value)->rank == 4 ? put_image : put_plain;
 }
 
 // Registers the node's result and gives it its name.
-static const char *put_out(struct hone_onnx_writer *w, hone_value value, const int8_t *perm) {
+const char *hone_onnx_put_out(struct hone_onnx_writer *w, hone_value value, const int8_t *perm) {
     struct hone_onnx_written *to = put_of(w, value);
     memcpy(to->perm, perm, sizeof to->perm);
     if (value == w->model->output)
@@ -57,7 +55,7 @@ static const char *put_out(struct hone_onnx_writer *w, hone_value value, const i
 }
 
 // A parameter in the layout of the file; written at its first use.
-static const char *put_param(struct hone_onnx_writer *w, hone_value value) {
+const char *hone_onnx_put_param(struct hone_onnx_writer *w, hone_value value) {
     struct hone_onnx_written *to = put_of(w, value);
     int index = hone_model_param_of(w->model, value);
     if (to->name || w->status != HONE_OK) return to->name ? to->name : "";
@@ -66,7 +64,7 @@ static const char *put_param(struct hone_onnx_writer *w, hone_value value) {
         return "";
     }
     const struct hone_param *param = &w->model->params[index];
-    const struct hone_desc *desc = put_desc(w, value);
+    const struct hone_desc *desc = hone_onnx_put_desc(w, value);
     int64_t dim[HONE_MAX_RANK];
     for (int i = 0; i < desc->rank; i++) dim[i] = desc->dim[i];
     const float *data = param->data;
@@ -91,7 +89,7 @@ static const char *put_param(struct hone_onnx_writer *w, hone_value value) {
 static const char *put_table(struct hone_onnx_writer *w, hone_value value, int rank,
                              const int8_t *perm) {
     const struct hone_param *param = &w->model->params[hone_model_param_of(w->model, value)];
-    const struct hone_desc *desc = put_desc(w, value);
+    const struct hone_desc *desc = hone_onnx_put_desc(w, value);
     int64_t ir[HONE_MAX_RANK], step[HONE_MAX_RANK], dim[HONE_MAX_RANK], along[HONE_MAX_RANK] = {0};
     int lead = rank - desc->rank;
     for (int j = rank - 1, stride = 1; j >= 0; j--) {
@@ -139,7 +137,8 @@ static void put_behind(struct hone_onnx_writer *w, const char *name,
 static void put_op_act(struct hone_onnx_writer *w, const struct hone_node *node) {
     const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
     const char *in = x->name;
-    hone_onnx_put_act(w, node->name, in, put_out(w, node->outputs[0], x->perm), node->attrs);
+    hone_onnx_put_act(w, node->name, in, hone_onnx_put_out(w, node->outputs[0], x->perm),
+                      node->attrs);
 }
 
 // ---- Weights
@@ -147,11 +146,12 @@ static void put_op_act(struct hone_onnx_writer *w, const struct hone_node *node)
 
 static void put_op_conv2d(struct hone_onnx_writer *w, const struct hone_node *node) {
     const struct hone_conv2d_attrs *a = node->attrs;
-    const struct hone_desc *filter = put_desc(w, node->inputs[1]);
-    const char *in[3] = {put_in(w, node->inputs[0], put_image), put_param(w, node->inputs[1]), ""};
+    const struct hone_desc *filter = hone_onnx_put_desc(w, node->inputs[1]);
+    const char *in[3] = {hone_onnx_put_in(w, node->inputs[0], put_image),
+                         hone_onnx_put_param(w, node->inputs[1]), ""};
     bool bias = node->input_count > 2 && node->inputs[2] != HONE_NO_VALUE;
-    if (bias) in[2] = put_param(w, node->inputs[2]);
-    const char *out = put_out(w, node->outputs[0], put_image);
+    if (bias) in[2] = hone_onnx_put_param(w, node->inputs[2]);
+    const char *out = hone_onnx_put_out(w, node->outputs[0], put_image);
     const char *before = put_before_act(w, &a->act, out);
     HoneOnnx__Node *conv = hone_onnx_put_node(w, "Conv", node->name, before, bias ? 3 : 2, in);
     hone_onnx_put_sizes(w, conv, "dilations", 2, a->dilation);
@@ -165,21 +165,21 @@ static void put_op_conv2d(struct hone_onnx_writer *w, const struct hone_node *no
 // Over the last of more axes than two, for which Gemm has no form.
 static void put_rows_matmul(struct hone_onnx_writer *w, const struct hone_node *node, bool bias) {
     const struct hone_matmul_attrs *a = node->attrs;
-    const char *weight = put_param(w, node->inputs[1]);
-    const char *x = put_in(w, node->inputs[0], put_plain);
+    const char *weight = hone_onnx_put_param(w, node->inputs[1]);
+    const char *x = hone_onnx_put_in(w, node->inputs[0], put_plain);
     if (a->trans_b) {
         const char *turned = hone_onnx_make_name(w);
         hone_onnx_put_node(w, "Transpose", turned, turned, 1, &weight);
         weight = turned;
     }
-    const char *out = put_out(w, node->outputs[0], put_plain);
+    const char *out = hone_onnx_put_out(w, node->outputs[0], put_plain);
     const char *before = put_before_act(w, &a->act, out);
     const char *product = bias ? hone_onnx_make_name(w) : before;
     hone_onnx_put_node(w, "MatMul", bias ? product : node->name, product, 2,
                        (const char *[]){x, weight});
     if (bias)
         hone_onnx_put_node(w, "Add", node->name, before, 2,
-                           (const char *[]){product, put_param(w, node->inputs[2])});
+                           (const char *[]){product, hone_onnx_put_param(w, node->inputs[2])});
     put_behind(w, node->name, &a->act, before, out);
 }
 
@@ -190,13 +190,14 @@ static void put_op_matmul(struct hone_onnx_writer *w, const struct hone_node *no
         return;
     }
     bool bias = node->input_count > 2 && node->inputs[2] != HONE_NO_VALUE;
-    if (put_desc(w, node->inputs[0])->rank > 2) {
+    if (hone_onnx_put_desc(w, node->inputs[0])->rank > 2) {
         put_rows_matmul(w, node, bias);
         return;
     }
-    const char *in[3] = {put_in(w, node->inputs[0], put_plain), put_param(w, node->inputs[1]), ""};
-    if (bias) in[2] = put_param(w, node->inputs[2]);
-    const char *out = put_out(w, node->outputs[0], put_plain);
+    const char *in[3] = {hone_onnx_put_in(w, node->inputs[0], put_plain),
+                         hone_onnx_put_param(w, node->inputs[1]), ""};
+    if (bias) in[2] = hone_onnx_put_param(w, node->inputs[2]);
+    const char *out = hone_onnx_put_out(w, node->outputs[0], put_plain);
     const char *before = put_before_act(w, &a->act, out);
     HoneOnnx__Node *gemm = hone_onnx_put_node(w, "Gemm", node->name, before, bias ? 3 : 2, in);
     hone_onnx_put_float(w, gemm, "alpha", 1);
@@ -207,25 +208,26 @@ static void put_op_matmul(struct hone_onnx_writer *w, const struct hone_node *no
 
 static void put_op_batch_norm(struct hone_onnx_writer *w, const struct hone_node *node) {
     const int8_t *perm = put_natural(w, node->inputs[0]);
-    const char *in[5] = {put_in(w, node->inputs[0], perm)};
-    for (int k = 1; k < 5; k++) in[k] = put_param(w, node->inputs[k]);
+    const char *in[5] = {hone_onnx_put_in(w, node->inputs[0], perm)};
+    for (int k = 1; k < 5; k++) in[k] = hone_onnx_put_param(w, node->inputs[k]);
     HoneOnnx__Node *norm = hone_onnx_put_node(w, "BatchNormalization", node->name,
-                                              put_out(w, node->outputs[0], perm), 5, in);
+                                              hone_onnx_put_out(w, node->outputs[0], perm), 5, in);
     hone_onnx_put_float(w, norm, "epsilon",
                         ((const struct hone_batch_norm_attrs *)node->attrs)->eps);
 }
 
 static void put_op_layer_norm(struct hone_onnx_writer *w, const struct hone_node *node) {
     const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
-    int last = put_desc(w, node->inputs[0])->rank - 1;
+    int last = hone_onnx_put_desc(w, node->inputs[0])->rank - 1;
     const int8_t *perm = x->perm[last] == last ? x->perm : put_plain;
     int shift = hone_model_param_of(w->model, node->inputs[2]);
     bool has_shift = shift < 0 || w->model->params[shift].kind != HONE_PARAM_CONSTANT;
-    const char *in[3] = {put_in(w, node->inputs[0], perm), put_param(w, node->inputs[1])};
-    if (has_shift) in[2] = put_param(w, node->inputs[2]);
+    const char *in[3] = {hone_onnx_put_in(w, node->inputs[0], perm),
+                         hone_onnx_put_param(w, node->inputs[1])};
+    if (has_shift) in[2] = hone_onnx_put_param(w, node->inputs[2]);
     HoneOnnx__Node *norm =
-        hone_onnx_put_node(w, "LayerNormalization", node->name, put_out(w, node->outputs[0], perm),
-                           has_shift ? 3 : 2, in);
+        hone_onnx_put_node(w, "LayerNormalization", node->name,
+                           hone_onnx_put_out(w, node->outputs[0], perm), has_shift ? 3 : 2, in);
     hone_onnx_put_int(w, norm, "axis", -1);
     hone_onnx_put_float(w, norm, "epsilon",
                         ((const struct hone_layer_norm_attrs *)node->attrs)->eps);
@@ -242,17 +244,17 @@ static void put_arith(struct hone_onnx_writer *w, const struct hone_node *node, 
     int8_t perm[HONE_MAX_RANK];
     memcpy(perm, put_of(w, x)->perm, sizeof perm);
     const char *in[2];
-    int rank = put_desc(w, x)->rank;
+    int rank = hone_onnx_put_desc(w, x)->rank;
     for (int k = 0; k < 2; k++) {
-        int other = put_desc(w, node->inputs[k])->rank;
+        int other = hone_onnx_put_desc(w, node->inputs[k])->rank;
         if (constant[0] && constant[1] ? true : constant[k] ? other > rank : other != rank) {
             hone_onnx_writer_fail(w, hone_fail(HONE_UNSUPPORTED, "operands of different rank"));
             return;
         }
         in[k] = constant[k] ? put_table(w, node->inputs[k], rank, perm)
-                            : put_in(w, node->inputs[k], perm);
+                            : hone_onnx_put_in(w, node->inputs[k], perm);
     }
-    hone_onnx_put_node(w, op, node->name, put_out(w, node->outputs[0], perm), 2, in);
+    hone_onnx_put_node(w, op, node->name, hone_onnx_put_out(w, node->outputs[0], perm), 2, in);
 }
 
 static void put_op_add(struct hone_onnx_writer *w, const struct hone_node *node) {
@@ -274,8 +276,8 @@ static void put_op_div(struct hone_onnx_writer *w, const struct hone_node *node)
 // Sums over axes that stay with size 1.
 static void put_op_reduce_to(struct hone_onnx_writer *w, const struct hone_node *node) {
     const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
-    const struct hone_desc *from = put_desc(w, node->inputs[0]),
-                           *to = put_desc(w, node->outputs[0]);
+    const struct hone_desc *from = hone_onnx_put_desc(w, node->inputs[0]),
+                           *to = hone_onnx_put_desc(w, node->outputs[0]);
     int64_t axes[HONE_MAX_RANK];
     size_t count = 0;
     if (from->rank != to->rank) {
@@ -285,14 +287,15 @@ static void put_op_reduce_to(struct hone_onnx_writer *w, const struct hone_node 
     for (int i = 1; i < from->rank; i++)
         if (to->dim[x->perm[i]] != from->dim[x->perm[i]]) axes[count++] = i;
     const char *in[2] = {x->name, hone_onnx_put_list(w, count, axes)};
-    hone_onnx_put_node(w, "ReduceSum", node->name, put_out(w, node->outputs[0], x->perm), 2, in);
+    hone_onnx_put_node(w, "ReduceSum", node->name, hone_onnx_put_out(w, node->outputs[0], x->perm),
+                       2, in);
 }
 
 static void put_op_scale(struct hone_onnx_writer *w, const struct hone_node *node) {
     const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
     const char *alpha =
         hone_onnx_put_scalar(w, ((const struct hone_scale_attrs *)node->attrs)->alpha);
-    hone_onnx_put_node(w, "Mul", node->name, put_out(w, node->outputs[0], x->perm), 2,
+    hone_onnx_put_node(w, "Mul", node->name, hone_onnx_put_out(w, node->outputs[0], x->perm), 2,
                        (const char *[]){x->name, alpha});
 }
 
@@ -301,7 +304,7 @@ static void put_op_scale(struct hone_onnx_writer *w, const struct hone_node *nod
 
 // True when the file's order of axes and ir's give the elements in the same order.
 static bool put_in_order(const struct hone_onnx_writer *w, hone_value value) {
-    const struct hone_desc *desc = put_desc(w, value);
+    const struct hone_desc *desc = hone_onnx_put_desc(w, value);
     const int8_t *perm = w->values[value].perm;
     int last = 0;
     for (int i = 1; i < desc->rank; i++) {
@@ -314,16 +317,16 @@ static bool put_in_order(const struct hone_onnx_writer *w, hone_value value) {
 
 static void put_op_reshape(struct hone_onnx_writer *w, const struct hone_node *node) {
     const struct hone_shape_attrs *a = node->attrs;
-    const struct hone_desc *desc = put_desc(w, node->outputs[0]);
+    const struct hone_desc *desc = hone_onnx_put_desc(w, node->outputs[0]);
     if (a->dim[0] != 0) {
         hone_onnx_writer_fail(w, hone_fail(HONE_UNSUPPORTED, "a reshape that moves the batch"));
         return;
     }
     hone_value x = node->inputs[0];
-    const char *in = put_in_order(w, x) ? put_of(w, x)->name : put_in(w, x, put_plain);
+    const char *in = put_in_order(w, x) ? put_of(w, x)->name : hone_onnx_put_in(w, x, put_plain);
     if (desc->rank == 2) {
-        HoneOnnx__Node *flat = hone_onnx_put_node(w, "Flatten", node->name,
-                                                  put_out(w, node->outputs[0], put_plain), 1, &in);
+        HoneOnnx__Node *flat = hone_onnx_put_node(
+            w, "Flatten", node->name, hone_onnx_put_out(w, node->outputs[0], put_plain), 1, &in);
         hone_onnx_put_int(w, flat, "axis", 1);
         return;
     }
@@ -332,7 +335,7 @@ static void put_op_reshape(struct hone_onnx_writer *w, const struct hone_node *n
     for (int i = 1; i < desc->rank; i++) dim[i] = desc->dim[pixel ? put_image[i] : i];
     const char *shape = hone_onnx_put_list(w, (size_t)desc->rank, dim);
     hone_onnx_put_node(w, "Reshape", node->name,
-                       put_out(w, node->outputs[0], pixel ? put_image : put_plain), 2,
+                       hone_onnx_put_out(w, node->outputs[0], pixel ? put_image : put_plain), 2,
                        (const char *[]){in, shape});
 }
 
@@ -341,16 +344,39 @@ static void put_op_permute(struct hone_onnx_writer *w, const struct hone_node *n
     const struct hone_permute_attrs *a = node->attrs;
     const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
     int8_t perm[HONE_MAX_RANK] = {0, 1, 2, 3}, inverse[HONE_MAX_RANK] = {0};
-    int rank = put_desc(w, node->inputs[0])->rank;
+    int rank = hone_onnx_put_desc(w, node->inputs[0])->rank;
     for (int i = 0; i < rank; i++) inverse[a->perm[i]] = (int8_t)i;
     for (int i = 0; i < rank; i++) perm[i] = inverse[x->perm[i]];
     if (node->outputs[0] == w->model->output) { // it needs a tensor of its own
         const char *in = x->name;
-        hone_onnx_put_node(w, "Identity", node->name, put_out(w, node->outputs[0], perm), 1, &in);
+        hone_onnx_put_node(w, "Identity", node->name, hone_onnx_put_out(w, node->outputs[0], perm),
+                           1, &in);
         return;
     }
     *put_of(w, node->outputs[0]) = *x;
     memcpy(put_of(w, node->outputs[0])->perm, perm, sizeof perm);
+}
+
+// A parameter (1,...) for each picture of the other input.
+static const char *put_repeated(struct hone_onnx_writer *w, const struct hone_node *node, int k) {
+    const struct hone_desc *desc = hone_onnx_put_desc(w, node->inputs[k]);
+    const char *data = put_of(w, node->inputs[k ? 0 : 1])->name;
+    int64_t rest[HONE_MAX_RANK];
+    if (node->input_count != 2 || !data) {
+        hone_onnx_writer_fail(w, hone_fail(HONE_UNSUPPORTED, "parameters side by side"));
+        return "";
+    }
+    for (int i = 1; i < desc->rank; i++) rest[i - 1] = desc->dim[i];
+    const char *shape = hone_onnx_put_step(w, "Shape", data, NULL), *batch = hone_onnx_make_name(w);
+    hone_onnx_put_node(w, "Slice", batch, batch, 3,
+                       (const char *[]){shape, hone_onnx_put_list(w, 1, (const int64_t[]){0}),
+                                        hone_onnx_put_list(w, 1, (const int64_t[]){1})});
+    const char *whole = hone_onnx_make_name(w);
+    HoneOnnx__Node *sizes = hone_onnx_put_node(
+        w, "Concat", whole, whole, 2,
+        (const char *[]){batch, hone_onnx_put_list(w, (size_t)desc->rank - 1, rest)});
+    hone_onnx_put_int(w, sizes, "axis", 0);
+    return hone_onnx_put_step(w, "Expand", hone_onnx_put_param(w, node->inputs[k]), whole);
 }
 
 static void put_op_concat(struct hone_onnx_writer *w, const struct hone_node *node) {
@@ -360,9 +386,13 @@ static void put_op_concat(struct hone_onnx_writer *w, const struct hone_node *no
         hone_onnx_writer_fail(w, HONE_OUT_OF_MEMORY);
         return;
     }
-    for (int k = 0; k < node->input_count; k++) in[k] = put_in(w, node->inputs[k], perm);
-    HoneOnnx__Node *concat = hone_onnx_put_node(
-        w, "Concat", node->name, put_out(w, node->outputs[0], perm), node->input_count, in);
+    for (int k = 0; k < node->input_count; k++)
+        in[k] = hone_model_param_of(w->model, node->inputs[k]) < 0
+                    ? hone_onnx_put_in(w, node->inputs[k], perm)
+                    : put_repeated(w, node, k);
+    HoneOnnx__Node *concat =
+        hone_onnx_put_node(w, "Concat", node->name, hone_onnx_put_out(w, node->outputs[0], perm),
+                           node->input_count, in);
     hone_onnx_put_int(w, concat, "axis",
                       put_axis(perm, ((const struct hone_concat_attrs *)node->attrs)->axis));
 }
@@ -372,7 +402,7 @@ static void put_op_slice(struct hone_onnx_writer *w, const struct hone_node *nod
     const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
     int64_t starts[HONE_MAX_RANK], ends[HONE_MAX_RANK], axes[HONE_MAX_RANK];
     size_t count = 0;
-    for (int i = 1; i < put_desc(w, node->inputs[0])->rank; i++) {
+    for (int i = 1; i < hone_onnx_put_desc(w, node->inputs[0])->rank; i++) {
         int j = x->perm[i];
         if (!a->begin[j] && !a->size[j]) continue; // the whole axis
         starts[count] = a->begin[j];
@@ -381,13 +411,14 @@ static void put_op_slice(struct hone_onnx_writer *w, const struct hone_node *nod
     }
     const char *in[4] = {x->name, hone_onnx_put_list(w, count, starts),
                          hone_onnx_put_list(w, count, ends), hone_onnx_put_list(w, count, axes)};
-    hone_onnx_put_node(w, "Slice", node->name, put_out(w, node->outputs[0], x->perm), 4, in);
+    hone_onnx_put_node(w, "Slice", node->name, hone_onnx_put_out(w, node->outputs[0], x->perm), 4,
+                       in);
 }
 
 static void put_op_pad(struct hone_onnx_writer *w, const struct hone_node *node) {
     const struct hone_pad_attrs *a = node->attrs;
     const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
-    int rank = put_desc(w, node->inputs[0])->rank;
+    int rank = hone_onnx_put_desc(w, node->inputs[0])->rank;
     int64_t pads[2 * HONE_MAX_RANK];
     for (int i = 0; i < rank; i++) {
         pads[i] = a->before[x->perm[i]];
@@ -395,7 +426,8 @@ static void put_op_pad(struct hone_onnx_writer *w, const struct hone_node *node)
     }
     const char *in[3] = {x->name, hone_onnx_put_list(w, 2 * (size_t)rank, pads),
                          hone_onnx_put_scalar(w, a->value)};
-    hone_onnx_put_node(w, "Pad", node->name, put_out(w, node->outputs[0], x->perm), 3, in);
+    hone_onnx_put_node(w, "Pad", node->name, hone_onnx_put_out(w, node->outputs[0], x->perm), 3,
+                       in);
 }
 
 // ---- Pooling and softmax
@@ -404,9 +436,9 @@ static void put_op_pad(struct hone_onnx_writer *w, const struct hone_node *node)
 static HoneOnnx__Node *put_pool(struct hone_onnx_writer *w, const struct hone_node *node,
                                 const char *op) {
     const struct hone_pool_attrs *a = node->attrs;
-    const char *in = put_in(w, node->inputs[0], put_image);
-    HoneOnnx__Node *pool =
-        hone_onnx_put_node(w, op, node->name, put_out(w, node->outputs[0], put_image), 1, &in);
+    const char *in = hone_onnx_put_in(w, node->inputs[0], put_image);
+    HoneOnnx__Node *pool = hone_onnx_put_node(
+        w, op, node->name, hone_onnx_put_out(w, node->outputs[0], put_image), 1, &in);
     hone_onnx_put_sizes(w, pool, "kernel_shape", 2, a->kernel);
     hone_onnx_put_sizes(w, pool, "pads", 4, a->pad);
     hone_onnx_put_sizes(w, pool, "strides", 2, a->stride);
@@ -423,17 +455,17 @@ static void put_op_avg_pool(struct hone_onnx_writer *w, const struct hone_node *
 }
 
 static void put_op_global_avg_pool(struct hone_onnx_writer *w, const struct hone_node *node) {
-    const char *in = put_in(w, node->inputs[0], put_image);
-    hone_onnx_put_node(w, "GlobalAveragePool", node->name, put_out(w, node->outputs[0], put_image),
-                       1, &in);
+    const char *in = hone_onnx_put_in(w, node->inputs[0], put_image);
+    hone_onnx_put_node(w, "GlobalAveragePool", node->name,
+                       hone_onnx_put_out(w, node->outputs[0], put_image), 1, &in);
 }
 
 static void put_op_softmax(struct hone_onnx_writer *w, const struct hone_node *node) {
     const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
     const char *in = x->name;
-    int last = put_desc(w, node->inputs[0])->rank - 1;
-    HoneOnnx__Node *softmax =
-        hone_onnx_put_node(w, "Softmax", node->name, put_out(w, node->outputs[0], x->perm), 1, &in);
+    int last = hone_onnx_put_desc(w, node->inputs[0])->rank - 1;
+    HoneOnnx__Node *softmax = hone_onnx_put_node(
+        w, "Softmax", node->name, hone_onnx_put_out(w, node->outputs[0], x->perm), 1, &in);
     hone_onnx_put_int(w, softmax, "axis", put_axis(x->perm, last));
 }
 
@@ -444,7 +476,9 @@ void hone_onnx_put_ir_node(struct hone_onnx_writer *w, const struct hone_node *n
     } table[] = {
         {&hone_op_act, put_op_act},
         {&hone_op_add, put_op_add},
+        {&hone_op_attention, hone_onnx_put_attention},
         {&hone_op_avg_pool, put_op_avg_pool},
+        {&hone_op_batch_matmul, hone_onnx_put_batch_matmul},
         {&hone_op_batch_norm, put_op_batch_norm},
         {&hone_op_concat, put_op_concat},
         {&hone_op_conv2d, put_op_conv2d},

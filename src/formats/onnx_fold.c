@@ -448,6 +448,66 @@ static hone_status fold_ceil(const struct hone_onnx_fold_args *a) {
     return fold_unary(a, ceil);
 }
 
+// What exporters compute the sizes of an Expand with. The batch equals no constant.
+static hone_status fold_equal(const struct hone_onnx_fold_args *a) {
+    HONE_TRY(fold_need(a, 2));
+    const struct hone_onnx_const *x = a->in[0], *y = a->in[1];
+    HONE_TRY(fold_broadcast(x, y, a->out));
+    float *f;
+    int64_t *i, along[HONE_ONNX_MAX_RANK] = {0};
+    uint8_t *m;
+    HONE_TRY(fold_alloc(a, false, false, &f, &i, &m));
+    for (int64_t k = 0; k < a->out->count; k++) {
+        int64_t kx = fold_offset(x, a->out->rank, along), ky = fold_offset(y, a->out->rank, along);
+        bool open = hone_onnx_const_mark(x, kx) || hone_onnx_const_mark(y, ky);
+        i[k] = !open && hone_onnx_const_number(x, kx) == hone_onnx_const_number(y, ky);
+        for (int d = a->out->rank - 1; d >= 0 && ++along[d] == a->out->dim[d]; d--) along[d] = 0;
+    }
+    return HONE_OK;
+}
+
+static hone_status fold_where(const struct hone_onnx_fold_args *a) {
+    HONE_TRY(fold_need(a, 3));
+    const struct hone_onnx_const *c = a->in[0], *x = a->in[1], *y = a->in[2];
+    bool same = c->i && (x->f != NULL) == (y->f != NULL);
+    for (int k = 1; k < 3; k++)
+        same = same && a->in[k]->rank == c->rank && a->in[k]->count == c->count;
+    if (!same) return hone_fail(HONE_UNSUPPORTED, "a choice among constants of different shapes");
+    a->out->rank = c->rank;
+    memcpy(a->out->dim, c->dim, sizeof c->dim);
+    struct fold_copy copy = {.src = x};
+    HONE_TRY(fold_alloc(a, x->f != NULL, x->marks || y->marks, &copy.f, &copy.i, &copy.m));
+    for (int64_t k = 0; k < c->count; k++) {
+        copy.src = c->i[k] ? x : y;
+        fold_move(&copy, k, k);
+    }
+    return HONE_OK;
+}
+
+// To the batch a constant is not repeated: whoever takes it does that.
+static hone_status fold_expand(const struct hone_onnx_fold_args *a) {
+    HONE_TRY(fold_need(a, 2));
+    const struct hone_onnx_const *x = a->in[0], *shape = a->in[1];
+    struct hone_onnx_const to = {.rank = (int)shape->count};
+    if (!shape->i || shape->count > HONE_ONNX_MAX_RANK)
+        return hone_fail(HONE_UNSUPPORTED, "its shape is no list of a few integers");
+    for (int d = 0; d < to.rank; d++) {
+        enum hone_onnx_mark mark = hone_onnx_const_mark(shape, d);
+        if (mark == HONE_MARK_MIXED || (mark == HONE_MARK_BATCH && d > 0))
+            return hone_fail(HONE_UNSUPPORTED, "its shape depends on the batch size");
+        to.dim[d] = mark == HONE_MARK_BATCH ? 1 : shape->i[d];
+    }
+    HONE_TRY(fold_broadcast(x, &to, a->out));
+    struct fold_copy copy;
+    HONE_TRY(fold_copy_init(a, x, &copy));
+    int64_t along[HONE_ONNX_MAX_RANK] = {0};
+    for (int64_t k = 0; k < a->out->count; k++) {
+        fold_move(&copy, k, fold_offset(x, a->out->rank, along));
+        for (int d = a->out->rank - 1; d >= 0 && ++along[d] == a->out->dim[d]; d--) along[d] = 0;
+    }
+    return HONE_OK;
+}
+
 hone_onnx_fold_fn hone_onnx_fold_find(const char *op_type) {
     static const struct {
         const char *name;
@@ -460,6 +520,8 @@ hone_onnx_fold_fn hone_onnx_fold_find(const char *op_type) {
         {"Constant", fold_constant},
         {"ConstantOfShape", fold_constant_of_shape},
         {"Div", fold_div},
+        {"Equal", fold_equal},
+        {"Expand", fold_expand},
         {"Floor", fold_floor},
         {"Gather", fold_gather},
         {"Identity", fold_identity},
@@ -471,6 +533,7 @@ hone_onnx_fold_fn hone_onnx_fold_find(const char *op_type) {
         {"Sub", fold_sub},
         {"Transpose", fold_transpose},
         {"Unsqueeze", fold_unsqueeze},
+        {"Where", fold_where},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].name, op_type) == 0) return table[i].fn;

@@ -256,6 +256,9 @@ static hone_status import_end(struct hone_onnx_import *im) {
         return hone_fail(HONE_INVALID, "the output '%s' does not depend on the picture",
                          im->output);
     HONE_TRY(hone_onnx_settle(im, output));
+    if (output->perm[0] != 0)
+        return hone_fail(HONE_UNSUPPORTED, "the batch must stay the first axis; in '%s' it is not",
+                         im->output);
     if (hone_onnx_rank(im, output) == 4) HONE_TRY(hone_onnx_arrange(im, output, hone_onnx_image));
     hone_value end = output->value, before = import_before_softmax(im->graph, end);
     if (before != HONE_NO_VALUE) {

@@ -3,7 +3,8 @@
 //
 // ONNX pictures are (N,C,H,W), ir's are (N,H,W,C). Rather than transpose, each ONNX tensor
 // remembers how its axes stand to those of the ir value behind it (perm), and an operator asks for
-// the order that it needs. Axis 0 is the batch on both sides, always.
+// the order that it needs. Axis 0 of a value is the batch, always; in the file it is, but between a
+// Transpose and what takes the axes in front of it away (a stack of queries, keys and values).
 #ifndef HONE_FORMATS_ONNX_IMPORT_H
 #define HONE_FORMATS_ONNX_IMPORT_H
 
@@ -122,6 +123,9 @@ hone_status hone_onnx_absorb_bias(struct hone_onnx_import *im, const HoneOnnx__N
                                   int32_t count, bool image, struct hone_onnx_tensor **bias,
                                   const HoneOnnx__Node **reader);
 
+// Output 0 is x without ONNX axis `axis`, which has size 1 (onnx_reshape.c).
+hone_status hone_onnx_drop_axis(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                const struct hone_onnx_tensor *x, int axis);
 // Output 0 is x with these ONNX dimensions; dim[0] is the batch, whatever stands there
 // (onnx_reshape.c).
 hone_status hone_onnx_reshape_to(struct hone_onnx_import *im, const HoneOnnx__Node *node,
@@ -167,6 +171,8 @@ HONE_ONNX_TRANSLATE(mul)
 HONE_ONNX_TRANSLATE(div)
 HONE_ONNX_TRANSLATE(neg)
 HONE_ONNX_TRANSLATE(sum)
+// onnx_attention.c
+HONE_ONNX_TRANSLATE(matmul_values)
 // onnx_parts.c
 HONE_ONNX_TRANSLATE(concat)
 HONE_ONNX_TRANSLATE(slice)

@@ -180,6 +180,9 @@ hone_status hone_onnx_gemm(struct hone_onnx_import *im, const HoneOnnx__Node *no
 }
 
 hone_status hone_onnx_matmul(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    struct hone_onnx_tensor *b;
+    HONE_TRY(hone_onnx_input(im, node, 1, true, &b));
+    if (b->state != HONE_ONNX_CONST) return hone_onnx_matmul_values(im, node);
     return linear(im, node, false, 1, 1, NULL);
 }
 

@@ -3,26 +3,59 @@
 #include "formats/onnx_import.h"
 #include "ops/row.h"
 
+#include <string.h>
+
 // ---- Together
 // -----------------------------------------------------------------------------------------------
 
 // All inputs in one order of axes, that of a picture if any is one.
 static hone_status concat_arrange(struct hone_onnx_import *im, const HoneOnnx__Node *node,
-                                  int *rank, const int8_t **perm) {
+                                  int *rank, const int8_t **perm, struct hone_onnx_tensor **like) {
     struct hone_onnx_tensor *x;
     *perm = hone_onnx_plain;
+    *like = NULL;
     for (size_t k = 0; k < node->n_input; k++) {
+        HONE_TRY(hone_onnx_input(im, node, k, true, &x));
+        if (x->state == HONE_ONNX_CONST) continue;
         HONE_TRY(hone_onnx_input_value(im, node, k, &x));
-        if (k == 0) *rank = hone_onnx_rank(im, x);
+        if (!*like) *rank = hone_onnx_rank(im, x);
+        *like = x;
         if (hone_onnx_rank(im, x) != *rank)
             return hone_fail(HONE_INVALID, "its inputs differ in rank");
         if (*rank == 4 && hone_onnx_is(x, hone_onnx_image, 4)) *perm = hone_onnx_image;
     }
     for (size_t k = 0; k < node->n_input; k++) {
-        HONE_TRY(hone_onnx_input_value(im, node, k, &x));
-        HONE_TRY(hone_onnx_arrange(im, x, *perm));
+        HONE_TRY(hone_onnx_input(im, node, k, true, &x));
+        if (x->state == HONE_ONNX_NODE) HONE_TRY(hone_onnx_arrange(im, x, *perm));
     }
-    return HONE_OK;
+    return *like ? HONE_OK : hone_fail(HONE_UNSUPPORTED, "all its inputs are constant");
+}
+
+// The tensor that an Expand only repeats over the batch, whose name the parameter should have.
+static struct hone_onnx_tensor *concat_source(struct hone_onnx_import *im,
+                                              struct hone_onnx_tensor *c) {
+    if (c->writer == UINT32_MAX) return c;
+    const HoneOnnx__Node *node = im->file.model->graph->node[c->writer];
+    if (strcmp(hone_onnx_text(node->op_type), "Expand") != 0 || node->n_input < 1) return c;
+    struct hone_onnx_tensor *from = hone_onnx_name(im, node->input[0]);
+    bool same = from && from->state == HONE_ONNX_CONST && from->constant.rank == c->constant.rank &&
+                from->constant.count == c->constant.count;
+    return same ? from : c;
+}
+
+// Constants beside one activation: they are repeated over the batch.
+static hone_status concat_constant(struct hone_onnx_import *im, struct hone_onnx_tensor *c,
+                                   const struct hone_desc *x, int axis, hone_value *out) {
+    const struct hone_onnx_const *k = &c->constant;
+    bool fits = k->f && !hone_onnx_const_marked(k) && k->rank == x->rank && k->dim[0] == 1;
+    struct hone_desc desc = *x;
+    for (int i = 0; fits && i < x->rank; i++) {
+        fits = i == 0 || i == axis || k->dim[i] == x->dim[i];
+        desc.dim[i] = (int32_t)k->dim[i];
+    }
+    if (!fits || k->dim[axis] < 1)
+        return hone_fail(HONE_UNSUPPORTED, "constant '%s' does not fit the others", c->name);
+    return hone_onnx_param(im, c, HONE_PARAM_TERM, HONE_LAYOUT_SAME, desc, NULL, out);
 }
 
 hone_status hone_onnx_concat(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
@@ -30,7 +63,8 @@ hone_status hone_onnx_concat(struct hone_onnx_import *im, const HoneOnnx__Node *
         return hone_fail(HONE_INVALID, "%zu inputs", node->n_input);
     int rank = 0;
     const int8_t *perm;
-    HONE_TRY(concat_arrange(im, node, &rank, &perm));
+    struct hone_onnx_tensor *like;
+    HONE_TRY(concat_arrange(im, node, &rank, &perm, &like));
     int64_t axis = hone_onnx_attr_int(node, "axis", 1);
     if (axis < 0) axis += rank;
     if (axis < 1 || axis >= rank)
@@ -40,7 +74,16 @@ hone_status hone_onnx_concat(struct hone_onnx_import *im, const HoneOnnx__Node *
     struct hone_concat_attrs attrs = {.axis = perm[axis]};
     int count = 0;
     for (size_t k = 0; k < node->n_input; k++) {
-        inputs[count++] = hone_onnx_name(im, node->input[k])->value;
+        struct hone_onnx_tensor *x = hone_onnx_name(im, node->input[k]);
+        inputs[count] = x->value;
+        if (x->state == HONE_ONNX_CONST) {
+            if (perm != hone_onnx_plain)
+                return hone_fail(HONE_UNSUPPORTED, "a constant beside pictures");
+            HONE_TRY(concat_constant(im, concat_source(im, x),
+                                     hone_graph_desc(im->graph, like->value), (int)axis,
+                                     &inputs[count]));
+        }
+        count++;
         if (count < hone_op_concat.inputs_max && k + 1 < node->n_input) continue;
         y = hone_graph_emit(im->graph, &hone_op_concat, hone_onnx_node_name(node), &attrs, inputs,
                             count);
@@ -58,7 +101,7 @@ static hone_status parts_axis(const struct hone_onnx_import *im, const struct ho
                               int64_t axis, int *out) {
     int rank = hone_onnx_rank(im, x);
     if (axis < 0) axis += rank;
-    if (axis < 1 || axis >= rank)
+    if (axis < 0 || axis >= rank || x->perm[axis] == 0)
         return hone_fail(HONE_UNSUPPORTED, "axis %lld of rank %d: the batch stays whole",
                          (long long)axis, rank);
     *out = (int)axis;
@@ -93,7 +136,7 @@ hone_status hone_onnx_slice(struct hone_onnx_import *im, const HoneOnnx__Node *n
     for (int k = 0; k < count; k++) {
         int64_t axis = axis_count ? axes[k] : k, begin = starts[k], end = ends[k];
         if (axis < 0) axis += rank;
-        if (axis < 1 || axis >= rank || (step_count && steps[k] != 1))
+        if (axis < 0 || axis >= rank || x->perm[axis] == 0 || (step_count && steps[k] != 1))
             return hone_fail(HONE_UNSUPPORTED, "slices of the batch and steps are not supported");
         int64_t size = hone_onnx_dim(im, x, (int)axis);
         if (begin < 0) begin = begin < -size ? 0 : begin + size;
@@ -132,11 +175,7 @@ hone_status hone_onnx_gather(struct hone_onnx_import *im, const HoneOnnx__Node *
     part.value = parts_take(im, node, x, axis, begin, index->count);
     HONE_TRY(hone_graph_status(im->graph));
     if (index->rank == 1) return hone_onnx_define(im, node, part.value, part.perm);
-    int64_t dim[HONE_MAX_RANK];
-    int left = 0;
-    for (int i = 0; i < hone_onnx_rank(im, x); i++)
-        if (i != axis) dim[left++] = hone_onnx_dim(im, x, i);
-    return hone_onnx_reshape_to(im, node, &part, left, dim);
+    return hone_onnx_drop_axis(im, node, &part, axis);
 }
 
 hone_status hone_onnx_split(struct hone_onnx_import *im, const HoneOnnx__Node *node) {

@@ -104,6 +104,21 @@ hone_status hone_onnx_reshape_to(struct hone_onnx_import *im, const HoneOnnx__No
     return hone_onnx_define(im, node, y, perm);
 }
 
+hone_status hone_onnx_drop_axis(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                const struct hone_onnx_tensor *x, int axis) {
+    const struct hone_desc *desc = hone_graph_desc(im->graph, x->value);
+    int gone = x->perm[axis], rank = desc->rank;
+    struct hone_shape_attrs attrs = {.rank = rank - 1};
+    int8_t perm[HONE_MAX_RANK] = {0};
+    for (int j = 1; j < rank; j++)
+        if (j != gone) attrs.dim[j - (j > gone)] = desc->dim[j];
+    for (int i = 0, at = 0; i < rank; i++)
+        if (i != axis) perm[at++] = (int8_t)(x->perm[i] - (x->perm[i] > gone));
+    hone_value y =
+        HONE_EMIT(im->graph, &hone_op_reshape, hone_onnx_node_name(node), &attrs, x->value);
+    return hone_onnx_define(im, node, y, perm);
+}
+
 hone_status hone_onnx_flatten(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *x;
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
@@ -178,6 +193,12 @@ hone_status hone_onnx_squeeze(struct hone_onnx_import *im, const HoneOnnx__Node 
     int count, rank = hone_onnx_rank(im, x), left = 0;
     bool gone[HONE_MAX_RANK] = {false};
     HONE_TRY(hone_onnx_numbers(im, node, 1, "axes", axes, &count));
+    if (count == 1 && x->perm[0] != 0) { // in front of the batch
+        int64_t axis = axes[0] < 0 ? axes[0] + rank : axes[0];
+        bool fits = axis >= 0 && axis < rank && hone_onnx_dim(im, x, (int)axis) == 1;
+        HONE_TRY(hone_onnx_settle(im, x));
+        if (fits && x->perm[axis] != 0) return hone_onnx_drop_axis(im, node, x, (int)axis);
+    }
     HONE_TRY(shape_axes(im, node, rank, axes, count, gone));
     for (int i = 0; i < rank; i++) {
         int64_t size = hone_onnx_dim(im, x, i);

@@ -65,7 +65,6 @@ hone_status hone_onnx_transpose(struct hone_onnx_import *im, const HoneOnnx__Nod
         seen |= 1u << perm[i];
     }
     if (seen != (1u << rank) - 1) return hone_fail(HONE_INVALID, "perm names an axis twice");
-    if (perm[0] != 0) return hone_fail(HONE_UNSUPPORTED, "the batch must stay the first axis");
     HONE_TRY(hone_onnx_alias(im, node, x));
     memcpy(hone_onnx_name(im, node->output[0])->perm, order, sizeof order);
     return HONE_OK;

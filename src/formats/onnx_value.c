@@ -23,6 +23,17 @@ hone_status hone_onnx_resolve(struct hone_onnx_import *im, struct hone_onnx_tens
     return HONE_OK;
 }
 
+// Only what takes the axes in front away again may see a batch that is not the first axis.
+static hone_status expect_batch(const HoneOnnx__Node *node, const struct hone_onnx_tensor *tensor) {
+    static const char *const movers[] = {"Transpose", "Gather", "Split", "Squeeze", "Slice"};
+    if (tensor->state != HONE_ONNX_NODE || tensor->perm[0] == 0) return HONE_OK;
+    for (size_t i = 0; i < sizeof movers / sizeof *movers; i++)
+        if (strcmp(hone_onnx_text(node->op_type), movers[i]) == 0) return HONE_OK;
+    return hone_fail(HONE_UNSUPPORTED,
+                     "the batch must stay the first axis; in its input '%s' it is not",
+                     tensor->name);
+}
+
 hone_status hone_onnx_input(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
                             bool needed, struct hone_onnx_tensor **out) {
     *out = NULL;
@@ -36,6 +47,7 @@ hone_status hone_onnx_input(struct hone_onnx_import *im, const HoneOnnx__Node *n
         return hone_fail(HONE_UNSUPPORTED,
                          "its input '%s' is a second output, which hone does not compute",
                          node->input[k]);
+    HONE_TRY(expect_batch(node, tensor));
     *out = tensor;
     return HONE_OK;
 }

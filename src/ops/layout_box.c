@@ -1,6 +1,6 @@
 // layout_box.c: boxes inside boxes.
 //
-//   concat(x...)   the inputs one after the other along an axis
+//   concat(x...)   the inputs one after the other along an axis; repeated over the pictures
 //   slice(x)       x[begin .. begin + size) on each axis; size 0 means up to the end
 //   pad(x)         x with `before` and `after` more elements of `value` on each axis
 //
@@ -24,9 +24,10 @@ static struct hone_op_copy concat_copy(const void *attrs_, const struct hone_des
     struct hone_op_copy copy = {0};
     int32_t dim[HONE_OP_AXES];
     hone_op_dims(&in[input], copy.size);
-    hone_op_dense(copy.size, copy.from);
+    hone_op_strides(&in[input], copy.from); // 0 where it repeats
     hone_op_dims(y, dim);
     hone_op_dense(dim, copy.to);
+    if (attrs->axis > 0) copy.size[hone_op_axis(0, y->rank)] = y->dim[0];
     for (int i = 0; i < input; i++)
         copy.to_offset += in[i].dim[attrs->axis] * copy.to[hone_op_axis(attrs->axis, y->rank)];
     return copy;
@@ -47,6 +48,9 @@ static hone_status concat_infer(const struct hone_infer_args *args) {
         HONE_TRY(hone_op_expect_words(args, i));
         struct hone_desc like = args->in[i];
         if (like.rank == first->rank) like.dim[attrs->axis] = first->dim[attrs->axis];
+        if (attrs->axis > 0 && dim[0] == 1) dim[0] = like.dim[0];
+        if (attrs->axis > 0 && (like.dim[0] == 1 || like.dim[0] == dim[0]))
+            like.dim[0] = first->dim[0]; // repeated
         if (!hone_desc_equal(&like, first))
             return hone_op_fail_dims("inputs may differ along the axis only", first, &args->in[i]);
         dim[attrs->axis] += args->in[i].dim[attrs->axis];
@@ -68,7 +72,12 @@ static void concat_grad(struct hone_graph *graph, const struct hone_node *node,
         part.begin[attrs->axis] = begin;
         part.size[attrs->axis] = hone_graph_desc(graph, node->inputs[i])->dim[attrs->axis];
         begin += part.size[attrs->axis];
-        if (want[i]) din[i] = HONE_EMIT(graph, &hone_op_slice, NULL, &part, dout[0]);
+        if (!want[i]) continue;
+        din[i] = HONE_EMIT(graph, &hone_op_slice, NULL, &part, dout[0]);
+        struct hone_shape_attrs own;
+        hone_op_shape_of(hone_graph_desc(graph, node->inputs[i]), &own);
+        if (graph->status == HONE_OK && own.dim[0] != hone_graph_desc(graph, din[i])->dim[0])
+            din[i] = HONE_EMIT(graph, &hone_op_reduce_to, NULL, &own, din[i]);
     }
 }
 

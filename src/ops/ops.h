@@ -186,7 +186,8 @@ struct hone_shape_attrs {
 struct hone_permute_attrs {
     int32_t perm[HONE_MAX_RANK];
 };
-// concat(x...) along axis (from the front, 0-based)
+// concat(x...) along axis (from the front, 0-based); where that is not 0, inputs of size 1 on axis
+// 0 are repeated there (a class token for each picture)
 struct hone_concat_attrs {
     int32_t axis;
 };

@@ -88,7 +88,7 @@ static void test_tiny(void **state) {
         check_tiny(golden, net);
         checked++;
     }
-    assert_int_equal(checked, 44);
+    assert_int_equal(checked, 47);
     golden_close(&golden);
 }
 

@@ -340,7 +340,79 @@ def layer_norms():
     n.done(flatten=False)
 
 
+class Tokens(Net):
+    """A transformer's parts, each as its exporters say it: six patches and a class token of 16 numbers."""
+
+    def __init__(self, name, opset=13):
+        super().__init__(name, opset)
+        t = self.op("Reshape", self.conv("x", 16, 3, 4, strides=[4, 4]), self.ints(0, 16, 6))
+        t = self.op("Transpose", t, perm=[0, 2, 1])
+        # cls_token.expand(len(x), -1, -1)
+        batch = self.op("Slice", self.op("Shape", "x"), self.ints(0), self.ints(1))
+        shape = self.op("Concat", batch, self.ints(-1, -1), axis=0)
+        ones = self.op("ConstantOfShape", self.ints(3), value=numpy_helper.from_array(np.array([1])))
+        minus = self.op("Mul", ones, self.const(np.array(-1)))
+        shape = self.op("Where", self.op("Equal", shape, minus), ones, shape)
+        t = self.op("Concat", self.op("Expand", self.const(weight(1, 1, 16)), shape), t, axis=1)
+        self.op("Add", t, self.const(weight(1, 7, 16)))
+
+    def linear(self, x, k, c):
+        return self.op("Add", self.const(weight(k)), self.op("MatMul", x, self.const(weight(c, k))))
+
+    def norm(self, x, spelled, square="Pow"):
+        gamma, beta = self.const(weight(16) + 1), self.const(weight(16))
+        if not spelled:
+            return self.op("LayerNormalization", x, gamma, beta, axis=-1, epsilon=1e-6)
+        d = self.op("Sub", x, self.op("ReduceMean", x, axes=[-1]))
+        square = self.op("Pow", d, self.floats(2)) if square == "Pow" else self.op("Mul", d, d)
+        var = self.op("Add", self.op("ReduceMean", square, axes=[-1]), self.floats(1e-6))
+        return self.op("Add", self.op("Mul", self.op("Div", d, self.op("Sqrt", var)), gamma), beta)
+
+    def heads(self, q, k, v, scale=8**-0.5):
+        p = self.op("Softmax", self.op("Div", self.op("MatMul", q, k), self.floats(1 / scale)), axis=-1)
+        t = self.op("Transpose", self.op("MatMul", p, v), perm=[0, 2, 1, 3])
+        return self.op("Reshape", t, self.ints(0, 7, 16))
+
+    def end(self):
+        self.op("Gather", self.t, self.const(np.array(0)), axis=1)
+        self.done(flatten=False)
+
+
+def transformers():
+    n = Tokens("vit_packed")  # timm
+    x = n.t
+    t = n.op("Reshape", n.linear(n.norm(x, True), 48, 16), n.ints(0, 7, 3, 2, 8))
+    n.nodes.append(helper.make_node("Split", [n.op("Transpose", t, perm=[2, 0, 3, 1, 4])], ["q3", "k3", "v3"], axis=0))
+    q, k, v = (n.op("Squeeze", part, n.ints(0)) for part in ("q3", "k3", "v3"))
+    x = n.op("Add", x, n.linear(n.heads(q, n.op("Transpose", k, perm=[0, 1, 3, 2]), v), 16, 16))
+    t = n.linear(n.norm(x, True, "Mul"), 32, 16)
+    gate = n.op("Add", n.op("Erf", n.op("Div", t, n.floats(2**0.5))), n.floats(1))
+    t = n.op("Mul", n.op("Mul", t, gate), n.floats(0.5))
+    n.op("Add", x, n.linear(t, 16, 32))
+    n.end()
+    n = Tokens("vit_apart", opset=17)  # transformers
+    x, parts = n.t, []
+    t = n.norm(x, False)
+    for perm in ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3]):
+        parts.append(n.op("Transpose", n.op("Reshape", n.linear(t, 16, 16), n.ints(0, 7, 2, 8)), perm=perm))
+    x = n.op("Add", n.linear(n.heads(*parts), 16, 16), x)
+    t = n.linear(n.norm(x, False), 32, 16)
+    cube = n.op("Mul", n.op("Mul", t, t), t)
+    gate = n.op("Tanh", n.op("Mul", n.op("Add", t, n.op("Mul", cube, n.floats(0.044715))), n.floats((2 / np.pi) ** 0.5)))
+    t = n.op("Mul", n.op("Mul", t, n.floats(0.5)), n.op("Add", gate, n.floats(1)))
+    n.op("Add", n.linear(t, 16, 32), x)
+    n.end()
+    n = Tokens("products")  # batches of matrices that are no attention, functions of one number
+    x = n.t
+    p = n.op("MatMul", n.op("Tanh", x), n.op("Transpose", n.op("Sqrt", n.op("Exp", x)), perm=[0, 2, 1]))
+    p = n.op("Sub", p, n.op("ReduceMean", p, axes=[1], keepdims=1))
+    t = n.op("MatMul", p, n.op("Log", n.op("Add", n.op("Pow", x, n.floats(2)), n.floats(1))))
+    t = n.op("Div", t, n.op("Add", n.op("Erf", x), n.floats(2)))
+    n.op("ReduceMean", t, axes=[1], keepdims=0)
+    n.done(flatten=False)
+
+
 os.makedirs(FOLDER, exist_ok=True)
-for make in (convolutions, linear, norm, activations, arithmetic, pads, pools, shapes, ends, parts, functions, layer_norms):
+for make in (convolutions, linear, norm, activations, arithmetic, pads, pools, shapes, ends, parts, functions, layer_norms, transformers):
     make()
 save(f"{FOLDER}/expected.safetensors", out)

@@ -246,7 +246,7 @@ static hone_value reshape(struct vit *v, hone_value x, int rank, int32_t d1, int
     return HONE_EMIT(v->graph, &hone_op_reshape, NULL, &shape, x);
 }
 
-// [cls; patches] + positions: zeros make room for each other.
+// [cls; patches] + positions
 static hone_value embed(struct vit *v, hone_value image) {
     char name[HONE_ZOO_NAME];
     int32_t channels = v->sizes.channels;
@@ -265,12 +265,9 @@ static hone_value embed(struct vit *v, hone_value image) {
     hone_zoo_name(name, "%s%s", v->names->prefix, v->names->cls);
     hone_value cls = hone_zoo_param(v->zoo, name, HONE_PARAM_TERM,
                                     hone_desc_make(HONE_F32, 3, 1, 1, channels, 0), 0, 0.02);
-    const struct hone_pad_attrs in_front = {.before = {0, 1}},
-                                behind = {.after = {0, height * width}};
-    cls = HONE_EMIT(v->graph, &hone_op_pad, NULL, &behind, cls);
-    cls = HONE_EMIT(v->graph, &hone_op_add, NULL, NULL, cls, positions(v, height, width));
-    x = HONE_EMIT(v->graph, &hone_op_pad, NULL, &in_front, x);
-    return HONE_EMIT(v->graph, &hone_op_add, "embeddings", NULL, x, cls);
+    const struct hone_concat_attrs behind = {.axis = 1};
+    x = HONE_EMIT(v->graph, &hone_op_concat, "tokens", &behind, cls, x);
+    return HONE_EMIT(v->graph, &hone_op_add, "embeddings", NULL, x, positions(v, height, width));
 }
 
 static hone_value linear(struct vit *v, const char *module, hone_value x, int32_t out) {

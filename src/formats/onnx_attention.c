@@ -1,0 +1,119 @@
+// onnx_attention.c: products of two activations. Where one is softmax(q k) v, as files spell
+// attention, it is found by what has been emitted so far; what was emitted for its parts is dropped
+// at the end, as nobody reads it.
+#include "formats/onnx_import.h"
+
+#include <string.h>
+
+static const struct hone_node *made_by(const struct hone_onnx_import *im, hone_value value,
+                                       const struct hone_op *op) {
+    const struct hone_node *node = hone_graph_producer(im->graph, value);
+    return node && node->op == op ? node : NULL;
+}
+
+// The value that `value` is a multiple of; its factor is multiplied into *alpha.
+static hone_value unscale(const struct hone_onnx_import *im, hone_value value, float *alpha) {
+    const struct hone_node *node;
+    while ((node = made_by(im, value, &hone_op_scale))) {
+        *alpha *= ((const struct hone_scale_attrs *)node->attrs)->alpha;
+        value = node->inputs[0];
+    }
+    return value;
+}
+
+// `value` with its axes in this order; what was permuted before is looked through.
+static hone_value in_order(struct hone_onnx_import *im, hone_value value, const int8_t order[4]) {
+    const struct hone_node *node = made_by(im, value, &hone_op_permute);
+    struct hone_permute_attrs attrs = {{0}};
+    bool undone = node != NULL;
+    for (int j = 0; node && j < 4; j++)
+        undone = undone && ((const struct hone_permute_attrs *)node->attrs)->perm[order[j]] == j;
+    if (undone) return node->inputs[0];
+    for (int j = 0; j < 4; j++) attrs.perm[j] = order[j];
+    return HONE_EMIT(im->graph, &hone_op_permute, NULL, &attrs, value);
+}
+
+// The tensor (B,N,3,H,D) of which in[0..2] are the three, or HONE_NO_VALUE.
+static hone_value packed_of(const struct hone_onnx_import *im, const hone_value in[3]) {
+    hone_value whole = HONE_NO_VALUE;
+    for (int i = 0; i < 3; i++) {
+        const struct hone_node *view = made_by(im, in[i], &hone_op_reshape);
+        const struct hone_node *slice = view ? made_by(im, view->inputs[0], &hone_op_slice) : NULL;
+        if (!slice || (i > 0 && slice->inputs[0] != whole)) return HONE_NO_VALUE;
+        whole = slice->inputs[0];
+        const struct hone_desc *all = hone_graph_desc(im->graph, whole);
+        const struct hone_desc *part = hone_graph_desc(im->graph, slice->outputs[0]);
+        const struct hone_desc *q = hone_graph_desc(im->graph, in[i]);
+        const struct hone_slice_attrs *a = slice->attrs;
+        if (all->rank != 5 || all->dim[2] != 3 || part->dim[2] != 1 || a->begin[2] != i ||
+            q->rank != 4 || q->dim[1] != all->dim[1] || q->dim[2] != all->dim[3] ||
+            q->dim[3] != all->dim[4] || part->dim[1] != all->dim[1] ||
+            part->dim[3] != all->dim[3] || part->dim[4] != all->dim[4])
+            return HONE_NO_VALUE;
+    }
+    return whole;
+}
+
+// softmax(scale q k) times v, all (B,H,N,D) in the file; *done is false where it is something else.
+static hone_status attention_of(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                struct hone_onnx_tensor *p, struct hone_onnx_tensor *v,
+                                bool *done) {
+    static const int8_t heads_behind[4] = {0, 2, 1, 3}, turned[4] = {0, 3, 1, 2};
+    static const int8_t file_order[HONE_MAX_RANK] = {0, 2, 1, 3, 4, 5};
+    *done = false;
+    const struct hone_node *softmax = made_by(im, p->value, &hone_op_softmax);
+    struct hone_attention_attrs attrs = {1};
+    hone_value scores = softmax ? unscale(im, softmax->inputs[0], &attrs.scale) : HONE_NO_VALUE;
+    const struct hone_node *product = softmax ? made_by(im, scores, &hone_op_batch_matmul) : NULL;
+    if (!product || hone_onnx_rank(im, p) != 4 || hone_onnx_rank(im, v) != 4 ||
+        !hone_onnx_is(p, hone_onnx_plain, 4))
+        return HONE_OK;
+    const struct hone_batch_matmul_attrs *way = product->attrs;
+    bool trans_b = way->trans_b;
+    if (way->trans_a) return HONE_OK;
+    hone_value in[3], out[2], q = unscale(im, product->inputs[0], &attrs.scale);
+    hone_value k = unscale(im, product->inputs[1], &attrs.scale);
+    // q, k (B,H,N,D), the products' inputs: k (B,H,D,M) where it was turned in memory.
+    const struct hone_desc *keys = hone_graph_desc(im->graph, k);
+    int32_t count = keys->dim[trans_b ? 2 : 3], width = keys->dim[trans_b ? 3 : 2];
+    if (!(attrs.scale > 0) || hone_onnx_dim(im, v, 2) != count || hone_onnx_dim(im, v, 3) != width)
+        return HONE_OK;
+    in[0] = in_order(im, q, heads_behind);
+    in[1] = in_order(im, k, trans_b ? heads_behind : turned);
+    HONE_TRY(hone_onnx_arrange(im, v, file_order));
+    in[2] = v->value;
+    HONE_TRY(hone_graph_status(im->graph));
+    hone_value whole = packed_of(im, in);
+    if (whole != HONE_NO_VALUE) in[0] = whole;
+    hone_graph_node(im->graph, &hone_op_attention, hone_onnx_node_name(node), &attrs, in,
+                    whole != HONE_NO_VALUE ? 1 : 3, out);
+    *done = true;
+    return hone_onnx_define(im, node, out[0], file_order);
+}
+
+hone_status hone_onnx_matmul_values(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    struct hone_onnx_tensor *a, *b;
+    bool done;
+    HONE_TRY(hone_onnx_input_value(im, node, 0, &a));
+    HONE_TRY(hone_onnx_input_value(im, node, 1, &b));
+    HONE_TRY(hone_onnx_settle(im, a));
+    HONE_TRY(hone_onnx_settle(im, b));
+    HONE_TRY(attention_of(im, node, a, b, &done));
+    if (done) return HONE_OK;
+    int rank = hone_onnx_rank(im, a);
+    if (rank < 3 || rank != hone_onnx_rank(im, b))
+        return hone_fail(HONE_UNSUPPORTED, "ranks %d and %d: only batches of matrices", rank,
+                         hone_onnx_rank(im, b));
+    HONE_TRY(hone_onnx_arrange(im, a, hone_onnx_plain));
+    int8_t turned[HONE_MAX_RANK];
+    memcpy(turned, hone_onnx_plain, sizeof turned);
+    turned[rank - 2] = (int8_t)(rank - 1);
+    turned[rank - 1] = (int8_t)(rank - 2);
+    // What the file turned stays as it lies in memory.
+    bool trans_b = b->perm[rank - 2] > b->perm[rank - 1];
+    HONE_TRY(hone_onnx_arrange(im, b, trans_b ? turned : hone_onnx_plain));
+    const struct hone_batch_matmul_attrs attrs = {.trans_b = trans_b};
+    hone_value y = HONE_EMIT(im->graph, &hone_op_batch_matmul, hone_onnx_node_name(node), &attrs,
+                             a->value, b->value);
+    return hone_onnx_define(im, node, y, hone_onnx_plain);
+}
