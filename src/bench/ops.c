@@ -255,6 +255,55 @@ static hone_value build_softmax_bwd(struct hone_bench_build *b) {
                      logits(b, "y"));
 }
 
+// (N,H W tokens,C)
+static hone_value tokens(struct hone_bench_build *b, const char *name) {
+    const int32_t *v = b->v;
+    return data_state(b, name, 3, v[HONE_KEY_N], v[HONE_KEY_H] * v[HONE_KEY_W], v[HONE_KEY_C], 0);
+}
+
+static const struct hone_layer_norm_attrs layer_attrs = {1e-6f};
+
+static hone_value build_layer_norm(struct hone_bench_build *b) {
+    return HONE_EMIT(b->graph, &hone_op_layer_norm, NULL, &layer_attrs, tokens(b, "x"),
+                     channels(b, "gamma", 0.5f, 1.5f), channels(b, "beta", -1, 1));
+}
+
+static hone_value build_layer_norm_bwd(struct hone_bench_build *b) {
+    int32_t n = b->v[HONE_KEY_N], count = b->v[HONE_KEY_H] * b->v[HONE_KEY_W];
+    return HONE_EMIT(b->graph, &hone_op_layer_norm_bwd, NULL, &layer_attrs, tokens(b, "dy"),
+                     tokens(b, "x"), channels(b, "gamma", 0.5f, 1.5f),
+                     random_state(b, "mean", 2, n, count, 0, 0),
+                     random_state(b, "invstd", 2, n, count, 0, 0));
+}
+
+// C channels in heads of 64, or one head.
+static struct hone_desc heads(const struct hone_bench_build *b, int parts) {
+    const int32_t *v = b->v;
+    int32_t width = v[HONE_KEY_C] % 64 ? v[HONE_KEY_C] : 64, count = v[HONE_KEY_C] / width;
+    int32_t rows = v[HONE_KEY_H] * v[HONE_KEY_W];
+    struct hone_desc desc = hone_desc_make(b->dtype, 4, v[HONE_KEY_N], rows, count, width);
+    if (parts == 1) return desc;
+    desc = (struct hone_desc){.dtype = b->dtype, .rank = 5};
+    const int32_t dim[] = {v[HONE_KEY_N], rows, parts, count, width};
+    memcpy(desc.dim, dim, sizeof dim);
+    return desc;
+}
+
+static const struct hone_attention_attrs attention_attrs = {0.125f};
+
+static hone_value build_attention(struct hone_bench_build *b) {
+    return HONE_EMIT(b->graph, &hone_op_attention, NULL, &attention_attrs,
+                     ranged(b, "qkv", heads(b, 3), -1, 1));
+}
+
+static hone_value build_attention_bwd(struct hone_bench_build *b) {
+    struct hone_desc y = heads(b, 1);
+    hone_value lse = random_state(b, "lse", 3, y.dim[0], y.dim[2], y.dim[1], 0);
+    return HONE_EMIT(b->graph, &hone_op_attention_packed_bwd, NULL, &attention_attrs,
+                     ranged(b, "dy", y, -1, 1), ranged(b, "y", y, -1, 1), lse,
+                     ranged(b, "qkv", heads(b, 3), -1, 1));
+}
+
 static hone_value build_cross_entropy(struct hone_bench_build *b) {
     struct hone_cross_entropy_attrs attrs = {.smoothing = 0.05f};
     struct hone_desc labels = hone_desc_make(HONE_I32, 1, b->v[HONE_KEY_N], 0, 0, 0);
@@ -319,6 +368,10 @@ const struct hone_bench_op hone_bench_op_table[] = {
     {"avg_pool", WINDOW, build_avg_pool},
     {"avg_pool_bwd", WINDOW, build_avg_pool_bwd},
     {"global_avg_pool", PICTURE, build_global_pool},
+    {"layer_norm", PICTURE, build_layer_norm},
+    {"layer_norm_bwd", PICTURE, build_layer_norm_bwd},
+    {"attention", PICTURE, build_attention},
+    {"attention_bwd", PICTURE, build_attention_bwd},
     {"softmax", HONE_KEY(N) | HONE_KEY(C), build_softmax},
     {"softmax_bwd", HONE_KEY(N) | HONE_KEY(C), build_softmax_bwd},
     {"cross_entropy", HONE_KEY(N) | HONE_KEY(C), build_cross_entropy},

@@ -26,6 +26,9 @@ static const struct hone_pool_attrs count = {
     .kernel = {3, 2}, .stride = {2, 1}, .pad = {1, 1, 1, 1}, .count_pad = 1, .in_h = 9, .in_w = 10};
 static const struct hone_pool_attrs inside = {
     .kernel = {3, 2}, .stride = {2, 1}, .pad = {1, 1, 1, 1}, .in_h = 9, .in_w = 10};
+static const struct hone_layer_norm_attrs layer = {1e-3f};
+static const struct hone_attention_attrs heads = {0.35f};
+static const struct hone_batch_matmul_attrs batch = {0, 0};
 static const struct hone_cross_entropy_attrs hard = {0}, smooth = {.smoothing = 0.1f};
 
 // Forward, and backward from what act.c saves.
@@ -79,6 +82,15 @@ static const struct row rows[] = {
     {&hone_op_avg_pool, "avg_pool_inside", &inside, {"x"}, {"y"}},
     {&hone_op_avg_pool_bwd, "avg_pool_inside", &inside, {"dy"}, {"dx"}},
     {&hone_op_global_avg_pool, "global_avg_pool", NULL, {"x"}, {"y"}},
+    {&hone_op_layer_norm, "layer_norm", &layer, {"x", "gamma", "beta"}, {"y", "mean", "invstd"}},
+    {&hone_op_layer_norm_bwd,
+     "layer_norm",
+     &layer,
+     {"dy", "x", "gamma", "mean", "invstd"},
+     {"dx", "dgamma", "dbeta"}},
+    {&hone_op_attention, "attention", &heads, {"qkv"}, {"y", "lse"}},
+    {&hone_op_attention_packed_bwd, "attention", &heads, {"dy", "y", "lse", "qkv"}, {"dqkv"}},
+    {&hone_op_batch_matmul, "batch_matmul", &batch, {"a", "b"}, {"y"}},
     {&hone_op_softmax, "softmax", NULL, {"x"}, {"y"}},
     {&hone_op_softmax_bwd, "softmax", NULL, {"dy", "y"}, {"dx"}},
     {&hone_op_cross_entropy, "cross_entropy", &hard, {"logits", "labels", "weights"}, {"loss"}},
@@ -91,6 +103,9 @@ static const struct row rows[] = {
     ACT("relu6", "y", HONE_ACT_CLIP, 0, 6),
     ACT("sigmoid", "y", HONE_ACT_SIGMOID, 0, 0),
     ACT("silu", "x", HONE_ACT_SILU, 0, 0),
+    ACT("gelu", "x", HONE_ACT_GELU, 0, 0),
+    ACT("gelu_tanh", "x", HONE_ACT_GELU_TANH, 0, 0),
+    ACT("tanh", "y", HONE_ACT_TANH, 0, 0),
     ACT("hard_swish", "x", HONE_ACT_HARD_SWISH, 0, 0),
     CONV("conv_stride", 9, 8, 3, 3, .stride = {2, 2}, .pad = {1, 1, 1, 1}, .dilation = {1, 1},
          .groups = 1),

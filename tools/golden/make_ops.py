@@ -54,6 +54,29 @@ def pools():
     put("global_avg_pool", x=x, y=F.adaptive_avg_pool2d(x, 1))
 
 
+def transformers():
+    x, gamma, beta = randn(2, 5, 12, scale=2.0, shift=0.5), randn(12), randn(12)
+    eps = float(torch.tensor(1e-3))
+    y = F.layer_norm(x, (12,), gamma, beta, eps)
+    dy = randn(*y.shape).detach()
+    y.backward(dy)
+    mean, var = x.mean(-1), x.var(-1, unbiased=False)
+    out.update({f"layer_norm.{name}": value.detach().numpy() for name, value in dict(
+        x=x, gamma=gamma, beta=beta, y=y, dy=dy, dx=x.grad, dgamma=gamma.grad, dbeta=beta.grad, mean=mean,
+        invstd=(var + eps).rsqrt()).items()})
+    qkv, scale = randn(2, 7, 3, 2, 6), float(torch.tensor(0.35))
+    q, k, v = qkv.permute(2, 0, 3, 1, 4)
+    scores = scale * q @ k.transpose(-2, -1)
+    y = (scores.softmax(-1) @ v).transpose(1, 2)
+    dy = randn(*y.shape).detach()
+    y.backward(dy)
+    out.update({f"attention.{name}": value.detach().contiguous().numpy() for name, value in dict(
+        qkv=qkv, y=y, dy=dy, dqkv=qkv.grad, lse=scores.logsumexp(-1)).items()})
+    a, b = randn(2, 3, 5, 4), randn(2, 3, 4, 6)
+    y = a @ b
+    out.update({f"batch_matmul.{name}": value.detach().numpy() for name, value in dict(a=a, b=b, y=y).items()})
+
+
 def softmax():
     x = randn(4, 7, scale=3.0)
     y = F.softmax(x, 1)
@@ -70,9 +93,7 @@ def cross_entropy(prefix, smoothing, labels):
     put(prefix, logits=logits, labels=labels.int(), weights=weights, loss=loss.reshape(1), dlogits=logits.grad)
 
 
-def activations():
-    kinds = {"relu": F.relu, "relu6": F.relu6, "sigmoid": torch.sigmoid, "silu": F.silu,
-             "hard_swish": F.hardswish}
+def activations(**kinds):
     for name, function in kinds.items():
         x = randn(5, 13, scale=4.0)
         y = function(x)
@@ -126,7 +147,7 @@ pools()
 softmax()
 cross_entropy("cross_entropy", 0.0, [0, 1, 2, 3, 4, 0])
 cross_entropy("cross_entropy_smooth", 0.1, [4, -1, 2, 2, -1, 0])
-activations()
+activations(relu=F.relu, relu6=F.relu6, sigmoid=torch.sigmoid, silu=F.silu, hard_swish=F.hardswish)
 conv("conv_stride", randn(2, 3, 9, 8), randn(5, 3, 3, 3), (1, 1, 1, 1), stride=2)
 conv("conv_dilated", randn(1, 4, 9, 10), randn(3, 4, 3, 2), (2, 1, 0, 3), stride=(1, 2), dilation=(2, 3))
 conv("conv_groups", randn(2, 6, 5, 7), randn(4, 3, 3, 3), (1, 1, 1, 1), groups=2)
@@ -138,4 +159,6 @@ for name, nesterov in (("sgd", False), ("sgd_nesterov", True)):
               {"m": "momentum_buffer"}, (momentum, 0))
 optimizer("adamw", lambda groups: torch.optim.AdamW(groups, lr=1, betas=(momentum, beta2), eps=eps),
           {"m": "exp_avg", "v": "exp_avg_sq"}, (momentum, beta2))
+activations(gelu=F.gelu, gelu_tanh=lambda x: F.gelu(x, approximate="tanh"), tanh=torch.tanh)
+transformers()
 save("tests/golden/data/ops.safetensors", out)
