@@ -65,7 +65,7 @@ static void test_refusals(void **state) {
     assert_ok(hone_bench_op_build("conv2d", NULL, HONE_BF16, &build));
     assert_int_equal(hone_graph_desc(build.graph, build.states[0].value)->dtype, HONE_BF16);
     hone_graph_destroy(&build.graph);
-    assert_int_equal(hone_bench_op_build("reduce_to", NULL, HONE_F16, &build), HONE_INVALID);
+    assert_int_equal(hone_bench_op_build("reduce_to", "c=6", HONE_F16, &build), HONE_INVALID);
 }
 
 // Small shapes, so that the reference is quick.
