@@ -205,7 +205,10 @@ foreach(variant ";1" "_vec4;4")
   # Pictures
   hone_kernel(image_normalize${suffix} image/normalize.comp BINDINGS 2 PUSH 28 SPEC 1 DEFINES WIDTH=${width})
 endforeach()
-hone_kernel(image_matrix image/matrix.comp BINDINGS 2 PUSH 32 SPEC 1)
+hone_kernel(image_draw image/draw.comp BINDINGS 2 PUSH 88 SPEC 1)
+hone_kernel(image_blur image/blur.comp BINDINGS 3 PUSH 16 SPEC 1)
+hone_kernel(image_blocks image/blocks.comp BINDINGS 3 PUSH 12 SPEC 1)
+hone_kernel(image_style image/style.comp BINDINGS 3 PUSH 36 SPEC 1)
 hone_kernel(image_warp image/warp.comp BINDINGS 3 PUSH 36 SPEC 1)
 
 # Layer norm, four channels or one an invocation

@@ -57,7 +57,26 @@ enum hone_class_weights {
 // Measuring kernels at first use, at most 20 seconds: auto: on GPUs, once for each device and
 // driver; full: every kernel of the step, without a limit, on CPU drivers too.
 enum hone_tune { HONE_TUNE_AUTO, HONE_TUNE_OFF, HONE_TUNE_FULL };
-enum hone_flips { HONE_FLIPS_BOTH, HONE_FLIPS_X, HONE_FLIPS_Y, HONE_FLIPS_NONE };
+enum hone_flips { HONE_FLIPS_BOTH, HONE_FLIPS_X, HONE_FLIPS_Y, HONE_FLIPS_NONE, HONE_FLIPS_AUTO };
+// What happens to training pictures, on the device, drawn anew in each epoch.
+//   flips    mirrored, nothing else
+//   surface  materials seen from above: all orientations, a little of light, focus and noise;
+//            nothing that could cut off or cover a defect
+//   object   things that stand upright: left to right, perspective, crops, colours, erasing
+//   none     as they are
+enum hone_augment {
+    HONE_AUGMENT_FLIPS,
+    HONE_AUGMENT_SURFACE,
+    HONE_AUGMENT_OBJECT,
+    HONE_AUGMENT_NONE,
+};
+// Which of the kinds that have a range happen to a picture: each of them; one of them or none
+// (TrivialAugment); two of them (RandAugment).
+enum hone_augment_choice {
+    HONE_AUGMENT_CHOICE_EACH,
+    HONE_AUGMENT_CHOICE_ONE,
+    HONE_AUGMENT_CHOICE_TWO,
+};
 
 // hone_options_init(&hone_train_options, &params) fills the defaults; a zeroed struct is completed
 // by hone_train() where 0 is out of range. Strings are borrowed for the call.
@@ -81,10 +100,18 @@ struct hone_train_params {
     int schedule;     // enum hone_schedule
     float warmup;     // share of all steps over which the rate rises from 0
     float weight_decay, momentum, label_smoothing;
-    int class_weights;         // enum hone_class_weights
-    float l2;                  // classifier alone: strength of the ridge on its weights
-    int flips;                 // enum hone_flips
-    float rotate, zoom, shift; // augmentation: degrees; share of the size, each way
+    int class_weights;  // enum hone_class_weights
+    float l2;           // classifier alone: strength of the ridge on its weights
+    int augment;        // enum hone_augment: what is not given below is the preset's
+    int augment_choice; // enum hone_augment_choice
+    int flips;          // enum hone_flips
+    // Below 0: as the preset says. In a zeroed struct, 0: off.
+    float rotate, zoom, shift; // degrees; share of the size, each way
+    float perspective, crop;   // how much smaller the far edge is; share of a side that is cut off
+    float brightness, contrast, gamma, saturation; // shares, each way
+    float hue;                                     // degrees, each way
+    float blur;                                    // deviation in pixels, at most 1.5
+    float noise, blocks, erase; // deviation; least wave kept, as of JPEGs; side of what is erased
     int64_t seed;
     int tune;           // enum hone_tune
     const char *tuning; // file of tuning records; NULL: the user's, "off": none. The same records

@@ -1,12 +1,12 @@
-// image_warp: y = bilinear(x, matrix) scale[c] + shift[c], mirrored beyond the edges
-// x (N,H,W,3) u8, four to a word   matrix (N,6) f32, of src/ops/image.c   y (N,H,W,3) f32
+// image_warp: y = bilinear(x, plan) scale[c] + shift[c], mirrored beyond the edges
+// x (N,H,W,3) u8, four to a word   plan (N,32) f32, the first eight of src/ops/augment.c   y (N,H,W,3) f32
 // grid linear over N*H*W   spec WG   push n h w scale[3] shift[3]   any size
 #version 460
 #extension GL_GOOGLE_include_directive : require
 #include "index.glsl"
 
 layout(set = 0, binding = 0, std430) readonly buffer X { uint x[]; };
-layout(set = 0, binding = 1, std430) readonly buffer Matrix { float m[]; };
+layout(set = 0, binding = 1, std430) readonly buffer Plan { float m[]; };
 layout(set = 0, binding = 2, std430) writeonly buffer Y { float y[]; };
 layout(push_constant) uniform Push { uint n, h, w; float r, g, b, r0, g0, b0; };
 
@@ -27,12 +27,18 @@ vec3 pixel(uint base, uint row, uint column) {
 void main() {
     uint i = linear_index();
     if (i >= n * h * w) return;
-    uint column = i % w, row = i / w % h, picture = i / (w * h), k = picture * 6, base = picture * h * w;
+    uint column = i % w, row = i / w % h, picture = i / (w * h), k = picture * 32, base = picture * h * w;
     float width = float(w), height = float(h);
     // In pixels about the centre, so that identity and flips are exact.
     float px = float(column) + 0.5 - 0.5 * width, py = float(row) + 0.5 - 0.5 * height;
-    float u = m[k] * px + m[k + 1] * py * (width / height) + m[k + 2] * width + (0.5 * width - 0.5);
-    float v = m[k + 3] * px * (height / width) + m[k + 4] * py + m[k + 5] * height + (0.5 * height - 0.5);
+    float u = m[k] * px + m[k + 1] * py * (width / height), v = m[k + 3] * px * (height / width) + m[k + 4] * py;
+    float far = 1.0 + m[k + 6] * (px / width) + m[k + 7] * (py / height);
+    if (far != 1.0) {
+        u /= far;
+        v /= far;
+    }
+    u += m[k + 2] * width + (0.5 * width - 0.5);
+    v += m[k + 5] * height + (0.5 * height - 0.5);
     float u0 = floor(u), v0 = floor(v), fu = u - u0, fv = v - v0;
     uint w0 = mirror(u0, w), w1 = mirror(u0 + 1.0, w), h0 = mirror(v0, h), h1 = mirror(v0 + 1.0, h);
     vec3 top = mix(pixel(base, h0, w0), pixel(base, h0, w1), fu);

@@ -1,33 +1,17 @@
-// image.c: pictures to network input: normalisation, and random flips, turns, zooms and shifts on
-// the device.
+// image.c: pictures to network input: normalisation, and a map of each picture's own on the device.
 //
 //   image_normalize   u8 (N,H,W,3) -> f32 (N,H,W,3) = pixel scale[c] + shift[c]
-//   augment_matrix    clock (2) i32 -> (N,6), rows (m0 .. m5): the map from output to input
-//     (u, v) = (m0 x + m1 y + m2, m3 x + m4 y + m5), x and y in units of the picture's size about
-//     its centre
-//   image_warp        u8 (N,H,W,3), matrix (N,6) -> f32 (N,H,W,3): bilinear between pixel centres;
-//   beyond its edge the
-//     picture goes on mirrored (each border pixel twice); then as image_normalize
+//   image_warp        u8 (N,H,W,3), plan (N,32) -> f32 (N,H,W,3): bilinear between pixel centres;
+//     beyond its edge the picture goes on mirrored (each border pixel twice); then as
+//     image_normalize. The map from output to input, x and y in units of the picture's size about
+//     its centre: (u, v) = (m0 x + m1 y, m3 x + m4 y) / (1 + m6 x + m7 y) + (m2, m5)
 //
+// The plan is of augment.c, and what else it can do to a picture of style.c.
 // No gradients: pictures are data.
 #include "ops/common.h"
 #include "ops/ops.h"
 
 #include <math.h>
-
-#include "base/rng.h"
-
-// The draws of picture n have counters HONE_AUGMENT_DRAWS n + one of these.
-// shaders/image/matrix.comp has the same.
-enum {
-    AUGMENT_FLIP_X,
-    AUGMENT_FLIP_Y,
-    AUGMENT_ANGLE,
-    AUGMENT_ZOOM,
-    AUGMENT_SHIFT_X,
-    AUGMENT_SHIFT_Y
-};
-enum { HONE_AUGMENT_DRAWS = 8 };
 
 static hone_status expect_pictures(const struct hone_infer_args *args) {
     HONE_TRY(hone_op_expect(args, 0, "pictures", HONE_U8, 4));
@@ -100,101 +84,13 @@ const struct hone_op hone_op_image_normalize = {
     .row_count = 2,
 };
 
-// ---- augment_matrix(clock) -> (N,6) ----
-// (u, v) = Rotate(angle) (fx x, fy y) / zoom + (shift_x, shift_y), fx and fy 1 or -1
-
-static const struct hone_field augment_fields[] = {
-    HONE_FIELD(hone_augment_attrs, batch, HONE_FIELD_I32, 1),
-    HONE_FIELD(hone_augment_attrs, flip_x, HONE_FIELD_I32, 1),
-    HONE_FIELD(hone_augment_attrs, flip_y, HONE_FIELD_I32, 1),
-    HONE_FIELD(hone_augment_attrs, rotate, HONE_FIELD_F32, 1),
-    HONE_FIELD(hone_augment_attrs, scale_lo, HONE_FIELD_F32, 1),
-    HONE_FIELD(hone_augment_attrs, scale_hi, HONE_FIELD_F32, 1),
-    HONE_FIELD(hone_augment_attrs, shift, HONE_FIELD_F32, 1),
-    HONE_FIELD(hone_augment_attrs, salt, HONE_FIELD_I32, 1),
-};
-
-static hone_status augment_infer(const struct hone_infer_args *args) {
-    const struct hone_augment_attrs *attrs = args->attrs;
-    HONE_TRY(hone_op_expect(args, 0, "clock", HONE_I32, 1));
-    HONE_TRY(hone_op_expect_dim(args, 0, "clock", 0, 2, "seed and step"));
-    if (!(attrs->scale_lo > 0.0f && attrs->scale_hi >= attrs->scale_lo))
-        return hone_fail(HONE_INVALID, "zoom %g to %g: it must be above 0 and not fall",
-                         (double)attrs->scale_lo, (double)attrs->scale_hi);
-    if (!(attrs->rotate >= 0.0f && attrs->shift >= 0.0f))
-        return hone_fail(HONE_INVALID, "rotate %g and shift %g must be 0 or more",
-                         (double)attrs->rotate, (double)attrs->shift);
-    if (attrs->batch < 1)
-        return hone_fail(HONE_INVALID, "batch is %d; it must be at least 1", attrs->batch);
-    return hone_op_set(&args->out[0], HONE_F32, 2, (const int64_t[]){attrs->batch, 6});
-}
-
-static void augment_ref(const struct hone_ref_args *args) {
-    const struct hone_augment_attrs *attrs = args->attrs;
-    uint64_t seed = (uint32_t)(int32_t)args->in[0][0];
-    uint64_t stream = hone_op_random_stream(attrs->salt, (int32_t)args->in[0][1]);
-    for (int32_t n = 0; n < attrs->batch; n++) {
-        double u[6];
-        for (int i = 0; i < 6; i++)
-            u[i] =
-                (double)hone_rng_f32(seed, stream, (uint64_t)n * HONE_AUGMENT_DRAWS + (uint64_t)i);
-        double fx = attrs->flip_x && u[AUGMENT_FLIP_X] < 0.5 ? -1 : 1;
-        double fy = attrs->flip_y && u[AUGMENT_FLIP_Y] < 0.5 ? -1 : 1;
-        double angle = (double)attrs->rotate * (2 * u[AUGMENT_ANGLE] - 1);
-        double lo = (double)attrs->scale_lo,
-               zoom = lo + ((double)attrs->scale_hi - lo) * u[AUGMENT_ZOOM];
-        double *m = args->out[0] + (int64_t)n * 6;
-        m[0] = fx * cos(angle) / zoom;
-        m[1] = -fy * sin(angle) / zoom;
-        m[2] = (double)attrs->shift * (2 * u[AUGMENT_SHIFT_X] - 1);
-        m[3] = fx * sin(angle) / zoom;
-        m[4] = fy * cos(angle) / zoom;
-        m[5] = (double)attrs->shift * (2 * u[AUGMENT_SHIFT_Y] - 1);
-    }
-}
-
-static struct hone_cost augment_cost(const struct hone_infer_args *args) {
-    return hone_op_cost_elements(args, 1, 40);
-}
-
-static hone_status augment_setup(const struct hone_row_args *args, struct hone_launch *launch) {
-    const struct hone_augment_attrs *attrs = args->node->attrs;
-    struct hone_dispatch *pass = hone_op_linear(launch, "image_matrix", (uint64_t)attrs->batch);
-    if (!pass) return HONE_INTERNAL;
-    hone_op_bind_all(pass, 1, 1);
-    hone_dispatch_push(
-        pass, (const int32_t[]){attrs->batch, attrs->flip_x, attrs->flip_y, attrs->salt}, 16);
-    hone_dispatch_push(
-        pass, (const float[]){attrs->rotate, attrs->scale_lo, attrs->scale_hi, attrs->shift}, 16);
-    return HONE_OK;
-}
-
-static const struct hone_op_row augment_rows[] = {{.name = "plain", .setup = augment_setup}};
-
-const struct hone_op hone_op_augment_matrix = {
-    .name = "augment_matrix",
-    .inputs_min = 1,
-    .inputs_max = 1,
-    .outputs = 1,
-    .flags = HONE_OP_NO_GRAD,
-    .attrs_bytes = sizeof(struct hone_augment_attrs),
-    .fields = augment_fields,
-    .field_count = 8,
-    .infer = augment_infer,
-    .ref = augment_ref,
-    .cost = augment_cost,
-    .rows = augment_rows,
-    .row_count = 1,
-};
-
-// ---- image_warp(u8, matrix) -> f32 ----
+// ---- image_warp(u8, plan) -> f32 ----
 
 static hone_status warp_infer(const struct hone_infer_args *args) {
     HONE_TRY(expect_pictures(args));
-    HONE_TRY(hone_op_expect_f32(args, 1, "matrix", 2));
-    HONE_TRY(
-        hone_op_expect_dim(args, 1, "matrix", 0, args->in[0].dim[0], "the number of pictures"));
-    return hone_op_expect_dim(args, 1, "matrix", 1, 6, "the numbers of a map");
+    HONE_TRY(hone_op_expect_f32(args, 1, "plan", 2));
+    HONE_TRY(hone_op_expect_dim(args, 1, "plan", 0, args->in[0].dim[0], "the number of pictures"));
+    return hone_op_expect_dim(args, 1, "plan", 1, HONE_AUGMENT_PLAN, "as ops.h says");
 }
 
 // A whole coordinate folded into [0, size): the picture and its mirror image take turns.
@@ -210,14 +106,16 @@ static void warp_ref(const struct hone_ref_args *args) {
     double *out = args->out[0];
     for (int32_t n = 0; n < dim[0]; n++) {
         const double *picture = args->in[0] + (int64_t)n * height * width * 3,
-                     *m = args->in[1] + (int64_t)n * 6;
+                     *m = args->in[1] + (int64_t)n * HONE_AUGMENT_PLAN;
         for (int32_t h = 0; h < height; h++)
             for (int32_t w = 0; w < width; w++) {
                 // In pixels about the centre, so that identity and flips are exact.
                 double x = w + 0.5 - 0.5 * width, y = h + 0.5 - 0.5 * height;
-                double u = m[0] * x + m[1] * y * width / height + m[2] * width + 0.5 * width - 0.5;
-                double v =
-                    m[3] * x * height / width + m[4] * y + m[5] * height + 0.5 * height - 0.5;
+                double far = 1 + m[6] * x / width + m[7] * y / height;
+                double u =
+                    (m[0] * x + m[1] * y * width / height) / far + m[2] * width + 0.5 * width - 0.5;
+                double v = (m[3] * x * height / width + m[4] * y) / far + m[5] * height +
+                           0.5 * height - 0.5;
                 double fu = u - floor(u), fv = v - floor(v);
                 int32_t w0 = mirror(floor(u), width), w1 = mirror(floor(u) + 1, width);
                 int32_t h0 = mirror(floor(v), height), h1 = mirror(floor(v) + 1, height);

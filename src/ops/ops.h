@@ -251,15 +251,25 @@ struct hone_dropout_attrs {
 // ---- Pictures
 // --------------------------------------------------------------------------------------------
 // image_normalize(u8 (N,H,W,3)) -> f32 (N,H,W,3) = pixel scale[c] + shift[c]
-// augment_matrix(clock) -> (N,6): for each picture a random map from output to input pixel centres
-// in units of
-//   the picture's size about its centre: (u, v) = (m0 x + m1 y + m2, m3 x + m4 y + m5), x, y in
-//   [-1/2, 1/2]
-// image_warp(u8 (N,H,W,3), matrix (N,6)) -> f32 (N,H,W,3): bilinear, mirrored at the borders, then
-// as normalize
+// image_warp(u8 (N,H,W,3), plan (N,32)) -> f32 (N,H,W,3): the plan's map, bilinear, mirrored at the
+// borders, then as normalize
 struct hone_normalize_attrs {
     float scale[3], shift[3];
 };
+// augment_draw(clock) -> plan (N,32): what happens to each picture, drawn at random. Columns:
+//   0..7 a map from output to input pixel centres in units of the picture's size about its centre:
+//     (u, v) = (m0 x + m1 y, m3 x + m4 y) / (1 + m6 x + m7 y) + (m2, m5), x, y in [-1/2, 1/2]
+//   8 brightness, added   9 contrast, about one half   10 gamma, exponent   11, 12 saturation times
+//   cos and sin of the turn of the hues   13 blur, pixels   14 noise   15 the noise's seed
+//   16 blocks   17..20 erased: left, top, right, bottom, in 256ths   others 0
+enum { HONE_AUGMENT_PLAN = 32 };
+enum hone_augment_policy {
+    HONE_AUGMENT_EACH,    // everything that has a range happens to every picture; blur, noise,
+                          // blocks and erasing to half of them
+    HONE_AUGMENT_TRIVIAL, // one of them, or none (TrivialAugment: Mueller, Hutter 2021)
+    HONE_AUGMENT_TWO,     // two of them, perhaps twice the same (RandAugment: Cubuk et al. 2019)
+};
+// Flips are drawn always. Ranges of 0 switch a kind off.
 struct hone_augment_attrs {
     int32_t batch;
     int32_t flip_x, flip_y; // 1: with probability one half
@@ -268,6 +278,24 @@ struct hone_augment_attrs {
         scale_hi; // zoom, uniform; 1, 1: none. Above 1 shows a part of the picture (a crop)
     float shift;  // uniform in [-shift, shift] of the size, each axis
     int32_t salt;
+    int32_t policy;    // enum hone_augment_policy
+    float perspective; // tilt: how much smaller the far edge is, up to; < 1
+    float crop;        // share of the side that is cut off, up to; the rest fills the picture
+    float brightness;  // share of the full range, each way
+    float contrast, saturation; // factors in 1 - x .. 1 + x
+    float gamma;                // exponents in 1 / (1 + x) .. 1 + x
+    float hue;                  // radians, each way
+    float blur;                 // deviation in pixels, up to; 1.5 at most
+    float noise;                // deviation, share of the full range, up to
+    float blocks;               // least coefficient that is kept, up to
+    float erase;                // sides of the box, share of the picture's, up to
+};
+// On pictures in [0, 1]; the columns of the plan that they go by are above.
+// image_blur(x (N,H,W,3), plan) -> y: seven taps along attrs->axis (1 or 2), mirrored at the
+// borders image_blocks(x (N,H,W,3), plan) -> y: blocks of 8x8 whose cosine transform loses what is
+// small image_style(x (N,H,W,3), plan) -> y: colours, noise, then as normalize; what is erased is 0
+struct hone_blur_attrs {
+    int32_t axis;
 };
 
 // ---- Optimisers: one multi-tensor update over slabs

@@ -9,11 +9,15 @@
 #include "ir/graph.h"
 #include "ops/ops.h"
 
+// Puts the preset's values where the options leave them to it, so that a run's args.json says what
+// happened. Of completed options.
+void hone_train_augment_resolve(struct hone_train_params *params);
+
 struct hone_train_augment {
-    bool any;                         // else pictures are only normalised, and no clock is needed
-    struct hone_augment_attrs matrix; // its batch is filled in where it is emitted
+    bool any;                       // else pictures are only normalised, and no clock is needed
+    struct hone_augment_attrs draw; // its batch is filled in where it is emitted
 };
-// Of completed options.
+// Of resolved options.
 void hone_train_augment_plan(const struct hone_train_params *params,
                              struct hone_train_augment *out);
 

@@ -7,6 +7,11 @@
 #define TRAIN(field, kind, name, ...)                                                              \
     HONE_OPTION(struct hone_train_params, field, kind, name, __VA_ARGS__)
 
+// A range of augmentation; below 0, it is the preset's.
+#define RANGE(field, name, largest, unit, text)                                                    \
+    TRAIN(field, F32, name, .initial = "-1", .least = -1, .most = largest, .metavar = unit,        \
+          .help = text "; -1: as --augment")
+
 static const hone_option train_rows[] = {
     TRAIN(backbone, STRING, "backbone", .metavar = "FILE",
           .help = "the pretrained network: ONNX, or weights (safetensors, .pth) of a net that hone "
@@ -67,14 +72,29 @@ static const hone_option train_rows[] = {
             "weight of rare classes in the loss; auto: balanced for the classifier alone, else sqrt"),
     TRAIN(l2, F32, "l2", .initial = "0.01", .least = 0, .most = 1000, .metavar = "X",
           .help = "classifier alone: ridge on its weights"),
-    TRAIN(flips, ENUM, "flips", .initial = "both", .words = "both|x|y|none",
-          .help = "mirror training pictures at random: left to right (x), top to bottom (y)"),
-    TRAIN(rotate, F32, "rotate", .initial = "0", .least = 0, .most = 180, .metavar = "DEGREES",
-          .help = "turn training pictures at random, up to this much"),
-    TRAIN(zoom, F32, "zoom", .initial = "0", .least = 0, .most = 0.9, .metavar = "SHARE",
-          .help = "zoom training pictures in and out at random, up to this much"),
-    TRAIN(shift, F32, "shift", .initial = "0", .least = 0, .most = 0.5, .metavar = "SHARE",
-          .help = "move training pictures at random, up to this share of their size"),
+    TRAIN(augment, ENUM, "augment", .initial = "flips", .words = "flips|surface|object|none",
+          .help = "what happens to training pictures at random: mirrored only; as suits materials "
+                  "seen from above; as suits things that stand upright; nothing"),
+    TRAIN(augment_choice, ENUM, "augment-choice", .initial = "each", .words = "each|one|two",
+          .help = "what happens to a picture: each kind that has a range; one of them or none "
+                  "(TrivialAugment); two (RandAugment)"),
+    TRAIN(flips, ENUM, "flips", .initial = "auto", .words = "both|x|y|none|auto",
+          .help = "mirror pictures: left to right (x), top to bottom (y); auto: as --augment"),
+    RANGE(rotate, "rotate", 180, "DEGREES", "turn, up to this much"),
+    RANGE(zoom, "zoom", 0.9, "SHARE", "zoom in and out, up to this much"),
+    RANGE(shift, "shift", 0.5, "SHARE", "move, up to this share of the size"),
+    RANGE(perspective, "perspective", 0.9, "SHARE", "tilt, until the far edge is so much smaller"),
+    RANGE(crop, "crop", 0.9, "SHARE", "cut off, up to this share of a side"),
+    RANGE(brightness, "brightness", 1, "SHARE", "brighter and darker"),
+    RANGE(contrast, "contrast", 1, "SHARE", "more and less contrast"),
+    RANGE(gamma, "gamma", 10, "X", "bend the levels by exponents from 1 / (1 + X) to 1 + X"),
+    RANGE(saturation, "saturation", 1, "SHARE", "stronger and weaker colours"),
+    RANGE(hue, "hue", 180, "DEGREES", "turn the colours"),
+    RANGE(blur, "blur", 1.5, "PIXELS", "blur, up to this deviation"),
+    RANGE(noise, "noise", 1, "SHARE", "noise, up to this deviation"),
+    RANGE(blocks, "blocks", 1, "SHARE",
+          "lose fine waves in blocks, as a JPEG does; 0.02 shows, 0.1 is coarse"),
+    RANGE(erase, "erase", 1, "SHARE", "erase a box with sides up to this share"),
     TRAIN(seed, I64, "seed", .initial = "0", .least = 0, .most = 4294967295.0, .metavar = "N",
           .help = "of every random choice: the same seed gives the same weights"),
     TRAIN(tune, ENUM, "tune", .initial = "auto", .words = "auto|off|full",

@@ -175,6 +175,7 @@ static hone_status show_run(struct show_work *w, const struct hone_data_params *
                             struct hone_show_result *out) {
     HONE_TRY(hone_options_complete(&hone_train_options, &w->train));
     HONE_TRY(hone_options_complete(&hone_show_options, &w->show));
+    hone_train_augment_resolve(&w->train);
     HONE_TRY(show_inputs(w, data));
     HONE_TRY(show_compile(w));
     HONE_TRY(show_memory(w));

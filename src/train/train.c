@@ -13,6 +13,7 @@
 #include "base/options.h"
 #include "base/thread.h"
 #include "data/alike.h"
+#include "train/augment.h"
 #include "train/report.h"
 #include "train/schedule.h"
 
@@ -235,6 +236,7 @@ static hone_status train(struct hone_trainer *t) {
 static hone_status run(struct hone_trainer *t) {
     HONE_TRY(hone_options_complete(&hone_train_options, &t->params));
     HONE_TRY(hone_train_check_params(&t->params));
+    hone_train_augment_resolve(&t->params);
     HONE_TRY(hone_train_parse_freeze(t->params.freeze, &t->freeze));
     t->recipe = t->freeze < 0 ? HONE_RECIPE_HEAD : t->params.recipe;
     if (t->freeze < 0) t->freeze = 0;

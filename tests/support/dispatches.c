@@ -133,7 +133,7 @@ static void add_training(struct test_dispatches *set, const struct hone_model *m
         .layout = &layout,
         .batch = batch,
         .momentum = 0.9f,
-        .augment = {.any = true, .matrix = {.flip_x = 1, .scale_lo = 1, .scale_hi = 1}},
+        .augment = {.any = true, .draw = {.flip_x = 1, .scale_lo = 1, .scale_hi = 1}},
     };
     struct hone_graph *graph;
     assert_ok(hone_train_graph(&params, &graph));

@@ -49,7 +49,7 @@ static struct hone_graph *frozen_graph(const char *net, int32_t batch, int32_t f
         .beta2 = 0.999f,
         .epsilon = 1e-8f,
         .augment = {.any = true,
-                    .matrix = {.flip_x = 1, .scale_lo = 0.9f, .scale_hi = 1.1f, .shift = 0.1f}},
+                    .draw = {.flip_x = 1, .scale_lo = 0.9f, .scale_hi = 1.1f, .shift = 0.1f}},
     };
     assert_ok(hone_train_graph(&params, &graph));
     assert_ok(hone_graph_run_passes(graph, passes, &out));
