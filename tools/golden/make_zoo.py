@@ -19,7 +19,8 @@ from tensors import save
 
 CLASSES = 10
 TORCHVISION = ["resnet18", "resnet50", "mobilenet_v2", "efficientnet_b0", "squeezenet1_0",
-               "squeezenet1_1"]
+               "squeezenet1_1", "resnext50_32x4d", "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_b2",
+               "densenet121", "regnet_x_400mf", "regnet_y_400mf"]
 
 
 class CifarBlock(nn.Module):
@@ -153,6 +154,11 @@ def make(folder, name, net, size, old, rename=lambda state: state):
     mean = torch.tensor([0.485, 0.456, 0.406]).double()
     deviation = torch.tensor([0.229, 0.224, 0.225]).double()
     x = ((torch.tensor(images).double() / 255 - mean) / deviation).permute(0, 3, 1, 2)
+    with torch.no_grad():  # the statistics of these pictures: deep nets would else say the same of all
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = None
+        net.train()(x.float())
     torch.save(rename(net.state_dict()), f"{folder}/{name}.pth", _use_new_zipfile_serialization=not old)
     with torch.no_grad():
         logits = net.double().eval()(x)

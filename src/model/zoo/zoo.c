@@ -9,35 +9,10 @@
 
 #include "base/rng.h"
 
-// Figures: torchvision.models, the table of weights of each net.
+#define HONE_ZOO_NET(name, parameters, gmacs, family, variant, size, preprocess)                   \
+    {name, parameters, gmacs, hone_zoo_##family, variant, size, preprocess},
 static const struct hone_zoo_net zoo_nets[] = {
-    {"resnet18", 11689512, 1.814, hone_zoo_resnet, 18, 224, NULL},
-    {"resnet34", 21797672, 3.664, hone_zoo_resnet, 34, 224, NULL},
-    {"resnet50", 25557032, 4.089, hone_zoo_resnet, 50, 224, NULL},
-    {"resnet101", 44549160, 7.801, hone_zoo_resnet, 101, 224, NULL},
-    {"mobilenet_v2", 3504872, 0.301, hone_zoo_mobilenet_v2, 0, 224, NULL},
-    {"efficientnet_b0", 5288548, 0.386, hone_zoo_efficientnet_b0, 0, 224, NULL},
-    {"squeezenet1_0", 1248424, 0.819, hone_zoo_squeezenet, 10, 224, NULL},
-    {"squeezenet1_1", 1235496, 0.349, hone_zoo_squeezenet, 11, 224, NULL},
-    // The nets for CIFAR-10 of the paper, with padding in place of filters in the shortcuts;
-    // figures of akamaster/pytorch_resnet_cifar10 (its README).
-    {"resnet20_cifar", 269722, 0.041, hone_zoo_resnet_cifar, 20, 32, NULL},
-    {"resnet56_cifar", 853018, 0.126, hone_zoo_resnet_cifar, 56, 32, NULL},
-    // Transformers of torchvision and of timm, multiply-adds counted as torchvision does. timm's
-    // vit_* were trained with other means than its deit_*. DINOv2 gives features, the class token,
-    // and its mask token is not counted: it has no part in them.
-    {"vit_b_16", 86567656, 17.564, hone_zoo_vit, HONE_VIT_BASE_16 + HONE_VIT_TORCHVISION, 224,
-     NULL},
-    {"vit_b_32", 88224232, 4.409, hone_zoo_vit, HONE_VIT_BASE_32 + HONE_VIT_TORCHVISION, 224, NULL},
-    {"vit_tiny_patch16_224", 5717416, 1.254, hone_zoo_vit, HONE_VIT_TINY_16, 224, "tf"},
-    {"vit_small_patch16_224", 22050664, 4.599, hone_zoo_vit, HONE_VIT_SMALL_16, 224, "tf"},
-    {"vit_base_patch16_224", 86567656, 17.564, hone_zoo_vit, HONE_VIT_BASE_16, 224, "tf"},
-    {"deit_tiny_patch16_224", 5717416, 1.254, hone_zoo_vit, HONE_VIT_TINY_16, 224, NULL},
-    {"deit_small_patch16_224", 22050664, 4.599, hone_zoo_vit, HONE_VIT_SMALL_16, 224, NULL},
-    {"deit_base_patch16_224", 86567656, 17.564, hone_zoo_vit, HONE_VIT_BASE_16, 224, NULL},
-    {"vit_small_patch14_dinov2", 22056192, 46.697, hone_zoo_vit, HONE_VIT_SMALL_14, 518, NULL},
-    {"vit_base_patch14_dinov2", 86579712, 151.574, hone_zoo_vit, HONE_VIT_BASE_14, 518, NULL},
-    {"vit", 5717416, 1.254, hone_zoo_vit, HONE_VIT_ANY, 224, NULL},
+#include "model/zoo/nets.def"
 };
 enum { ZOO_NETS = sizeof zoo_nets / sizeof *zoo_nets };
 
@@ -166,12 +141,31 @@ hone_value hone_zoo_norm(struct hone_zoo *zoo, const char *module, hone_value x)
         zoo_param(zoo, module, "running_mean", HONE_PARAM_NORM_MEAN, channels, 0, 0),
         zoo_param(zoo, module, "running_var", HONE_PARAM_NORM_VAR, channels, 1, 0),
     };
-    struct hone_batch_norm_attrs attrs = {.eps = 1e-5f};
+    struct hone_batch_norm_attrs attrs = {.eps = zoo->norm_eps != 0 ? zoo->norm_eps : 1e-5f};
     return hone_graph_emit(zoo->model->graph, &hone_op_batch_norm, module, &attrs, in, 5);
 }
 
 hone_value hone_zoo_act(struct hone_zoo *zoo, hone_value x, struct hone_act_attrs act) {
     return HONE_EMIT(zoo->model->graph, &hone_op_act, NULL, &act, x);
+}
+
+hone_value hone_zoo_squeeze_excite(struct hone_zoo *zoo, const char *module, hone_value x,
+                                   int32_t narrow, enum hone_act act, struct hone_act_attrs gate) {
+    char name[HONE_ZOO_NAME];
+    struct hone_graph *graph = zoo->model->graph;
+    struct hone_zoo_conv conv = {.out = narrow, .kernel = 1, .bias = true};
+    hone_value s = HONE_EMIT(graph, &hone_op_global_avg_pool, NULL, NULL, x);
+    s = hone_zoo_conv(zoo, hone_zoo_name(name, "%s.fc1", module), s, &conv);
+    s = hone_zoo_act(zoo, s, (struct hone_act_attrs){.kind = (int32_t)act});
+    conv.out = hone_zoo_channels(zoo, x);
+    s = hone_zoo_conv(zoo, hone_zoo_name(name, "%s.fc2", module), s, &conv);
+    return HONE_EMIT(graph, &hone_op_mul, NULL, NULL, x, hone_zoo_act(zoo, s, gate));
+}
+
+int32_t hone_zoo_divisible(double channels) {
+    int32_t out = (int32_t)(channels + 4) / 8 * 8;
+    if (out < 8) out = 8;
+    return out < 0.9 * channels ? out + 8 : out;
 }
 
 int32_t hone_zoo_classes(const struct hone_zoo *zoo, const char *module, int32_t usual) {

@@ -50,6 +50,7 @@ struct hone_zoo {
     struct hone_model *model;
     uint64_t seed;
     const struct hone_zoo_source *source; // NULL: drawn
+    float norm_eps;                       // of norms; 0: 1e-5
 };
 
 // Parameters of the module `module`: "MODULE.weight" and so on, as PyTorch's state_dict has them.
@@ -66,6 +67,11 @@ hone_value hone_zoo_conv(struct hone_zoo *zoo, const char *module, hone_value x,
                          const struct hone_zoo_conv *conv);
 hone_value hone_zoo_norm(struct hone_zoo *zoo, const char *module, hone_value x);
 hone_value hone_zoo_act(struct hone_zoo *zoo, hone_value x, struct hone_act_attrs act);
+// Squeeze and excitation (Hu, Shen, Sun 2018): each channel times gate(fc2(act(fc1(means)))).
+hone_value hone_zoo_squeeze_excite(struct hone_zoo *zoo, const char *module, hone_value x,
+                                   int32_t narrow, enum hone_act act, struct hone_act_attrs gate);
+// The multiple of 8 nearest to `channels`, not below nine tenths of it.
+int32_t hone_zoo_divisible(double channels);
 // Classes of the module's weight in the source; `usual` where numbers are drawn.
 int32_t hone_zoo_classes(const struct hone_zoo *zoo, const char *module, int32_t usual);
 // A parameter under its whole name, drawn of this deviation about `middle` where there is no
@@ -90,13 +96,15 @@ int32_t hone_zoo_channels(const struct hone_zoo *zoo, hone_value x);
 enum { HONE_ZOO_NAME = 96 };
 const char *hone_zoo_name(char name[HONE_ZOO_NAME], const char *format, ...) HONE_PRINTF(2, 3);
 
-// The families. variant: resnet 18, 34, 50 or 101; resnet_cifar 20 to 110; squeezenet 10 or 11
-// (1.0, 1.1); 0 for the others.
-hone_value hone_zoo_resnet(struct hone_zoo *zoo, hone_value image, int variant);
-hone_value hone_zoo_mobilenet_v2(struct hone_zoo *zoo, hone_value image, int variant);
-hone_value hone_zoo_efficientnet_b0(struct hone_zoo *zoo, hone_value image, int variant);
-hone_value hone_zoo_resnet_cifar(struct hone_zoo *zoo, hone_value image, int variant);
-hone_value hone_zoo_vit(struct hone_zoo *zoo, hone_value image, int variant);
+// The families, and what `variant` is: resnet 18, 34, 50, 101 or 152, plus a width; mobilenet_v3 0
+// small, 1 large; efficientnet 0 to 4; regnet a place in its table; densenet 121, 161, 169 or 201;
+// squeezenet 10 or 11 (1.0, 1.1); resnet_cifar 20 to 110; vit as below.
+#define HONE_ZOO_FAMILY(family)                                                                    \
+    hone_value hone_zoo_##family(struct hone_zoo *zoo, hone_value image, int variant);
+#include "model/zoo/nets.def"
+
+// Inner convolutions of a resnet: in 32 groups of 4 or 8 channels (ResNeXt), or of twice the width.
+enum { HONE_RESNET_32X4D = 1000, HONE_RESNET_32X8D = 2000, HONE_RESNET_WIDE = 3000 };
 // Sizes of a transformer; ANY: those of the file. Plus TORCHVISION: its names where numbers are
 // drawn.
 enum {
@@ -109,6 +117,5 @@ enum {
     HONE_VIT_BASE_14,
     HONE_VIT_TORCHVISION = 16,
 };
-hone_value hone_zoo_squeezenet(struct hone_zoo *zoo, hone_value image, int variant);
 
 #endif
