@@ -38,7 +38,10 @@ struct hone_data_params {
     const char *group;
     const char *split;  // shares of train/val/test where hone splits; NULL: "60/20/20"
     int64_t split_seed; // another seed, another split
-    bool strict;        // a broken picture ends the work instead of being named and left out
+    // Cross-validation: hone deals all pictures (whole groups, class by class) into `folds` parts;
+    // number `fold` is the test part, the one after it validation, the rest training. 0: off.
+    int32_t folds, fold; // fold from 1; 0: the first
+    bool strict;         // a broken picture ends the work instead of being named and left out
     // Not an option: fewer than two classes, and empty ones, are fine. For evaluation.
     bool any_classes;
 };

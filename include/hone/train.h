@@ -5,6 +5,7 @@
 //
 //   args.json         every option of the run
 //   results.csv       a row an epoch
+//   events.out.tfevents.*   the same for TensorBoard, where it is asked for
 //   splits/*.txt      path<TAB>class of each picture, by part
 //   best.safetensors  weights, optimiser, step, epoch and seed at the best epoch
 //   last.safetensors  the same at the end
@@ -116,6 +117,7 @@ struct hone_train_params {
     int tune;           // enum hone_tune
     const char *tuning; // file of tuning records; NULL: the user's, "off": none. The same records
                         // and the same seed give the same weights
+    bool tensorboard;   // keep an event file beside results.csv
     bool validate;      // Khronos validation layers
 };
 extern const hone_option_table hone_train_options;
@@ -180,6 +182,30 @@ struct hone_train_result {
 hone_status hone_train(const struct hone_train_params *params, const struct hone_data_params *data,
                        const struct hone_train_hooks *hooks, struct hone_train_result *out);
 void hone_train_result_deinit(struct hone_train_result *result);
+
+// Cross-validation.
+struct hone_spread {
+    double mean, deviation; // over the folds: sample deviation
+};
+// Zero it to begin; hone_folds_result_deinit to end.
+struct hone_folds_result {
+    char *run_dir;
+    int32_t class_count;
+    char **class_names;
+    int32_t folds_done;
+    bool cancelled;
+    struct hone_metrics pooled; // every picture once, judged by the model that did not see it
+    struct hone_spread accuracy, macro_f1, loss;
+    double seconds;
+};
+// hone_train() for each of data->folds folds (3 at least), into folders fold1, fold2, ... of the
+// run's folder, beside which folds.json and the pooled confusion.csv say what they come to.
+// Failures as of hone_train; what the folds before had written stays. HONE_CANCELLED with a result
+// where a fold was done.
+hone_status hone_train_folds(const struct hone_train_params *params,
+                             const struct hone_data_params *data,
+                             const struct hone_train_hooks *hooks, struct hone_folds_result *out);
+void hone_folds_result_deinit(struct hone_folds_result *result);
 
 // A contact sheet: what the net will see of the training pictures in an epoch, after augmentation
 // and preprocessing, by class.

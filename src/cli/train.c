@@ -74,30 +74,12 @@ static hone_status show_part(const char *title, const struct hone_metrics *metri
     return HONE_OK;
 }
 
-static int run_train(const struct cli_command *command, int argc, char **argv) {
-    struct hone_train_params params = {0};
-    struct hone_data_params data = {0};
-    const char *folder = NULL;
-    struct cli_table tables[] = {{&hone_train_options, &params}, {&hone_data_options, &data}};
-    struct cli_args args = {
-        .tables = tables, .table_count = 2, .positional = &folder, .positional_max = 1};
-    int code = cli_parse(command, argc, argv, &args);
-    if (code != CLI_OK || args.help) return code;
-    if (folder) data.folder = folder;
-    if (!data.folder && !data.train_list)
-        return cli_usage(command, "no data: a folder, or --train-list");
-    if (!params.backbone) return cli_usage(command, "no --backbone");
-
-    cli_catch_interrupt();
-    struct train_view view = {0};
-    struct hone_train_hooks hooks = {.user = &view,
-                                     .progress = show_progress,
-                                     .epoch = show_epoch,
-                                     .note = show_note,
-                                     .cancelled = ask_cancelled};
+// One run, from the command line's options to an exit code.
+static int train_once(const struct hone_train_params *params, const struct hone_data_params *data,
+                      struct train_view *view, const struct hone_train_hooks *hooks) {
     struct hone_train_result result = {0};
-    hone_status status = hone_train(&params, &data, &hooks, &result);
-    cli_progress_end(&view.progress);
+    hone_status status = hone_train(params, data, hooks, &result);
+    cli_progress_end(&view->progress);
     if (status == HONE_OK || (status == HONE_CANCELLED && result.run_dir)) {
         hone_status shown = show_part("Validation", &result.val, &result);
         if (shown == HONE_OK) shown = show_part("Test", &result.test, &result);
@@ -108,11 +90,64 @@ static int run_train(const struct cli_command *command, int argc, char **argv) {
     }
     if (status == HONE_CANCELLED && !result.run_dir)
         fprintf(stderr, "hone: stopped before the first step; nothing was written\n");
-    code = status == HONE_OK          ? CLI_OK
-           : status == HONE_CANCELLED ? CLI_INTERRUPTED
-                                      : cli_fail(status);
+    int code = status == HONE_OK          ? CLI_OK
+               : status == HONE_CANCELLED ? CLI_INTERRUPTED
+                                          : cli_fail(status);
     hone_train_result_deinit(&result);
     return code;
+}
+
+static int train_folds(const struct hone_train_params *params, const struct hone_data_params *data,
+                       struct train_view *view, const struct hone_train_hooks *hooks) {
+    struct hone_folds_result result = {0};
+    hone_status status = hone_train_folds(params, data, hooks, &result);
+    cli_progress_end(&view->progress);
+    if (result.folds_done) {
+        char *text;
+        hone_status shown =
+            hone_metrics_text(&result.pooled, (const char *const *)result.class_names, &text);
+        if (shown == HONE_OK)
+            printf("\n%d folds, each tested on its own part, pooled\n%s", (int)result.folds_done,
+                   text);
+        if (shown == HONE_OK) hone_text_free(&text);
+        printf("\nmean and deviation over the folds: accuracy %.3f +- %.3f   macro-F1 %.3f +- %.3f"
+               "   loss %.3f +- %.3f\n%s in %d:%02d; everything about the folds in %s\n",
+               result.accuracy.mean, result.accuracy.deviation, result.macro_f1.mean,
+               result.macro_f1.deviation, result.loss.mean, result.loss.deviation,
+               result.cancelled ? "Stopped" : "Done", (int)result.seconds / 60,
+               (int)result.seconds % 60, result.run_dir);
+        if (status == HONE_OK) status = shown;
+    }
+    int code = status == HONE_OK          ? CLI_OK
+               : status == HONE_CANCELLED ? CLI_INTERRUPTED
+                                          : cli_fail(status);
+    hone_folds_result_deinit(&result);
+    return code;
+}
+
+static int run_train(const struct cli_command *command, int argc, char **argv) {
+    struct hone_train_params params = {0};
+    struct hone_data_params data = {0};
+    const char *folder = NULL;
+    struct cli_table tables[] = {{&hone_train_options, &params}, {&hone_data_options, &data}};
+    struct cli_args args = {
+        .tables = tables, .table_count = 2, .positional = &folder, .positional_max = 1};
+    int code = cli_parse(command, argc, argv, &args);
+    if (code != CLI_OK || args.help) return code;
+    if (folder) data.folder = folder;
+    if (!data.folder && !data.train_list && !data.all_list)
+        return cli_usage(command, "no data: a folder, or --train-list");
+    if (!params.backbone) return cli_usage(command, "no --backbone");
+
+    cli_catch_interrupt();
+    struct train_view view = {0};
+    struct hone_train_hooks hooks = {.user = &view,
+                                     .progress = show_progress,
+                                     .epoch = show_epoch,
+                                     .note = show_note,
+                                     .cancelled = ask_cancelled};
+    return data.folds && !data.fold ? train_folds(&params, &data, &view, &hooks)
+                                    : train_once(&params, &data, &view, &hooks);
 }
 
 const struct cli_command cli_train = {

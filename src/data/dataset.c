@@ -35,6 +35,11 @@ static const hone_option hone_data_rows[] = {
                 .help = "shares of the parts where neither folders nor lists give them"),
     HONE_OPTION(struct hone_data_params, split_seed, I64, "split-seed", .initial = "0",
                 .metavar = "N", .help = "another seed gives another split"),
+    HONE_OPTION(struct hone_data_params, folds, I32, "folds", .initial = "0", .least = 0,
+                .most = 100, .metavar = "N",
+                .help = "cross-validation: a run for each of N parts, which it tests; 0: one run"),
+    HONE_OPTION(struct hone_data_params, fold, I32, "fold", .initial = "0", .least = 0, .most = 100,
+                .metavar = "K", .help = "only fold K of --folds; 0: all"),
     HONE_OPTION(struct hone_data_params, strict, BOOL, "strict",
                 .help = "stop at a broken picture instead of leaving it out"),
 };
@@ -269,6 +274,11 @@ static hone_status hone_dataset_deal(struct hone_dataset *dataset,
     HONE_TRY(hone_fail_context(
         hone_split_parse(params->split ? params->split : HONE_DATA_SPLIT, shares), "--split"));
     if (params->group) HONE_TRY(hone_dataset_group(dataset, params->group));
+    if (params->folds && !split)
+        return hone_fail(HONE_INVALID, "--folds deals the pictures itself: give one folder of "
+                                       "classes, or --all-list, and no parts");
+    if (params->folds)
+        return hone_dataset_fold(dataset, params->folds, params->fold ? params->fold : 1, seed);
     for (size_t i = 0; i < dataset->count && !grouped; i++)
         grouped = dataset->entries[i].item.group != NULL;
     if (split && grouped) return hone_dataset_split_groups(dataset, shares, seed);

@@ -70,6 +70,13 @@ hone_status hone_dataset_group(struct hone_dataset *dataset, const char *pattern
 // one at least. Depends on the seed, the names of classes and groups, and on nothing else.
 hone_status hone_dataset_split_groups(struct hone_dataset *dataset,
                                       const double shares[HONE_PART_COUNT], uint64_t seed);
+// Deals whole groups, class by class, into `folds` parts of about as many pictures; number `fold`,
+// from 1, becomes the test part, the next one (after the last the first) validation, the others
+// training. HONE_INVALID where a class has fewer than three groups (without groups: pictures), so
+// that training might not see it. Depends on the seed, the names of classes and groups, and
+// `folds`.
+hone_status hone_dataset_fold(struct hone_dataset *dataset, int32_t folds, int32_t fold,
+                              uint64_t seed);
 // Warns of groups that stand on more than one side.
 hone_status hone_dataset_check_groups(struct hone_dataset *dataset);
 

@@ -149,9 +149,11 @@ struct group_run {
     int32_t label;     // of its first picture
 };
 
-static void deal_class(struct hone_data_entry *const *sorted, const struct group_run *runs,
-                       const uint32_t *places, const uint32_t *order, uint32_t count,
-                       const double shares[HONE_PART_COUNT]) {
+// Near to the shares at `user`.
+static hone_status deal_shares(void *user, struct hone_data_entry *const *sorted,
+                               const struct group_run *runs, const uint32_t *places,
+                               const uint32_t *order, uint32_t count) {
+    const double *shares = user;
     struct deal deal = {.left = count};
     size_t pictures = 0;
     for (uint32_t i = 0; i < count; i++) pictures += runs[places[i]].end - runs[places[i]].first;
@@ -164,10 +166,50 @@ static void deal_class(struct hone_data_entry *const *sorted, const struct group
         deal.have[part] += run->end - run->first;
         deal.left--;
     }
+    return HONE_OK;
 }
 
-hone_status hone_dataset_split_groups(struct hone_dataset *dataset,
-                                      const double shares[HONE_PART_COUNT], uint64_t seed) {
+struct fold_deal {
+    int32_t folds, fold; // fold from 0
+    uint32_t first;      // the fold that the next class begins with, so that small classes spread
+};
+
+// Each group to the fold that has fewest pictures of the class.
+static hone_status deal_folds(void *user, struct hone_data_entry *const *sorted,
+                              const struct group_run *runs, const uint32_t *places,
+                              const uint32_t *order, uint32_t count) {
+    struct fold_deal *d = user;
+    size_t have[100] = {0};
+    if (!count) return HONE_OK; // its pictures lie in groups of other classes
+    if (count < 3)
+        return hone_fail(HONE_INVALID,
+                         "class '%s' has %u %s of photographs: folds need three at least, so that "
+                         "training sees it always",
+                         sorted[runs[places[0]].first]->class_name, (unsigned)count,
+                         count == 1 ? "group" : "groups");
+    for (uint32_t i = 0; i < count; i++) {
+        const struct group_run *run = &runs[places[order[i]]];
+        int32_t to = (int32_t)(d->first % (uint32_t)d->folds), n = d->folds;
+        for (int32_t k = 0; k < n; k++) {
+            int32_t other = (int32_t)((d->first + (uint32_t)k) % (uint32_t)n);
+            if (have[other] < have[to]) to = other;
+        }
+        have[to] += run->end - run->first;
+        for (size_t k = run->first; k < run->end; k++)
+            sorted[k]->item.part = to == d->fold             ? HONE_PART_TEST
+                                   : to == (d->fold + 1) % n ? HONE_PART_VAL
+                                                             : HONE_PART_TRAIN;
+    }
+    d->first += count;
+    return HONE_OK;
+}
+
+// Deals one class: `count` runs, places[order[i]] in the order in which they are dealt.
+typedef hone_status (*deal_fn)(void *user, struct hone_data_entry *const *sorted,
+                               const struct group_run *runs, const uint32_t *places,
+                               const uint32_t *order, uint32_t count);
+
+static hone_status deal_all(struct hone_dataset *dataset, uint64_t seed, deal_fn deal, void *user) {
     struct hone_data_entry **sorted;
     size_t count, run_count = 0;
     // A picture without a group is one of its own, by its name.
@@ -188,11 +230,28 @@ hone_status hone_dataset_split_groups(struct hone_dataset *dataset,
         for (size_t i = 0; i < run_count; i++)
             if (runs[i].label == label) places[groups++] = (uint32_t)i;
         hone_rng_permutation(seed, hone_split_stream(dataset->classes[label]), order, groups);
-        deal_class(sorted, runs, places, order, groups, shares);
+        status = deal(user, sorted, runs, places, order, groups);
     }
     hone_free(sorted);
     hone_free(runs);
     hone_free(places);
     hone_free(order);
     return status;
+}
+
+hone_status hone_dataset_split_groups(struct hone_dataset *dataset,
+                                      const double shares[HONE_PART_COUNT], uint64_t seed) {
+    double own[HONE_PART_COUNT];
+    memcpy(own, shares, sizeof own);
+    return deal_all(dataset, seed, deal_shares, own);
+}
+
+hone_status hone_dataset_fold(struct hone_dataset *dataset, int32_t folds, int32_t fold,
+                              uint64_t seed) {
+    struct fold_deal deal = {.folds = folds, .fold = fold - 1};
+    if (folds < 3 || folds > 100)
+        return hone_fail(HONE_INVALID, "--folds is %d: it must be 3 to 100", (int)folds);
+    if (fold < 1 || fold > folds)
+        return hone_fail(HONE_INVALID, "--fold %d: there are %d", (int)fold, (int)folds);
+    return deal_all(dataset, seed, deal_folds, &deal);
 }

@@ -103,6 +103,8 @@ static const hone_option train_rows[] = {
     TRAIN(tuning, STRING, "tuning", .metavar = "FILE|off",
           .help = "tuning records to go by, as the tuning.tune of an earlier run; left out: those "
                   "in ~/.cache/hone"),
+    TRAIN(tensorboard, BOOL, "tensorboard",
+          .help = "write an event file for TensorBoard, a record an epoch"),
     TRAIN(validate, BOOL, "validate", .help = "run with the Vulkan validation layers"),
 };
 

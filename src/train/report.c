@@ -177,14 +177,19 @@ static hone_status fill_part(struct work *w, enum hone_part part) {
     const char **groups =
         hone_arena_alloc(&w->arena, pictures->count ? pictures->count : 1, sizeof *groups);
     size_t named = 0;
+    bool known = false;
     if (!counts || !groups) return HONE_OUT_OF_MEMORY;
     for (size_t i = 0; i < pictures->count; i++) {
         const struct hone_data_item *item = hone_dataset_item(t->data, part, pictures->items[i]);
         counts[pictures->labels[i]]++;
+        // Where pictures are dealt by groups, one without is its own, by its name.
+        bool own = item->group && strcmp(item->group, item->name) == 0;
+        known = known || (item->group && !own);
         if (item->group) groups[named++] = item->group;
     }
     if (named) qsort(groups, named, sizeof *groups, compare_text);
-    for (size_t i = 0; i < named; i++) out->groups += !i || strcmp(groups[i], groups[i - 1]) != 0;
+    for (size_t i = 0; known && i < named; i++)
+        out->groups += !i || strcmp(groups[i], groups[i - 1]) != 0;
     out->pictures = pictures->count;
     out->broken = pictures->broken;
     out->counts = counts;

@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include <hone/version.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
 #include "eval/json.h"
+#include "train/events.h"
 
 enum { RUN_TRIES = 100000 };
 
@@ -70,6 +72,7 @@ void hone_run_end(struct hone_run *run) {
     hone_free(run->dir);
     hone_text_deinit(&run->results);
     hone_free(run->epochs);
+    hone_free(run->events);
     *run = (struct hone_run){0};
 }
 
@@ -137,6 +140,27 @@ hone_status hone_run_write_args(struct hone_run *run, const struct hone_run_opti
     return status;
 }
 
+hone_status hone_run_begin_events(struct hone_run *run) {
+    char name[64];
+    struct hone_text records = {0};
+    time_t now = time(NULL);
+    snprintf(name, sizeof name, "events.out.tfevents.%lld.hone", (long long)now);
+    run->events = hone_run_path(run, name);
+    if (!run->events) return HONE_OUT_OF_MEMORY;
+    hone_events_begin(&records, (double)now);
+    hone_status status = hone_events_write(run->events, &records);
+    hone_text_deinit(&records);
+    return status;
+}
+
+static hone_status add_event(const struct hone_run *run, const struct hone_train_epoch *e) {
+    struct hone_text records = {0};
+    hone_events_epoch(&records, (double)time(NULL), e);
+    hone_status status = hone_events_write(run->events, &records);
+    hone_text_deinit(&records);
+    return status;
+}
+
 static void csv_number(struct hone_text *text, const char *format, double value) {
     hone_text_append(text, ",", 1);
     if (isfinite(value)) hone_text_printf(text, format, value);
@@ -148,6 +172,7 @@ hone_status hone_run_add_epoch(struct hone_run *run, const struct hone_train_epo
                    "epochs"))
         return HONE_OUT_OF_MEMORY;
     run->epochs[run->epoch_count++] = *e;
+    if (run->events) HONE_TRY(add_event(run, e));
     if (!t->length)
         hone_text_printf(t, "epoch,train_loss,val_loss,train_accuracy,val_accuracy,macro_f1,lr,"
                             "img_per_s,seconds\n");

@@ -16,6 +16,7 @@ struct hone_run {
     size_t file_count;
     struct hone_text results;        // rows of results.csv
     struct hone_train_epoch *epochs; // the same as numbers
+    char *events;                    // TensorBoard's file; NULL: none
     size_t epoch_count, epoch_capacity;
 };
 
@@ -36,6 +37,8 @@ struct hone_run_options {
 };
 hone_status hone_run_write_args(struct hone_run *run, const struct hone_run_options *options,
                                 size_t count);
+// Makes TensorBoard's file, to which each epoch is added from then on.
+hone_status hone_run_begin_events(struct hone_run *run);
 // Appends a row to results.csv.
 hone_status hone_run_add_epoch(struct hone_run *run, const struct hone_train_epoch *epoch);
 // confusion.csv: rows "part,truth,COUNT,..." under a heading with the class names. Parts whose

@@ -176,6 +176,7 @@ static hone_status open_run(struct hone_trainer *t) {
     t->result->run_dir = hone_strdup(t->run.dir);
     if (!t->result->run_dir) return HONE_OUT_OF_MEMORY;
     HONE_TRY(hone_run_write_args(&t->run, options, sizeof options / sizeof *options));
+    if (t->params.tensorboard) HONE_TRY(hone_run_begin_events(&t->run));
     char *folder = NULL;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         char *path = hone_run_path(&t->run, lists[i]);

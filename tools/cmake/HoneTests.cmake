@@ -17,6 +17,11 @@ add_executable(runtime_classify ${CMAKE_SOURCE_DIR}/tests/runtime/classify.c)
 target_link_libraries(runtime_classify PRIVATE hone_runtime hone_options)
 set_target_properties(runtime_classify PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 
+# The example: a program that sees include/hone only.
+add_executable(finetune ${CMAKE_SOURCE_DIR}/examples/finetune.c)
+target_link_libraries(finetune PRIVATE hone hone_options)
+set_target_properties(finetune PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+
 # The command with one kernel that computes wrongly, for tests/cli/test_doctor.c.
 set(HONE_PLANTED_KERNEL norm_apply_bwd_vec4 CACHE STRING "The kernel that is wrong in tests/hone_planted")
 if(cli_sources)
@@ -53,7 +58,7 @@ foreach(ring unit ops gpu e2e golden cli)
       add_dependencies(${name} hone_planted)
     endif()
     if(ring STREQUAL "e2e")
-      add_dependencies(${name} runtime_classify)
+      add_dependencies(${name} runtime_classify finetune)
     endif()
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     # What was tuned on this machine must not choose the kernels that are tested.
