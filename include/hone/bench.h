@@ -32,7 +32,7 @@ struct hone_bench_params {
     const char *op; // "conv2d", "matmul", ...: hone_bench_op_help() lists them
     const char
         *shape;      // "h=56,c=64,k=64,r=3": keys of that operator; what is left out has a default
-    int dtype;       // of the operator's data: 0 f32, 1 f16, 2 bf16
+    int dtype;       // of the operator's data, of a net's convolutions: 0 f32, 1 f16, 2 bf16
     const char *net; // "resnet18", "mobilenet_v2", ... with random weights, or an ONNX file
     int mode;        // enum hone_bench_mode
     int32_t batch, size;

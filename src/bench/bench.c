@@ -26,7 +26,8 @@ static const hone_option bench_rows[] = {
     BENCH(shape, STRING, "shape", .metavar = "KEY=N,...",
           .help = "its shape, as n=8,h=56,c=64,k=64,r=3; what is left out has a default"),
     BENCH(dtype, ENUM, "dtype", .initial = "f32", .words = "f32|f16|bf16",
-          .help = "element type of the operator's data; sums are made in f32"),
+          .help = "element type of the operator's data; of a net: what convolutions and products "
+                  "read and write, the rest stays in f32; sums are made in f32"),
     BENCH(rows, ENUM, "rows", .initial = "best", .words = "best|all|tiles",
           .help = "kernels of the operator to time: the one that a program would take, every one "
                   "that fits, or these in every way that they can cut the work"),
@@ -239,6 +240,8 @@ static bool tune_progress(void *user, size_t done, size_t total, const char *nod
 hone_status hone_bench_tune(struct hone_bencher *b, const struct hone_graph *graph) {
     struct hone_tune_params params = {.again = true,
                                       .passes_off = b->passes_off,
+                                      .compute =
+                                          b->params->net ? hone_bench_dtype(b->params) : HONE_F32,
                                       .skip_rows = b->skip_rows,
                                       .progress = tune_progress,
                                       .user = b};

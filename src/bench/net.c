@@ -11,6 +11,7 @@ static const double SAMPLE_SECONDS =
 
 static struct hone_compile_params compile_params(const struct hone_bencher *b, bool profile) {
     return (struct hone_compile_params){.passes_off = b->passes_off,
+                                        .compute = hone_bench_dtype(b->params),
                                         .skip_rows = b->skip_rows,
                                         .profile = profile,
                                         .explain = true};

@@ -38,6 +38,12 @@ static const char csv_heading[] = "kind,name,op,shape,mode,batch,size,row,tile,m
                                   "images_per_second,gflops,gbs,share,flops,bytes,dispatches,"
                                   "barriers,submit_us,peak_bytes,compile_s,deviation,reason";
 
+// ", f16" behind the name of a net in mixed precision.
+static const char *mixed(const struct hone_bench_params *params) {
+    static const char *const names[] = {"", ", f16", ", bf16"};
+    return names[params->dtype];
+}
+
 static void csv_text(FILE *to, const char *text) {
     fputc('"', to);
     for (; *text; text++) {
@@ -73,8 +79,9 @@ static void csv_net(FILE *to, const struct hone_bench_params *params,
                     const struct hone_bench_net *net) {
     fprintf(to, "net,");
     csv_text(to, params->net);
-    fprintf(to, ",,,%s,%d,%d,,,%.6f,", params->mode == HONE_BENCH_TRAIN ? "train" : "infer",
-            net->batch, net->size, net->step_ms);
+    fprintf(to, ",,%s,%s,%d,%d,,,%.6f,", params->dtype ? mixed(params) + 2 : "",
+            params->mode == HONE_BENCH_TRAIN ? "train" : "infer", net->batch, net->size,
+            net->step_ms);
     if (net->device_ms > 0) fprintf(to, "%.6f", net->device_ms);
     fprintf(to, ",%.3f,%.3f,,,%.0f,,%u,%u,%.1f,%llu,%.3f,", net->images_per_second,
             net->flops / net->step_ms * 1e-6, net->flops, net->dispatches, net->barriers,
@@ -182,8 +189,9 @@ static void print_sums(const struct hone_bench_result *r) {
 
 static void print_net(const struct hone_bench_params *params, const struct hone_bench_net *n) {
     uint64_t peak = n->activation_bytes + n->state_bytes + n->staging_bytes;
-    printf("\n%s, %s, batch %d, %d x %d\n", params->net,
-           params->mode == HONE_BENCH_TRAIN ? "train" : "infer", n->batch, n->size, n->size);
+    printf("\n%s, %s%s, batch %d, %d x %d\n", params->net,
+           params->mode == HONE_BENCH_TRAIN ? "train" : "infer", mixed(params), n->batch, n->size,
+           n->size);
     printf("  rate         %.2f images a second, %.2f ms a step, %.1f GFLOP/s\n",
            n->images_per_second, n->step_ms, n->flops / n->step_ms * 1e-6);
     if (n->device_ms > 0) printf("  layers       %.2f ms on the device\n", n->device_ms);
@@ -199,9 +207,9 @@ static void print_net(const struct hone_bench_params *params, const struct hone_
 
 static void print_scaling(const struct hone_bench_params *params,
                           const struct hone_bench_result *r) {
-    printf("\n%s, %s\n%6s %6s %10s %14s %14s %10s\n", params->net,
-           params->mode == HONE_BENCH_TRAIN ? "train" : "infer", "batch", "size", "ms a step",
-           "ms an image", "ns a pixel", "off line");
+    printf("\n%s, %s%s\n%6s %6s %10s %14s %14s %10s\n", params->net,
+           params->mode == HONE_BENCH_TRAIN ? "train" : "infer", mixed(params), "batch", "size",
+           "ms a step", "ms an image", "ns a pixel", "off line");
     for (size_t i = 0; i < r->net_count; i++) {
         const struct hone_bench_net *n = &r->nets[i];
         printf("%6d %6d %10.2f %14.3f %14.3f %+9.1f%%\n", n->batch, n->size, n->step_ms,

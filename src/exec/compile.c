@@ -121,20 +121,34 @@ static hone_status compile_for_ref(struct hone_program *program) {
     return hone_program_ref_build(program);
 }
 
-static hone_status compile_graph(struct hone_store *store, const struct hone_graph *graph,
+hone_status hone_compile_rewrite(const struct hone_graph *graph, enum hone_dtype compute,
+                                 unsigned passes_off, struct hone_graph **out) {
+    struct hone_graph *mixed;
+    if (compute == HONE_F32 || passes_off & HONE_PASS_CAST)
+        return hone_graph_run_passes(graph, HONE_PASS_ALL & ~passes_off, out);
+    HONE_TRY(hone_graph_cast(graph, compute, &hone_op_cast, &mixed));
+    hone_status status = hone_graph_run_passes(mixed, HONE_PASS_ALL & ~passes_off, out);
+    hone_graph_destroy(&mixed);
+    return status;
+}
+
+hone_status hone_program_compile(struct hone_store *store, const struct hone_graph *graph,
                                  const struct hone_compile_params *params,
                                  struct hone_program **out) {
+    static const struct hone_compile_params defaults = {0};
+    if (!params) params = &defaults;
+    *out = NULL;
     struct hone_program *program = hone_calloc(1, sizeof *program, "a program");
     if (!program) return HONE_OUT_OF_MEMORY;
     program->store = store;
-    hone_status status = hone_device_sift_matrices(store->device, graph);
+    hone_status status =
+        hone_compile_rewrite(graph, params->compute, params->passes_off, &program->graph);
+    if (status == HONE_OK) status = hone_device_sift_matrices(store->device, program->graph);
     program->caps = *hone_device_caps(store->device);
     if (params->binding_bytes && params->binding_bytes < program->caps.storage_range_bytes)
         program->caps.storage_range_bytes = params->binding_bytes;
     program->profile = params->profile && hone_device_caps(store->device)->timestamp_ns > 0;
 
-    if (status == HONE_OK)
-        status = hone_graph_run_passes(graph, HONE_PASS_ALL & ~params->passes_off, &program->graph);
     size_t nodes = program->graph ? program->graph->node_count : 0;
     if (status == HONE_OK) {
         program->choices = hone_calloc(nodes, sizeof *program->choices, "kernel choice");
@@ -157,21 +171,6 @@ static hone_status compile_graph(struct hone_store *store, const struct hone_gra
     }
     *out = program;
     return HONE_OK;
-}
-
-hone_status hone_program_compile(struct hone_store *store, const struct hone_graph *graph,
-                                 const struct hone_compile_params *params,
-                                 struct hone_program **out) {
-    static const struct hone_compile_params defaults = {0};
-    if (!params) params = &defaults;
-    *out = NULL;
-    if (params->compute == HONE_F32 || params->passes_off & HONE_PASS_CAST)
-        return compile_graph(store, graph, params, out);
-    struct hone_graph *mixed;
-    HONE_TRY(hone_graph_cast(graph, params->compute, &hone_op_cast, &mixed));
-    hone_status status = compile_graph(store, mixed, params, out);
-    hone_graph_destroy(&mixed);
-    return status;
 }
 
 void hone_program_destroy(struct hone_program **program) {

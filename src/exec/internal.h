@@ -110,6 +110,11 @@ struct hone_program {
     double **values; // ref device: per value of the graph
 };
 
+// compile.c: the graph in the types to compute in (hone_compile_params), after the passes; the
+// caller owns it.
+hone_status hone_compile_rewrite(const struct hone_graph *graph, enum hone_dtype compute,
+                                 unsigned passes_off, struct hone_graph **out);
+
 // select.c: chooses a row for each node and lets it fill a launch. launches[n] stays empty for
 // views and packs.
 hone_status hone_program_select(struct hone_program *program,

@@ -278,7 +278,7 @@ hone_status hone_tune_graph(struct hone_device *device, const struct hone_graph 
     struct tuner t = {.device = device, .params = params ? params : &defaults, .result = out};
     *out = (struct hone_tune_result){0};
     if (!device->gpu) return HONE_OK;
-    HONE_TRY(hone_graph_run_passes(graph, HONE_PASS_ALL & ~t.params->passes_off, &t.graph));
+    HONE_TRY(hone_compile_rewrite(graph, t.params->compute, t.params->passes_off, &t.graph));
     t.nodes = hone_calloc(t.graph->node_count + 1, sizeof *t.nodes, "a list of nodes to tune");
     hone_status status = t.nodes ? tune_all(&t, records) : HONE_OUT_OF_MEMORY;
     hone_free(t.nodes);

@@ -16,6 +16,7 @@ struct hone_tune_params {
     double budget_s;
     bool again; // also nodes that have a record
     unsigned passes_off;
+    enum hone_dtype compute; // as hone_compile_params.compute
     const char *const *skip_rows;
     // Told before each node; true stops. May be NULL.
     bool (*progress)(void *user, size_t done, size_t total, const char *node);
