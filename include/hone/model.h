@@ -39,7 +39,8 @@ void hone_model_destroy(hone_model **model);
 // Writes an ONNX file of opset 13 (17 with layer norms), (N,3,H,W), batch open, with outputs
 // "probabilities" and "logits" ("features" for a net without a classifier), and as metadata:
 // hone.version, hone.classes (JSON array), hone.preprocess (JSON object), hone.thresholds. The file
-// appears whole or not at all.
+// appears whole or not at all. A path that ends in .safetensors gets the weights alone, under their
+// names and in PyTorch's order of axes, with hone.preprocess and hone.classes as metadata.
 hone_status hone_model_save(const hone_model *model, const char *path);
 
 typedef enum hone_model_output {

@@ -18,8 +18,8 @@ struct cli_command {
     const char *summary;                                                  // one line
     int (*run)(const struct cli_command *command, int argc, char **argv); // argv[0]: first argument
 };
-extern const struct cli_command cli_bench, cli_devices, cli_doctor, cli_inspect, cli_train,
-    cli_eval, cli_predict, cli_show;
+extern const struct cli_command cli_bench, cli_devices, cli_doctor, cli_inspect, cli_import,
+    cli_train, cli_eval, cli_predict, cli_show;
 
 // A row of an option table: CLI_OPTION(struct predict_params, top, I32, "top", .initial = "1", ...)
 #define CLI_OPTION(params, field, kind, name, ...)                                                 \

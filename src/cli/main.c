@@ -8,8 +8,8 @@
 #include <string.h>
 
 static const struct cli_command *const commands[] = {
-    &cli_train,   &cli_show,   &cli_eval,  &cli_predict, &cli_inspect,
-    &cli_devices, &cli_doctor, &cli_bench,
+    &cli_train,  &cli_show,    &cli_eval,   &cli_predict, &cli_inspect,
+    &cli_import, &cli_devices, &cli_doctor, &cli_bench,
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 

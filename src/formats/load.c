@@ -2,8 +2,11 @@
 // from the zoo.
 #include <hone/model.h>
 
+#include <string.h>
+
 #include "base/file.h"
 #include "formats/onnx.h"
+#include "formats/safetensors_write.h"
 #include "formats/zoo_load.h"
 
 static hone_status load_onnx(const struct hone_file_map *map, const char *path,
@@ -43,5 +46,9 @@ hone_status hone_model_load(const char *path, const hone_model_load_params *para
 }
 
 hone_status hone_model_save(const hone_model *model, const char *path) {
+    static const char ending[] = ".safetensors";
+    size_t length = strlen(path), tail = sizeof ending - 1;
+    if (length > tail && strcmp(path + length - tail, ending) == 0)
+        return hone_safetensors_write(model, path);
     return hone_onnx_export(model, path);
 }

@@ -116,6 +116,21 @@ hone_status hone_onnx_meta_read(const HoneOnnx__Model *file, struct hone_model *
     return status;
 }
 
+hone_status hone_onnx_meta_read_note(const char *key, const char *text, struct hone_model *model) {
+    bool classes = strcmp(key, "hone.classes") == 0;
+    if (!classes && strcmp(key, "hone.preprocess") != 0) return HONE_OK;
+    json_error_t error;
+    json_t *json = json_loads(text, 0, &error);
+    if (!json) return hone_fail(HONE_INVALID, "metadata '%s': %s", key, error.text);
+    hone_status status = HONE_OK;
+    if (!classes)
+        status = meta_preprocess(json, &model->preprocess);
+    else if (json_array_size(json) == (size_t)model->class_count)
+        status = meta_classes(json, model);
+    json_decref(json);
+    return status;
+}
+
 // ---- Writing
 // ----------------------------------------------------------------------------------------------
 

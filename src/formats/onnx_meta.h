@@ -10,6 +10,9 @@ hone_status hone_onnx_meta_size(const HoneOnnx__Model *file, int32_t *height, in
 // Classes, preprocessing and thresholds into the model.
 hone_status hone_onnx_meta_read(const HoneOnnx__Model *file, struct hone_model *model);
 
+// The same of one note of a weight file; other notes are left alone, and classes of another number.
+hone_status hone_onnx_meta_read_note(const char *key, const char *text, struct hone_model *model);
+
 // JSON text in the arena; NULL: memory.
 const char *hone_onnx_meta_classes(struct hone_arena *arena, const struct hone_model *model);
 const char *hone_onnx_meta_preprocess(struct hone_arena *arena, const struct hone_model *model);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "formats/onnx_meta.h"
 #include "model/zoo/zoo.h"
 
 // The file as the zoo sees it, and how much of it a net has asked for.
@@ -95,7 +96,9 @@ hone_status hone_zoo_load_weights(const struct hone_weights *file, const char *s
     HONE_TRY(build(file, arch, params->height ? params->height : usual,
                    params->width ? params->width : usual, true, &used, &model));
     hone_status status = HONE_OK;
-    if (params->preprocess) {
+    for (size_t i = 0; i < file->note_count && status == HONE_OK; i++)
+        status = hone_onnx_meta_read_note(file->notes[i].key, file->notes[i].text, model);
+    if (status == HONE_OK && params->preprocess) {
         struct hone_preprocess stated = model->preprocess;
         status = hone_preprocess_parse(params->preprocess, &stated);
         stated.height = model->preprocess.height;

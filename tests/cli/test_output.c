@@ -57,6 +57,25 @@ static void test_pipe(void **state) {
     command_expect_text(r.out, "runs/train2/model.onnx");
 }
 
+// What import writes says the same: ONNX again, and weights that a net of the zoo reads.
+static void test_import(void **state) {
+    (void)state;
+    command_hone(NULL, &r, "import", "tiny.onnx", "-o", "again.onnx", "--preprocess", "0.5,0.25");
+    command_expect_success(&r);
+    command_expect_text(r.out, "again.onnx: ");
+    command_hone(NULL, &r, "inspect", "again.onnx");
+    command_expect_success(&r);
+    command_expect_text(r.out, "0.5,0.25");
+    command_hone(NULL, &r, "import", "tiny.onnx", "-o", "tiny.safetensors");
+    command_expect_success(&r);
+    command_hone(NULL, &r, "import", "tiny.onnx", "-o", "tiny.txt");
+    assert_int_equal(r.code, 2);
+    command_expect_text(r.err, "must end in .onnx or .safetensors");
+    command_hone(NULL, &r, "import", "tiny.onnx");
+    assert_int_equal(r.code, 2);
+    command_expect_text(r.err, "no output is given");
+}
+
 static void test_inspect(void **state) {
     (void)state;
     command_hone(NULL, &r, "inspect", "run/model.onnx", "-v");
@@ -151,9 +170,9 @@ static void test_predict_csv(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pipe),        cmocka_unit_test(test_inspect),
-        cmocka_unit_test(test_eval_json),   cmocka_unit_test(test_predict_json),
-        cmocka_unit_test(test_predict_csv),
+        cmocka_unit_test(test_pipe),         cmocka_unit_test(test_import),
+        cmocka_unit_test(test_inspect),      cmocka_unit_test(test_eval_json),
+        cmocka_unit_test(test_predict_json), cmocka_unit_test(test_predict_csv),
     };
     return cmocka_run_group_tests_name("cli output", tests, set_up, tear_down);
 }

@@ -3,6 +3,7 @@
 #include "support/support.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "model/zoo/zoo.h"
@@ -106,11 +107,39 @@ static void test_unknown(void **state) {
     assert_non_null(strstr(hone_error_message(), "resnet18, resnet34"));
 }
 
+// Weights written as safetensors find their net again, each tensor bit for bit.
+static void test_written(void **state) {
+    (void)state;
+    static const char *const nets[] = {"squeezenet1_1", "resnet20_cifar"};
+    char folder[256], path[300];
+    test_temp_dir(folder);
+    snprintf(path, sizeof path, "%s/net.safetensors", folder);
+    for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
+        struct hone_model *made, *read;
+        assert_ok(hone_zoo_model(nets[i], 64, 5, &made));
+        assert_ok(hone_preprocess_parse("0.25,0.5", &made->preprocess));
+        assert_ok(hone_model_save(made, path));
+        assert_ok(hone_model_load(path, &(hone_model_load_params){.size = 64}, &read));
+        assert_int_equal(read->param_count, made->param_count);
+        assert_int_equal(read->graph->node_count, made->graph->node_count);
+        for (size_t k = 0; k < made->param_count; k++) {
+            const struct hone_param *a = &made->params[k], *b = &read->params[k];
+            assert_string_equal(a->name, b->name);
+            assert_memory_equal(a->data, b->data,
+                                hone_desc_bytes(hone_graph_desc(made->graph, a->value)));
+        }
+        assert_memory_equal(made->preprocess.mean, read->preprocess.mean, sizeof(float[3]));
+        assert_memory_equal(made->preprocess.std, read->preprocess.std, sizeof(float[3]));
+        hone_model_destroy(&made);
+        hone_model_destroy(&read);
+    }
+    test_temp_remove(folder);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_weights),
+        cmocka_unit_test(test_counts),  cmocka_unit_test(test_names),
+        cmocka_unit_test(test_weights), cmocka_unit_test(test_written),
         cmocka_unit_test(test_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
