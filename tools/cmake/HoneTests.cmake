@@ -68,6 +68,12 @@ foreach(ring unit ops gpu e2e golden cli)
   endforeach()
 endforeach()
 
+find_package(Python3 COMPONENTS Interpreter)
+if(Python3_FOUND)
+  add_test(NAME cli_get_backbone COMMAND ${Python3_EXECUTABLE} ${CMAKE_SOURCE_DIR}/tests/cli/get_backbone.py)
+  set_tests_properties(cli_get_backbone PROPERTIES LABELS cli TIMEOUT 120)
+endif()
+
 # One net of tools/golden/make_model.py against PyTorch: tools/models runs it for each family.
 add_executable(golden_model ${CMAKE_SOURCE_DIR}/tests/golden/model.c)
 target_link_libraries(golden_model PRIVATE hone_test_support)
