@@ -78,7 +78,8 @@ static void test_nets(void **state) {
         "squeezenet1_0",   "squeezenet1_1",      "resnet20_cifar",     "resnet56_cifar",
         "vit_torchvision", "vit_timm",           "vit_dinov2",         "vit_transformers",
         "resnext50_32x4d", "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_b2",
-        "densenet121",     "regnet_x_400mf",     "regnet_y_400mf"};
+        "densenet121",     "regnet_x_400mf",     "regnet_y_400mf",     "convnext_torchvision",
+        "convnext_v2"};
     const char *python = getenv("HONE_PYTHON");
     char folder[256], command[700];
     if (!python) python = "/usr/bin/python3";

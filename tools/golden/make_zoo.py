@@ -132,6 +132,59 @@ def transformers_names(state):
     return out
 
 
+class ConvNextBlock(nn.Module):
+    """A block of ConvNeXt V2 under timm's names."""
+
+    def __init__(self, width):
+        super().__init__()
+        self.conv_dw, self.norm = nn.Conv2d(width, width, 7, 1, 3, groups=width), nn.LayerNorm(width, eps=1e-6)
+        self.mlp = nn.Module()
+        self.mlp.fc1, self.mlp.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.mlp.grn = nn.Module()
+        self.mlp.grn.weight, self.mlp.grn.bias = (nn.Parameter(torch.randn(4 * width)) for _ in range(2))
+
+    def forward(self, x):
+        y = functional.gelu(self.mlp.fc1(self.norm(self.conv_dw(x).permute(0, 2, 3, 1))))
+        g = y.norm(p=2, dim=(1, 2), keepdim=True)
+        n = g / (g.mean(-1, keepdim=True) + 1e-6)
+        y = y + torch.addcmul(self.mlp.grn.bias, self.mlp.grn.weight, y * n)
+        return x + self.mlp.fc2(y).permute(0, 3, 1, 2)
+
+
+class Norm2d(nn.LayerNorm):
+    def forward(self, x):
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class ConvNextV2(nn.Module):
+    def __init__(self, widths, classes):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, widths[0], 4, 4), Norm2d(widths[0], eps=1e-6))
+        self.stages = nn.ModuleList()
+        for i, width in enumerate(widths):
+            stage = nn.Module()
+            before = widths[i - 1]
+            stage.downsample = nn.Sequential(Norm2d(before, eps=1e-6), nn.Conv2d(before, width, 2, 2)) if i else nn.Identity()
+            stage.blocks = nn.Sequential(*[ConvNextBlock(width) for _ in range(1 + (i == 2))])
+            self.stages.append(stage)
+        self.head = nn.Module()
+        self.head.norm, self.head.fc = nn.LayerNorm(widths[-1], eps=1e-6), nn.Linear(widths[-1], classes)
+
+    def forward(self, x):
+        x = self.stem(x)
+        for stage in self.stages:
+            x = stage.blocks(stage.downsample(x))
+        return self.head.fc(self.head.norm(x.mean((2, 3))))
+
+
+def small_convnext():
+    """torchvision's, small, with a layer scale that shows."""
+    config = torchvision.models.convnext.CNBlockConfig
+    net = torchvision.models.ConvNeXt([config(8, 16, 1), config(16, 24, 2), config(24, 32, 1), config(32, None, 1)],
+                                      num_classes=CLASSES, layer_scale=0.7)
+    return net
+
+
 def randomize(net):
     with torch.no_grad():
         for module in net.modules():
@@ -175,6 +228,8 @@ def main():
         make(folder, name, getattr(torchvision.models, name)(num_classes=CLASSES), 64 + i % 2, i % 2 == 1)
     for depth in (20, 56):
         make(folder, f"resnet{depth}_cifar", CifarNet(depth), 32, depth == 20)
+    make(folder, "convnext_torchvision", small_convnext(), 65, False)
+    make(folder, "convnext_v2", ConvNextV2((8, 16, 24, 32), CLASSES), 64, True)
     make(folder, "vit_torchvision", torchvision.models.VisionTransformer(
         image_size=64, patch_size=16, num_layers=2, num_heads=2, hidden_dim=128, mlp_dim=256, num_classes=CLASSES), 64, False)
     make(folder, "vit_timm", Transformer(4, False, CLASSES), 64, False)

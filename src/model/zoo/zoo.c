@@ -63,6 +63,11 @@ static hone_status check_shape(const struct hone_zoo_source *source, const char 
     int64_t dim[8];
     if (!source->shape(source->user, name, &rank, dim))
         return hone_fail(HONE_INVALID, "tensor '%s' is missing", name);
+    // Vectors and matrices may have axes of size 1 as well: (C,1,1), (K,C,1,1).
+    int kept = 0;
+    for (int i = 0; desc->rank < 3 && i < rank; i++)
+        if (dim[i] != 1 || rank <= desc->rank) dim[kept++] = dim[i];
+    if (desc->rank < 3) rank = kept;
     bool same = rank == desc->rank;
     for (int i = 0; same && i < rank; i++) same = dim[rank == 4 ? file_axis[i] : i] == desc->dim[i];
     char text[HONE_DESC_TEXT];
@@ -190,6 +195,20 @@ hone_value hone_zoo_classifier(struct hone_zoo *zoo, const char *module, hone_va
     return hone_zoo_linear(zoo, module, x, classes);
 }
 
+hone_value hone_zoo_constant(struct hone_zoo *zoo, const char *name, float value) {
+    struct hone_model *model = zoo->model;
+    int index = -1;
+    float *data = hone_arena_alloc(&model->arena, 1, sizeof *data);
+    if (data) *data = value;
+    hone_status status =
+        data ? hone_model_add_param(model, name, HONE_PARAM_CONSTANT, HONE_LAYOUT_SAME,
+                                    hone_desc_make(HONE_F32, 1, 1, 0, 0, 0), data, &index)
+             : HONE_OUT_OF_MEMORY;
+    if (status == HONE_OK) return model->params[index].value;
+    hone_graph_fail(model->graph, status);
+    return HONE_NO_VALUE;
+}
+
 hone_value hone_zoo_linear_named(struct hone_zoo *zoo, const char *weight, const char *bias,
                                  hone_value x, int32_t out) {
     int32_t features = hone_zoo_channels(zoo, x);
@@ -223,7 +242,7 @@ hone_value hone_zoo_layer_norm(struct hone_zoo *zoo, const char *module, hone_va
 }
 
 static hone_status zoo_find(const char *name, const struct hone_zoo_net **out) {
-    char names[1024] = "";
+    char names[2048] = "";
     for (int i = 0; i < ZOO_NETS; i++) {
         if (strcmp(zoo_nets[i].name, name) == 0) {
             *out = &zoo_nets[i];

@@ -78,6 +78,8 @@ int32_t hone_zoo_classes(const struct hone_zoo *zoo, const char *module, int32_t
 // source.
 hone_value hone_zoo_param(struct hone_zoo *zoo, const char *name, enum hone_param_kind kind,
                           struct hone_desc desc, float middle, double deviation);
+// One number that is part of the net, never trained.
+hone_value hone_zoo_constant(struct hone_zoo *zoo, const char *name, float value);
 // x (...,F) -> (...,out), with bias: "MODULE.weight", "MODULE.bias", or tensors of names of their
 // own.
 hone_value hone_zoo_linear(struct hone_zoo *zoo, const char *module, hone_value x, int32_t out);
@@ -98,13 +100,27 @@ const char *hone_zoo_name(char name[HONE_ZOO_NAME], const char *format, ...) HON
 
 // The families, and what `variant` is: resnet 18, 34, 50, 101 or 152, plus a width; mobilenet_v3 0
 // small, 1 large; efficientnet 0 to 4; regnet a place in its table; densenet 121, 161, 169 or 201;
-// squeezenet 10 or 11 (1.0, 1.1); resnet_cifar 20 to 110; vit as below.
+// squeezenet 10 or 11 (1.0, 1.1); resnet_cifar 20 to 110; vit and convnext as below.
 #define HONE_ZOO_FAMILY(family)                                                                    \
     hone_value hone_zoo_##family(struct hone_zoo *zoo, hone_value image, int variant);
 #include "model/zoo/nets.def"
 
 // Inner convolutions of a resnet: in 32 groups of 4 or 8 channels (ResNeXt), or of twice the width.
 enum { HONE_RESNET_32X4D = 1000, HONE_RESNET_32X8D = 2000, HONE_RESNET_WIDE = 3000 };
+// Sizes of a ConvNeXt; ANY: those of the file. Plus V2, plus TORCHVISION: its names where numbers
+// are drawn.
+enum {
+    HONE_CONVNEXT_ANY,
+    HONE_CONVNEXT_ATTO,
+    HONE_CONVNEXT_FEMTO,
+    HONE_CONVNEXT_PICO,
+    HONE_CONVNEXT_NANO,
+    HONE_CONVNEXT_TINY,
+    HONE_CONVNEXT_SMALL,
+    HONE_CONVNEXT_BASE,
+    HONE_CONVNEXT_V2 = 16,
+    HONE_CONVNEXT_TORCHVISION = 32,
+};
 // Sizes of a transformer; ANY: those of the file. Plus TORCHVISION: its names where numbers are
 // drawn.
 enum {
