@@ -21,6 +21,7 @@ hone_kernel(conv_plain_wgrad conv/plain_wgrad.comp BINDINGS 3 PUSH 80 SPEC 1)
 hone_kernel(conv_wgrad_sum conv/wgrad_sum.comp BINDINGS 2 PUSH 8 SPEC 1)
 hone_kernel(conv_flip conv/flip.comp BINDINGS 2 PUSH 80 SPEC 1)
 hone_kernel(conv_tiled_fprop conv/tiled.comp BINDINGS 5 PUSH 80 SPEC 14)
+hone_kernel(conv_tiled_fprop_stats conv/tiled.comp BINDINGS 6 PUSH 80 SPEC 14 DEFINES STATS=1)
 hone_kernel(conv_tiled_dgrad conv/tiled.comp BINDINGS 5 PUSH 80 SPEC 14 DEFINES DGRAD=1)
 hone_kernel(conv_tiled_wgrad conv/tiled_wgrad.comp BINDINGS 3 PUSH 80 SPEC 10)
 # Groups one after the other: products of a batch of matrices
@@ -37,6 +38,7 @@ foreach(pair "f16;1" "bf16;2")
     hone_kernel(conv_tiled_${way}_${type}_f32 conv/tiled.comp BINDINGS 5 PUSH 80 SPEC 14
       DEFINES ELEM=${elem} OUT=0 ${define})
   endforeach()
+  hone_kernel(conv_tiled_fprop_stats_${type} conv/tiled.comp BINDINGS 6 PUSH 80 SPEC 14 DEFINES ELEM=${elem} STATS=1)
   hone_kernel(conv_tiled_wgrad_${type}_f32 conv/tiled_wgrad.comp BINDINGS 3 PUSH 80 SPEC 10 DEFINES ELEM=${elem})
   hone_kernel(conv_split_sum_${type} conv/split_sum.comp BINDINGS 4 PUSH 20 SPEC 4 DEFINES ELEM=0 OUT=${elem})
   hone_kernel(conv_plain_fprop_${type} conv/plain_fprop.comp BINDINGS 5 PUSH 80 SPEC 4 DEFINES ELEM=${elem})
@@ -98,6 +100,8 @@ foreach(variant ";" "_any;ANY=1")
 endforeach()
 hone_kernel(conv_cpu_fprop_wide_batch conv/cpu_conv.comp BINDINGS 5 PUSH 80 SPEC 10 DEFINES BATCH=1 WIDE=1
   NEEDS ${conv_cpu} int64)
+hone_kernel(conv_cpu_fprop_any_stats conv/cpu_conv.comp BINDINGS 6 PUSH 80 SPEC 10 DEFINES ANY=1 STATS=1
+  NEEDS ${conv_cpu})
 hone_kernel(conv_cpu_dgrad conv/cpu_conv.comp BINDINGS 5 PUSH 80 SPEC 10 DEFINES DGRAD=1 NEEDS ${conv_cpu})
 hone_kernel(conv_cpu_dgrad_any conv/cpu_conv.comp BINDINGS 5 PUSH 80 SPEC 10 DEFINES DGRAD=1 ANY=1 NEEDS ${conv_cpu})
 hone_kernel(conv_cpu_dgrad_wide conv/cpu_conv.comp BINDINGS 5 PUSH 80 SPEC 10 DEFINES DGRAD=1 WIDE=1
@@ -116,6 +120,8 @@ foreach(variant "1;0" "2;0" "4;0" "8;cpu;int64")
   endif()
   hone_kernel(conv_depthwise_fprop_w${width} conv/depthwise.comp BINDINGS 5 PUSH 80 SPEC 14 DEFINES WIDTH=${width}
     ${needs})
+  hone_kernel(conv_depthwise_fprop_stats_w${width} conv/depthwise.comp BINDINGS 6 PUSH 80 SPEC 14
+    DEFINES WIDTH=${width} STATS=1 ${needs})
   hone_kernel(conv_depthwise_dgrad_w${width} conv/depthwise.comp BINDINGS 5 PUSH 80 SPEC 14
     DEFINES WIDTH=${width} DGRAD=1 ${needs})
   hone_kernel(conv_depthwise_wgrad_w${width} conv/depthwise_wgrad.comp BINDINGS 3 PUSH 80 SPEC 9
@@ -189,6 +195,7 @@ foreach(variant ";1" "_vec4;4")
   list(GET variant 1 width)
   hone_kernel(norm_stats${suffix} norm/reduce.comp BINDINGS 2 PUSH 12 SPEC 4 DEFINES WIDTH=${width} STATS=1)
   hone_kernel(norm_sums${suffix} norm/reduce.comp BINDINGS 9 PUSH 20 SPEC 7 DEFINES WIDTH=${width})
+  hone_kernel(norm_join_stats${suffix} norm/join_stats.comp BINDINGS 2 PUSH 20 SPEC 1 DEFINES WIDTH=${width})
   hone_kernel(norm_finish_stats${suffix} norm/finish_stats.comp BINDINGS 7 PUSH 24 SPEC 2 DEFINES WIDTH=${width})
   hone_kernel(norm_finish_sums${suffix} norm/finish_sums.comp BINDINGS 4 PUSH 12 SPEC 3 DEFINES WIDTH=${width})
   hone_kernel(norm_apply${suffix} norm/apply.comp BINDINGS 7 PUSH 24 SPEC 6 DEFINES WIDTH=${width})

@@ -9,6 +9,7 @@
 //   conv_cpu_dgrad_direct (-DDIRECT) takes w (K,R,S,C/G) as it is
 // r as dst, or any buffer (ADD 0); dst may be r
 // fprop -DBATCH: groups lie one after the other: x (G,Q,C/G)   y (G,Q,K/G); no bias
+// fprop -DANY -DSTATS: also part (pixel tiles,2,K) f32: means of a tile's pixels and squared distances from them
 // grid (ceil(dst channels/G / (L NL)) * G, pixel tiles, pixel tiles / 65,535 * classes)   push conv.glsl
 // spec L MA NL VEC BROADCAST TAPS MASK ACT BIAS ADD. TAPS 0: 1x1 filter. MASK 0: no pixel of src lies outside. VEC:
 //   width of stores
@@ -138,6 +139,55 @@ void store(int pixel, uint row, int channel, int channels, int group_end) {
     }
 }
 
+#ifdef STATS
+layout(set = 0, binding = 5, std430) writeonly buffer Stats { float stats1[]; };
+layout(set = 0, binding = 5, std430) writeonly buffer Stats2 { vec2 stats2[]; };
+layout(set = 0, binding = 5, std430) writeonly buffer Stats4 { vec4 stats4[]; };
+
+void put_stats(float v[NL], int o, int left) {
+    [[unroll]] for (uint j = 0; j < NL; j += VEC) {
+        int at = o + int(j);
+        if (int(j) >= left) continue;
+        if (VEC == 4) stats4[at >> 2] = vec4(v[j], v[(j + 1) % NL], v[(j + 2) % NL], v[(j + 3) % NL]);
+        else if (VEC == 2) stats2[at >> 1] = vec2(v[j], v[(j + 1) % NL]);
+        else stats1[at] = v[j];
+    }
+}
+
+// A lane has all pixels of its columns: no lane needs another. Distances are from the first pixel: squares keep their
+// digits where the mean is large.
+float stats_sum[NL], stats_squares[NL];
+
+void begin_stats() {
+    [[unroll]] for (uint j = 0; j < NL; j++) stats_sum[j] = stats_squares[j] = 0.0;
+}
+
+void count_in(uint row) {
+    [[unroll]] for (uint j = 0; j < NL; j++) {
+        float d = acc[row * NL + j] - acc[j];
+        stats_sum[j] += d;
+        stats_squares[j] = fma(d, d, stats_squares[j]);
+    }
+}
+
+void leave_stats(int m0, int pixels, int channel, int channels, int group_end) {
+    int count = min(int(MA * L), pixels - m0), tile = m0 / int(MA * L);
+    float mean[NL];
+    [[unroll]] for (uint j = 0; j < NL; j++) {
+        float share = stats_sum[j] / float(count);
+        stats_squares[j] = max(fma(-stats_sum[j], share, stats_squares[j]), 0.0);
+        mean[j] = acc[j] + share;
+        if (BIAS != 0) mean[j] += b[min(channel + int(j), group_end - 1)];
+    }
+    put_stats(mean, tile * 2 * channels + channel, group_end - channel);
+    put_stats(stats_squares, (tile * 2 + 1) * channels + channel, group_end - channel);
+}
+#else
+void begin_stats() {}
+void count_in(uint row) {}
+void leave_stats(int m0, int pixels, int channel, int channels, int group_end) {}
+#endif
+
 void main() {
 #ifdef DGRAD
     int src_h = g.p, src_w = g.q, src_c = g.k, dst_h = g.h, dst_w = g.w, dst_c = g.c;
@@ -209,10 +259,13 @@ void main() {
 #else
     int group_end = (group + 1) * dst_cg, channel = group * dst_cg + first;
 #endif
+    begin_stats();
     [[unroll]] for (uint i = 0; i < MA; i++)
         [[unroll]] for (uint l = 0; l < L; l++)
             if (m0 + int(i * L + l) < pixels) {
                 int pixel = lane_value(out_pixel[i], l);
                 store(pixel, i * L + l, channel, dst_c, group_end);
+                count_in(i * L + l);
             }
+    if (m0 < pixels) leave_stats(m0, pixels, channel, dst_c, group_end);
 }

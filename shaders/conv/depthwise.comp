@@ -8,6 +8,8 @@
 // fprop: src x (N,H,W,C)    w (C,R,S,1)   b (C) or any buffer   dst y (N,P,Q,C) = act(conv(x, w) + b + r)
 // dgrad: src dy (N,P,Q,C)   w (C,R,S,1)   b any buffer          dst dx (N,H,W,C) = ... + r
 // r as dst, or any buffer (ADD 0); dst may be r
+// fprop -DSTATS: also part (N * dst columns/TQ,2,C) f32: mean of a strip and squared distances from it; strips are of
+// whole rows, TQ divides the columns
 // grid linear over N * ceil(dst rows/slice_len) * ceil(dst columns/TQ) * C/WIDTH
 // spec WG TQ R S SH SW DH DW PH PW ACT BIAS ALONG ADD   push conv.glsl   needs C % WIDTH == 0; dgrad: TQ % SW == 0
 #version 460
@@ -62,6 +64,37 @@ int origin_w(int x0) { return x0 * SW - PW; }
 int place_w(int j, int s) { return j * SW + s * DW; }
 #endif
 
+#ifdef STATS
+layout(set = 0, binding = 5, std430) writeonly buffer Stats { STORED stats[]; };
+LANES origin, sum, squares; // distances are from the first value: the squares keep their digits where the mean is large
+bool begun;
+
+void begin_stats() {
+    origin = sum = squares = LANES(0.0);
+    begun = false;
+}
+
+void count_in(LANES v) {
+    if (!begun) origin = v;
+    begun = true;
+    LANES d = v - origin;
+    sum += d;
+    squares = lanes_fma(d, d, squares);
+}
+
+void leave_stats(int at, int cw, int c, float count) {
+    LANES share = sum / count;
+    stats[at * 2 * cw + c] = stored(origin + share);
+    LANES rest = lanes_fma(-1.0 * sum, share, squares);
+    [[unroll]] for (int e = 0; e < WIDTH; e++) LANE(rest, e) = max(LANE(rest, e), 0.0);
+    stats[(at * 2 + 1) * cw + c] = stored(rest);
+}
+#else
+void begin_stats() {}
+void count_in(LANES v) {}
+void leave_stats(int at, int cw, int c, float count) {}
+#endif
+
 // Element (i down, j across) of picture n of that size.
 int element(int n, int i, int j, ivec2 size) {
     return ALONG != 0 ? (n * size.y + j) * size.x + i : (n * size.x + i) * size.y + j;
@@ -98,6 +131,7 @@ void main() {
     LANES bias = LANES(0.0);
     if (BIAS != 0) bias = lanes_of(b[c]);
 
+    begin_stats();
     LANES acc[OPEN * TQ];
     [[unroll]] for (int i = 0; i < OPEN * TQ; i++) acc[i] = bias;
 #ifdef DGRAD
@@ -140,6 +174,7 @@ void main() {
                     int to = element(n, y, x0 + j, dst_size) * cw + c;
                     LANES value = acc[(FIRST_DONE + o) * TQ + j];
                     if (ADD != 0) value += lanes_of(r[to]);
+                    count_in(value);
                     dst[to] = stored(activate(value));
                 }
         }
@@ -150,4 +185,5 @@ void main() {
         [[unroll]] for (int i = OPEN * TQ - 1; i >= 0; i--) acc[i] = i >= TQ ? acc[max(i - TQ, 0)] : bias;
 #endif
     }
+    leave_stats(at, cw, c, float(TQ * dst_size.x));
 }

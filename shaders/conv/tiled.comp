@@ -7,6 +7,7 @@
 // r as dst, or any buffer (ADD 0); dst may be r
 // SPLIT 1: dst (slices, ...) f32 gets partial sums of slice_len steps each; conv_split_sum adds them, bias, r and
 //   activation
+// fprop -DSTATS: also part (row tiles,2,K) f32: means of the tile's rows and squared distances from them; SPLIT 0
 // grid (row tiles * column tiles, folded in x y; classes * groups * slices), columns fastest: neighbours share pixels
 // spec WG BM BN BK TM TN (tiled.glsl) VEC_A VEC_B VEC_OUT TAPS ACT BIAS SPLIT ADD   push conv.glsl   fp32 accumulate
 // VEC_A: src channels/G % 4 == 0. VEC_B: R*S*C/G % 4 == 0, dgrad: C/G % 4 == 0. VEC_OUT: dst channels/G % 4 == 0
@@ -223,6 +224,10 @@ void store_tile(int rows, int slice) {
         }
 }
 
+#ifdef STATS
+#include "tiled_stats.glsl"
+#endif
+
 void main() {
 #ifdef DGRAD
     int classes = g.stride_h * g.stride_w;
@@ -269,4 +274,7 @@ void main() {
         multiply();
     }
     store_tile(rows, slice);
+#ifdef STATS
+    leave_stats(rows);
+#endif
 }

@@ -68,6 +68,22 @@
         .tolerance = {.reduction = (r) * (s) * (k) + 1}, .large = big                              \
     }
 
+// Statistics of the result; x lies around `mean`.
+#define STATS(name_, n, h, w, c, k, r, s, cg, p, q, big, x_, ...)                                  \
+    {                                                                                              \
+        .op = &hone_op_conv2d_stats, .name = name_,                                                \
+        .attrs = &(const struct hone_conv2d_stats_attrs){{__VA_ARGS__}, 1e-5f, 0.1f},              \
+        .input_count = 5,                                                                          \
+        .in = {x_,                                                                                 \
+               {.desc = OP_F32(k, r, s, cg)},                                                      \
+               {.desc = OP_F32(k)},                                                                \
+               {.desc = OP_F32(k)},                                                                \
+               {.desc = OP_F32(k), .values = VALUES_POSITIVE}},                                    \
+        .tolerance = {.reduction = (double)(n) * (p) * (q) + (r) * (s) * (cg)}, .large = big       \
+    }
+#define UNIFORM(...)                                                                               \
+    { .desc = OP_F32(__VA_ARGS__) }
+
 // NaN in one channel of every fourth pixel: the epilogues keep it.
 static void fill_nan(double *const *in, double *out, int64_t count) {
     (void)in;
@@ -224,6 +240,51 @@ const struct hone_case hone_cases_conv[] = {
          PAD(1, 1, 1, 1), .groups = 1),
     SUMS("sum, 3x3, very wide", 2, 17, 16, 200, 208, 3, 3, 200, 17, 16, true, HONE_ACT_RELU,
          PLAIN_STEPS, PAD(1, 1, 1, 1), .groups = 1),
+    STATS("few", 2, 5, 5, 8, 12, 3, 3, 8, 5, 5, false, UNIFORM(2, 5, 5, 8), PLAIN_STEPS,
+          PAD(1, 1, 1, 1), .groups = 1),
+    STATS("odd channels", 2, 7, 9, 3, 7, 3, 3, 3, 4, 5, false, UNIFORM(2, 7, 9, 3), STRIDE(2, 2),
+          .dilation = {1, 1}, PAD(1, 1, 1, 1), .groups = 1),
+    STATS("1x1, ragged tiles, many parts", 3, 31, 33, 16, 100, 1, 1, 16, 31, 33, true,
+          UNIFORM(3, 31, 33, 16), PLAIN_STEPS, PAD(0, 0, 0, 0), .groups = 1),
+    STATS("1x1, many parts", 2, 56, 56, 24, 40, 1, 1, 24, 56, 56, true, UNIFORM(2, 56, 56, 24),
+          PLAIN_STEPS, PAD(0, 0, 0, 0), .groups = 1),
+    STATS("two groups", 2, 11, 13, 16, 24, 3, 5, 8, 5, 12, true, UNIFORM(2, 11, 13, 16),
+          STRIDE(2, 1), .dilation = {2, 1}, PAD(0, 1, 2, 2), .groups = 2),
+    STATS("3x3, wide", 3, 17, 15, 40, 44, 3, 3, 40, 17, 15, true, UNIFORM(3, 17, 15, 40),
+          PLAIN_STEPS, PAD(1, 1, 1, 1), .groups = 1),
+    STATS("3x3, very wide", 2, 17, 16, 200, 208, 3, 3, 200, 17, 16, true, UNIFORM(2, 17, 16, 200),
+          PLAIN_STEPS, PAD(1, 1, 1, 1), .groups = 1),
+    STATS("depthwise of 12, odd rows", 2, 7, 9, 12, 12, 3, 3, 1, 7, 9, false, UNIFORM(2, 7, 9, 12),
+          PLAIN_STEPS, PAD(1, 1, 1, 1), .groups = 12),
+    STATS("depthwise of 24, whole strips", 3, 28, 30, 24, 24, 3, 3, 1, 28, 30, true,
+          UNIFORM(3, 28, 30, 24), PLAIN_STEPS, PAD(1, 1, 1, 1), .groups = 24),
+    STATS("depthwise of 6, whole strips", 3, 8, 9, 6, 6, 3, 3, 1, 8, 9, true, UNIFORM(3, 8, 9, 6),
+          PLAIN_STEPS, PAD(1, 1, 1, 1), .groups = 6),
+    STATS("depthwise of 7, stride 2", 2, 12, 9, 7, 7, 3, 3, 1, 6, 5, true, UNIFORM(2, 12, 9, 7),
+          STRIDE(2, 2), .dilation = {1, 1}, PAD(1, 1, 1, 1), .groups = 7),
+    // y around 100 or more with deviations of a tenth: what y itself has lost is multiplied by ten.
+    {.op = &hone_op_conv2d_stats,
+     .name = "far mean",
+     .attrs = &(const struct hone_conv2d_stats_attrs){{PLAIN_STEPS, .groups = 1}, 1e-5f, 0.1f},
+     .input_count = 5,
+     .in = {{.desc = OP_F32(4, 19, 17, 8), .values = VALUES_NORMAL, .lo = 100, .hi = 0.1},
+            {.desc = OP_F32(40, 1, 1, 8)},
+            OP_ABSENT,
+            {.desc = OP_F32(40)},
+            {.desc = OP_F32(40), .values = VALUES_POSITIVE}},
+     .tolerance = {.c = 64, .reduction = 1300},
+     .large = true},
+    {.op = &hone_op_conv2d_stats,
+     .name = "far mean, depthwise",
+     .attrs = &(const struct hone_conv2d_stats_attrs){{PLAIN_STEPS, .groups = 16}, 1e-5f, 0.1f},
+     .input_count = 5,
+     .in = {{.desc = OP_F32(4, 18, 18, 16), .values = VALUES_NORMAL, .lo = 100, .hi = 0.1},
+            {.desc = OP_F32(16, 3, 3, 1)},
+            OP_ABSENT,
+            {.desc = OP_F32(16)},
+            {.desc = OP_F32(16), .values = VALUES_POSITIVE}},
+     .tolerance = {.c = 64, .reduction = 1024},
+     .large = true},
     CONV_NAN("NaN, relu", 8, 1, 1, .kind = HONE_ACT_RELU),
     CONV_NAN("NaN, relu6", 12, 1, 1, .kind = HONE_ACT_CLIP, .a = 0, .b = 6),
     CONV_NAN("NaN, depthwise, relu6", 8, 3, 8, .kind = HONE_ACT_CLIP, .a = 0, .b = 6),

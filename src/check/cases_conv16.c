@@ -75,6 +75,22 @@
     SUMS(HONE_F16, "f16, sum, " name_, __VA_ARGS__),                                               \
         SUMS(HONE_BF16, "bf16, sum, " name_, __VA_ARGS__)
 
+// Statistics of y: of the sums, or of what was rounded to 16 bits.
+#define STATS(type, name_, tolerance_, n, h, w, ci, k, r, s, cg, p, q, ...)                        \
+    {                                                                                              \
+        .op = &hone_op_conv2d_stats, .name = name_,                                                \
+        .attrs = &(const struct hone_conv2d_stats_attrs){{__VA_ARGS__}, 1e-3f, 0.1f},              \
+        .input_count = 5,                                                                          \
+        .in = {{.desc = OP_DESC(type, n, h, w, ci)},                                               \
+               {.desc = OP_DESC(type, k, r, s, cg)},                                               \
+               {.desc = OP_F32(k)},                                                                \
+               {.desc = OP_F32(k)},                                                                \
+               {.desc = OP_F32(k), .values = VALUES_POSITIVE}},                                    \
+        .tolerance = tolerance_, .large = true                                                     \
+    }
+#define ROUNDED(eps)                                                                               \
+    { .c = (eps) / 0x1p-23 }
+
 const struct hone_case hone_cases_conv16[] = {
     BOTH("3x3, odd sizes", 2, 9, 7, 8, 12, 3, 3, 8, 9, 7, SAME, .groups = 1),
     BOTH("3x3, stride 2", 2, 9, 7, 8, 20, 3, 3, 8, 5, 4, HALVED, .groups = 1),
@@ -104,6 +120,10 @@ const struct hone_case hone_cases_conv16[] = {
     BOTH_SUMS("3x3, several tiles", 2, 17, 15, 36, 68, 3, 3, 36, 17, 15, SAME, .groups = 1),
     BOTH_SUMS("1x1, wide", 1, 7, 7, 1036, 132, 1, 1, 1036, 7, 7, POINTWISE, .groups = 1),
     BOTH_SUMS("eights, 3x3, stride 2", 2, 13, 11, 72, 136, 3, 3, 72, 7, 6, HALVED, .groups = 1),
+    STATS(HONE_F16, "f16, statistics", ROUNDED(0x1p-10), 2, 17, 15, 36, 68, 3, 3, 36, 17, 15, SAME,
+          .groups = 1),
+    STATS(HONE_BF16, "bf16, statistics", ROUNDED(0x1p-7), 2, 17, 15, 40, 72, 1, 1, 40, 17, 15,
+          POINTWISE, .groups = 1),
     CONV_ACT8(HONE_F16, "f16, eights, bias, silu", .kind = HONE_ACT_SILU),
     CONV_ACT8(HONE_BF16, "bf16, eights, bias, hard sigmoid", .kind = HONE_ACT_HARD_SIGMOID,
               .a = 0.01f, .b = 0.5f),

@@ -32,6 +32,18 @@ static const struct hone_batch_norm_attrs other = {.eps = 1e-3f, .momentum = 1.0
             CHANNELS(c, VALUES_POSITIVE)                                                           \
         }                                                                                          \
     }
+#define APPLY(title, act_, rows, c, residual)                                                      \
+    {                                                                                              \
+        .op = &hone_op_batch_norm_apply, .name = title, .attrs = &fused[act_], .input_count = 6,   \
+        .in = {                                                                                    \
+            rows,                                                                                  \
+            CHANNELS(c, VALUES_UNIFORM),                                                           \
+            CHANNELS(c, VALUES_UNIFORM),                                                           \
+            CHANNELS(c, VALUES_UNIFORM),                                                           \
+            CHANNELS(c, VALUES_POSITIVE),                                                          \
+            residual                                                                               \
+        }                                                                                          \
+    }
 #define BWD_X_ACT(title, act_, c, ...)                                                             \
     {                                                                                              \
         .op = &hone_op_batch_norm_bwd_x, .name = title, .attrs = &fused[act_], .input_count = 4,   \
@@ -131,6 +143,9 @@ const struct hone_case hone_cases_norm[] = {
     FROZEN("odd rows", &usual, 24, 3, 7, 5, 24),
     BWD_X("odd channels", &usual, 7, 2, 3, 3, 7),
     BWD_X("fours", &other, 8, 3, 5, 7, 8),
+    APPLY("odd channels", NONE, ROWS(2, 3, 3, 7), 7, OP_ABSENT),
+    APPLY("relu6, fours", CLIP, ROWS(3, 5, 4, 8), 8, OP_ABSENT),
+    APPLY("relu of a sum", RELU, ROWS(3, 5, 4, 8), 8, ROWS(3, 5, 4, 8)),
     BWD_X_ACT("relu, odd channels", RELU, 7, 2, 3, 3, 7),
     BWD_X_ACT("relu6, fours", CLIP, 8, 3, 5, 7, 8),
     BWD_X_ACT("silu, fours", SILU, 8, 3, 5, 7, 8),

@@ -29,10 +29,34 @@ void hone_fusion_set_input(struct hone_fusion *fusion, int i, hone_value value) 
 // Does the result still give the value that stood between the two nodes, where anybody else needs
 // it?
 static bool fusion_gives(const struct hone_fusion *f, hone_value between) {
-    if (!hone_fusion_is_shared(f, between)) return true;
+    if (f->rest.op || !hone_fusion_is_shared(f, between)) return true;
     for (int i = 0; i < f->op->outputs; i++)
         if (f->outputs[i] == between) return true;
     return false;
+}
+
+// Copies what became of a node into it.
+static hone_status fuse_set(struct hone_rewrite *rw, struct hone_node *node,
+                            const struct hone_op *op, const void *attrs, const hone_value *inputs,
+                            int input_count, const hone_value *outputs) {
+    hone_value *own = hone_arena_copy(&rw->arena, inputs, (size_t)input_count * sizeof *inputs);
+    void *own_attrs = hone_arena_copy(&rw->arena, attrs, op->attrs_bytes);
+    if (!own || !own_attrs) return HONE_OUT_OF_MEMORY;
+    node->op = op;
+    node->attrs = own_attrs;
+    node->inputs = own;
+    node->input_count = (uint16_t)input_count;
+    memcpy(node->outputs, outputs, sizeof node->outputs);
+    return HONE_OK;
+}
+
+// No cycle comes about: what the result reads, or the part that stays, is computed from neither.
+static bool fuse_is_free(const struct hone_rewrite *rw, const hone_value *inputs, int count,
+                         size_t n, size_t other) {
+    for (int i = 0; i < count; i++)
+        if (hone_rewrite_depends(rw, inputs[i], n) || hone_rewrite_depends(rw, inputs[i], other))
+            return false;
+    return true;
 }
 
 // Offers `rule` the candidate; on success the result takes the place of node n.
@@ -55,20 +79,17 @@ static hone_status fuse_pair(struct hone_rewrite *rw, size_t n, size_t other, in
         rule->kind == HONE_ABSORB_CONSUMER ? node->outputs[0] : node->inputs[input];
     if (rule->kind == HONE_ABSORB_CONSUMER) f.outputs[0] = f.other->outputs[0];
     if (!rule->rule(&f) || !fusion_gives(&f, between)) return HONE_OK;
-    for (int i = 0; i < f.input_count; i++)
-        if (f.inputs[i] == between || hone_rewrite_depends(rw, f.inputs[i], n) ||
-            hone_rewrite_depends(rw, f.inputs[i], other))
-            return HONE_OK;
-    hone_value *inputs =
-        hone_arena_copy(&rw->arena, f.inputs, (size_t)f.input_count * sizeof *f.inputs);
-    void *attrs = hone_arena_copy(&rw->arena, f.attrs, f.op->attrs_bytes);
-    if (!inputs || !attrs) return HONE_OUT_OF_MEMORY;
-    node->op = f.op;
-    node->attrs = attrs;
-    node->inputs = inputs;
-    node->input_count = (uint16_t)f.input_count;
-    memcpy(node->outputs, f.outputs, sizeof node->outputs);
-    rw->live[other] = false;
+    const struct hone_fusion_rest *rest = &f.rest;
+    bool free = rest->op ? fuse_is_free(rw, rest->inputs, rest->input_count, n, other)
+                         : fuse_is_free(rw, f.inputs, f.input_count, n, other);
+    for (int i = 0; i < f.input_count; i++) free = free && (rest->op || f.inputs[i] != between);
+    if (!free) return HONE_OK;
+    HONE_TRY(fuse_set(rw, node, f.op, f.attrs, f.inputs, f.input_count, f.outputs));
+    if (rest->op)
+        HONE_TRY(fuse_set(rw, &rw->nodes[other], rest->op, rest->attrs, rest->inputs,
+                          rest->input_count, rest->outputs));
+    else
+        rw->live[other] = false;
     hone_rewrite_count(rw);
     *changed = true;
     return HONE_OK;

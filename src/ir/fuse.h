@@ -31,6 +31,15 @@ struct hone_fusion {
     hone_value inputs[HONE_FUSION_INPUTS]; // HONE_NO_VALUE where absent
     int input_count;
     hone_value outputs[HONE_OP_MAX_OUTPUTS];
+    // What becomes of a PRODUCER that takes over work of the node and stays: it still gives the
+    // value between the two. op NULL: it goes.
+    struct hone_fusion_rest {
+        const struct hone_op *op;
+        _Alignas(8) unsigned char attrs[HONE_FUSION_ATTRS];
+        hone_value inputs[HONE_FUSION_INPUTS];
+        int input_count;
+        hone_value outputs[HONE_OP_MAX_OUTPUTS];
+    } rest;
 };
 
 struct hone_absorb {

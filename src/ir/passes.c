@@ -16,6 +16,7 @@ static const struct {
     {"norm_bwd", HONE_PASS_NORM_BWD},
     {"conv_residual", HONE_PASS_CONV_RESIDUAL},
     {"grad_sum", HONE_PASS_GRAD_SUM},
+    {"conv_stats", HONE_PASS_CONV_STATS},
     {"remat", HONE_PASS_REMAT},
     {"cast", HONE_PASS_CAST},
 };

@@ -13,9 +13,10 @@ enum hone_pass {
     HONE_PASS_NORM_ACT = 1 << 2,      // batch norm: residual and activation
     HONE_PASS_NORM_BWD = 1 << 3,      // gradient of batch norm: the activation's gradient
     HONE_PASS_CONV_RESIDUAL = 1 << 4, // convolution: a sum behind it
-    HONE_PASS_GRAD_SUM = 1 << 5, // input gradient of a convolution: the sum with another gradient
+    HONE_PASS_GRAD_SUM = 1 << 5,   // input gradient of a convolution: the sum with another gradient
+    HONE_PASS_CONV_STATS = 1 << 6, // convolution: statistics of the batch norm behind it
     HONE_PASS_FUSE = HONE_PASS_CONV_EPILOGUE | HONE_PASS_NORM_ACT | HONE_PASS_NORM_BWD |
-                     HONE_PASS_CONV_RESIDUAL | HONE_PASS_GRAD_SUM,
+                     HONE_PASS_CONV_RESIDUAL | HONE_PASS_GRAD_SUM | HONE_PASS_CONV_STATS,
     HONE_PASS_REMAT = 1 << 15, // make cheap functions of the inputs again, late, instead of keeping
     HONE_PASS_ALL = HONE_PASS_DCE | HONE_PASS_FUSE | HONE_PASS_REMAT,
     HONE_PASS_CAST = 1 << 16, // mixed precision (ir/pass_cast.h), before the others; not in ALL

@@ -293,6 +293,7 @@ static hone_status conv2d_run(const struct hone_row_args *args, hone_conv_setup 
     job.act = (enum hone_act)g.attrs->act.kind;
     job.has_bias = hone_op_has(args->node, 2);
     job.has_addend = hone_op_has(args->node, CONV2D_R);
+    job.parts = args->parts;
     return setup(&job, launch);
 }
 

@@ -96,12 +96,18 @@ static hone_status depthwise(const struct hone_conv_job *job, bool dgrad,
                              walk.stride[0], walk.stride[1],  walk.dilation[0],   walk.dilation[1],
                              walk.pad[0],    walk.pad[1],     (uint32_t)job->act, job->has_bias,
                              walk.along,     job->has_addend};
+    // A strip's whole rows are one part.
+    if (walk.along && columns % strip == 0)
+        hone_conv_begin_parts(job, images, strip * rows, launch);
+    bool stats = hone_conv_has_parts(job);
     for (int32_t n = 0; n < g->n; n += images) {
         struct hone_conv_push push = *g;
         push.n = (int32_t)hone_min64(images, g->n - n);
         push.slice_len = (int32_t)band;
-        struct hone_dispatch *d =
-            hone_launch_add(launch, kernel_name(dgrad ? "dgrad" : "fprop", width, name));
+        struct hone_dispatch *d = hone_launch_add(launch, kernel_name(dgrad   ? "dgrad"
+                                                                      : stats ? "fprop_stats"
+                                                                              : "fprop",
+                                                                      width, name));
         if (!d) return HONE_INTERNAL;
         hone_conv_spec_all(d, spec, sizeof spec / sizeof *spec);
         int64_t threads = push.n * hone_ceil_div(rows, band) * hone_ceil_div(columns, strip) *
@@ -112,6 +118,7 @@ static hone_status depthwise(const struct hone_conv_job *job, bool dgrad,
         hone_conv_bind(d, job->b);
         hone_conv_bind_result(d, job, job->b,
                               hone_conv_window(job->out, n * out_image, push.n * out_image));
+        if (stats) hone_conv_bind(d, hone_conv_part);
     }
     return HONE_OK;
 }

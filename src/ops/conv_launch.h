@@ -17,6 +17,13 @@ struct hone_conv_push {
     int32_t first_slice, slice_len; // weight gradient only
 };
 
+// What a body leaves in scratch 1 where it makes statistics of y on the way: part (count,2,K) f32,
+// the mean of each run of `rows` pixels (the last may be shorter) and their squared distances from
+// it. A body that does not leaves count 0.
+struct hone_conv_parts {
+    int64_t count, rows;
+};
+
 // fprop: a = x, b = w, out = y.   dgrad: a = dy, b = w, out = dx.   wgrad: a = dy, b = x, out = dw.
 // bias, addend and act apply to fprop and dgrad: out = act(... + bias + addend). bias, f32, has the
 // channels of out; addend is as out, which may overwrite it.
@@ -31,6 +38,7 @@ struct hone_conv_job {
     bool batch;                // forward: groups lie one after the other, as products of a batch
     bool wide;                 // kernels may load eight channels at once: HONE_CONV_WIDE_NEEDS
     int tile;                  // struct hone_row_args
+    struct hone_conv_parts *parts; // fprop: statistics are wanted; else NULL
 };
 enum hone_conv_form { HONE_CONV_FPROP, HONE_CONV_DGRAD, HONE_CONV_WGRAD };
 

@@ -102,6 +102,21 @@ void hone_conv_bind_result(struct hone_dispatch *dispatch, const struct hone_con
     hone_conv_bind(dispatch, out);
 }
 
+const struct hone_operand hone_conv_part = {.kind = HONE_OPERAND_SCRATCH, .index = 1};
+
+void hone_conv_begin_parts(const struct hone_conv_job *job, int64_t images, int64_t rows,
+                           struct hone_launch *launch) {
+    const struct hone_conv_push *g = &job->push;
+    int64_t count = hone_ceil_div((int64_t)g->n * g->p * g->q, rows), bytes = 8 * count * g->k;
+    if (!job->parts || images < g->n || bytes > (int64_t)job->caps->storage_range_bytes) return;
+    *job->parts = (struct hone_conv_parts){.count = count, .rows = rows};
+    launch->scratch_bytes[1] = (uint64_t)bytes;
+}
+
+bool hone_conv_has_parts(const struct hone_conv_job *job) {
+    return job->parts && job->parts->count > 0;
+}
+
 void hone_conv_spec_all(struct hone_dispatch *dispatch, const uint32_t *values, int count) {
     for (int i = 0; i < count; i++) hone_dispatch_spec(dispatch, values[i]);
 }

@@ -47,6 +47,12 @@ void hone_conv_bind(struct hone_dispatch *dispatch, struct hone_operand operand)
 // there is no bias or addend.
 void hone_conv_bind_result(struct hone_dispatch *dispatch, const struct hone_conv_job *job,
                            struct hone_operand any, struct hone_operand out);
+// Statistics are wanted of a convolution that runs as one dispatch of `images`: then takes note of
+// parts of `rows` pixels each, of which the kernel binds hone_conv_part last.
+void hone_conv_begin_parts(const struct hone_conv_job *job, int64_t images, int64_t rows,
+                           struct hone_launch *launch);
+bool hone_conv_has_parts(const struct hone_conv_job *job);
+extern const struct hone_operand hone_conv_part;
 void hone_conv_spec_all(struct hone_dispatch *dispatch, const uint32_t *values, int count);
 extern const struct hone_operand hone_conv_scratch;
 

@@ -128,8 +128,11 @@ static hone_status tiled_dispatch(const struct hone_conv_job *job, struct hone_c
                                   int64_t slices, const struct hone_operand operands[2],
                                   struct hone_launch *launch) {
     char kernel[HONE_CONV_KERNEL_NAME];
-    hone_conv_kernel(form == HONE_CONV_DGRAD ? "conv_tiled_dgrad" : "conv_tiled_fprop", job->dtype,
-                     job->out_dtype, kernel);
+    bool stats = hone_conv_has_parts(job);
+    hone_conv_kernel(form == HONE_CONV_DGRAD ? "conv_tiled_dgrad"
+                     : stats                 ? "conv_tiled_fprop_stats"
+                                             : "conv_tiled_fprop",
+                     job->dtype, job->out_dtype, kernel);
     struct hone_dispatch *d =
         hone_launch_add(launch, job->batch ? "conv_tiled_fprop_batch" : kernel);
     if (!d) return HONE_INTERNAL;
@@ -143,6 +146,7 @@ static hone_status tiled_dispatch(const struct hone_conv_job *job, struct hone_c
     hone_conv_bind(d, job->b);
     hone_conv_bind_result(d, job, job->b, operands[1]);
     if (slices > 1) d->operands[d->operand_count - 1] = hone_conv_scratch;
+    if (stats) hone_conv_bind(d, hone_conv_part);
     return HONE_OK;
 }
 
@@ -160,6 +164,7 @@ static hone_status tiled_conv(const struct hone_conv_job *job, enum hone_conv_fo
     int64_t slices = hone_conv_tile_slices(&product, tile, job->caps, SHORTEST_CONV);
     slices = hone_min64(slices, (int64_t)job->caps->storage_range_bytes / (4 * count));
     if (images < g->n || slices < 2) slices = 1;
+    if (slices == 1) hone_conv_begin_parts(job, images, tile->bm, launch);
     for (int32_t n = 0; n < g->n; n += images) {
         struct hone_conv_push push = job->push;
         push.n = (int32_t)hone_min64(images, g->n - n);

@@ -225,6 +225,7 @@ static hone_status add_products(const struct hone_conv_job *job, const struct ho
     products.push = products_of(g);
     products.act = HONE_ACT_NONE;
     products.has_bias = products.has_addend = false;
+    products.parts = NULL;
     products.a = scratch->v;
     products.b = scratch->u;
     products.out = scratch->m;

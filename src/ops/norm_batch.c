@@ -54,20 +54,20 @@ double hone_op_norm_y(const struct hone_ref_args *args, int64_t i, double mean, 
     return hone_act_value(&attrs->act, z);
 }
 
-static bool takes_act(struct hone_fusion *fusion) {
+bool hone_op_norm_takes_act(struct hone_fusion *fusion) {
     struct hone_batch_norm_attrs *attrs = (struct hone_batch_norm_attrs *)fusion->attrs;
     return hone_op_fuse_act(fusion, &attrs->act);
 }
 
 // y + r, with r of the same shape, before any activation.
-static bool takes_residual(struct hone_fusion *fusion) {
+bool hone_op_norm_takes_residual(struct hone_fusion *fusion) {
     const struct hone_batch_norm_attrs *attrs = (const void *)fusion->attrs;
     return attrs->act.kind == HONE_ACT_NONE && hone_op_fuse_sum(fusion, 5);
 }
 
 const struct hone_absorb hone_op_norm_absorbs[HONE_OP_NORM_ABSORBS] = {
-    {HONE_PASS_NORM_ACT, HONE_ABSORB_CONSUMER, takes_residual},
-    {HONE_PASS_NORM_ACT, HONE_ABSORB_CONSUMER, takes_act},
+    {HONE_PASS_NORM_ACT, HONE_ABSORB_CONSUMER, hone_op_norm_takes_residual},
+    {HONE_PASS_NORM_ACT, HONE_ABSORB_CONSUMER, hone_op_norm_takes_act},
 };
 
 static int64_t channels_of(const struct hone_ref_args *args) {
@@ -131,7 +131,7 @@ static struct hone_cost batch_norm_cost(const struct hone_infer_args *args) {
 }
 
 // y may overwrite x or r.
-static bool norm_alias(const struct hone_infer_args *args, int k, struct hone_alias *out) {
+bool hone_op_norm_alias(const struct hone_infer_args *args, int k, struct hone_alias *out) {
     if (k > (hone_op_has(args, 5) ? 1 : 0)) return false;
     *out = (struct hone_alias){.kind = HONE_ALIAS_IN_PLACE, .input = k ? 5 : 0};
     return true;
@@ -148,7 +148,7 @@ const struct hone_op hone_op_batch_norm = {
     .grad = batch_norm_grad,
     .ref = batch_norm_ref,
     .cost = batch_norm_cost,
-    .alias = norm_alias,
+    .alias = hone_op_norm_alias,
     .absorbs = hone_op_norm_absorbs,
     .absorb_count = HONE_OP_NORM_ABSORBS,
     .slices = hone_op_slices_elements,

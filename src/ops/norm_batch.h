@@ -17,6 +17,9 @@ hone_status hone_op_norm_expect_rows(const struct hone_infer_args *args, const c
 hone_status hone_op_norm_infer(const struct hone_infer_args *args);
 // Element i of y, for given statistics of its channel.
 double hone_op_norm_y(const struct hone_ref_args *args, int64_t i, double mean, double invstd);
+// mean', var', batch mean and invstd of one channel, x[0], x[step], ...
+void hone_op_norm_statistics(const struct hone_batch_norm_attrs *attrs, const double *x,
+                             int64_t rows, int64_t step, double mean, double var, double out[4]);
 // dgamma and dbeta of channel c for given statistics.
 void hone_op_norm_sums(int64_t rows, int64_t channels, const double *dy, const double *x,
                        double mean, double invstd, int64_t c, double *dgamma, double *dbeta);
@@ -25,10 +28,22 @@ extern const struct hone_field hone_op_norm_fields[];
 #define HONE_OP_NORM_ATTRS                                                                         \
     .attrs_bytes = sizeof(struct hone_batch_norm_attrs), .fields = hone_op_norm_fields,            \
     .field_count = 5
-// A residual, then an activation: of batch_norm and of batch_norm_train.
+// y may overwrite x or r.
+bool hone_op_norm_alias(const struct hone_infer_args *args, int k, struct hone_alias *out);
+// A residual, then an activation: of batch_norm and its training forms.
+bool hone_op_norm_takes_residual(struct hone_fusion *fusion);
+bool hone_op_norm_takes_act(struct hone_fusion *fusion);
 enum { HONE_OP_NORM_ABSORBS = 2 };
 extern const struct hone_absorb hone_op_norm_absorbs[HONE_OP_NORM_ABSORBS];
 
+// Appends the statistics of outputs[0] of a node with batch_norm_train's mean and var as inputs 3
+// and 4 and its outputs 1 to 4: `data` describes outputs[0], attrs are that op's. Either from
+// outputs[0], or from `parts` in scratch 1.
+struct hone_conv_parts;
+hone_status hone_op_norm_add_stats(const struct hone_row_args *args,
+                                   const struct hone_conv_parts *parts, struct hone_launch *launch);
+
+extern const struct hone_op_row hone_op_norm_rows_apply[HONE_OP_WIDTH_ROWS];
 extern const struct hone_op_row hone_op_norm_rows_batch_norm[HONE_OP_WIDTH_ROWS];
 extern const struct hone_op_row hone_op_norm_rows_bwd_x[HONE_OP_WIDTH_ROWS];
 extern const struct hone_op_row hone_op_norm_rows_bwd_p[HONE_OP_WIDTH_ROWS];

@@ -7,6 +7,8 @@
 // one subgroup, walks down a run of memory for long (a workgroup costs some 60 ns), and each
 // invocation keeps a slice of its own. Channels go four at a time where C allows.
 #include "ops/norm_batch.h"
+
+#include "ops/conv_launch.h"
 #include "ops/ops.h"
 
 #include <string.h>
@@ -24,6 +26,7 @@ enum {
     NORM_CPU_STRIPS = 6,
     NORM_CPU_GROUPS = 1024,
     NORM_AXIS = 65535, // most workgroups of an axis
+    NORM_JOIN = 64,    // parts that a convolution left, from which they are joined in two passes
 };
 
 // How `rows` of `c` channels (in units of V) are cut into workgroups, for sums and for passes.
@@ -88,6 +91,12 @@ enum norm_mask { NORM_MASK_NONE, NORM_MASK_SAVED, NORM_MASK_AGAIN };
 
 // ---- Parts of a launch
 
+// Scratch 0 holds two numbers of each slice and channel; a convolution in front may need more.
+static void need_scratch(struct hone_launch *launch, int64_t slices, int64_t channels) {
+    uint64_t bytes = (uint64_t)(slices * 2 * channels) * sizeof(float);
+    if (launch->scratch_bytes[0] < bytes) launch->scratch_bytes[0] = bytes;
+}
+
 // A first pass into scratch 0; operands and further constants follow, cut_rows() after them.
 static struct hone_dispatch *add_reduce(const struct hone_row_args *args,
                                         struct hone_launch *launch, const struct norm_plan *plan,
@@ -103,7 +112,7 @@ static struct hone_dispatch *add_reduce(const struct hone_row_args *args,
     pass->grid[0] = plan->groups;
     pass->grid[1] = plan->blocks;
     hone_dispatch_push(pass, (const uint32_t[]){plan->rows, plan->c, plan->slice_rows}, 12);
-    launch->scratch_bytes[0] = (uint64_t)plan->slices * 2 * plan->c * width * sizeof(float);
+    need_scratch(launch, plan->slices, (int64_t)plan->c * width);
     return pass;
 }
 
@@ -181,7 +190,7 @@ static hone_status cut_rows(const struct hone_row_args *args, const struct norm_
     const struct hone_desc *x = &args->node->in[0];
     const struct hone_dispatch whole = launch->dispatches[launch->dispatch_count - 1];
     uint64_t row_bytes = hone_desc_bytes(x) / plan->rows;
-    uint64_t part_bytes = slices ? launch->scratch_bytes[0] / slices : 0;
+    uint64_t part_bytes = slices ? 2 * sizeof(float) * (uint64_t)x->dim[x->rank - 1] : 0;
     uint32_t unit = slices ? plan->slice_rows : 1;
     uint32_t window = window_rows(args, plan, row_bytes, unit, part_bytes);
     if (window >= plan->rows) return HONE_OK;
@@ -216,18 +225,19 @@ static hone_status cut_rows(const struct hone_row_args *args, const struct norm_
 // ---- batch_norm and the last pass of batch_norm_train
 
 // y = act(...) with mean and spread from these operands.
+enum spread { SPREAD_VAR, SPREAD_INVSTD, SPREAD_INVSTD_GIVEN };
 static hone_status add_apply(const struct hone_row_args *args, struct hone_launch *launch,
-                             const struct norm_plan *plan, uint32_t width, bool frozen) {
+                             const struct norm_plan *plan, uint32_t width, enum spread spread) {
     struct hone_dispatch *pass =
         add_pass(args, launch, plan, width, "norm_apply", attrs_of(args)->eps);
     if (!pass) return HONE_INTERNAL;
     bool residual = hone_op_has(args->node, 5);
-    hone_dispatch_spec(pass, frozen);
+    hone_dispatch_spec(pass, spread == SPREAD_VAR);
     hone_dispatch_spec(pass, residual);
     hone_dispatch_spec(pass, (uint32_t)attrs_of(args)->act.kind);
     for (int i = 0; i < 3; i++) hone_dispatch_in(pass, i);
     for (int i = 3; i < 5; i++) {
-        if (frozen)
+        if (spread != SPREAD_INVSTD)
             hone_dispatch_in(pass, i);
         else
             hone_dispatch_out(pass, i);
@@ -240,28 +250,84 @@ static hone_status add_apply(const struct hone_row_args *args, struct hone_launc
 static hone_status setup_batch_norm(const struct hone_row_args *args, struct hone_launch *launch,
                                     uint32_t width) {
     struct norm_plan plan = norm_plan_of(args, width);
-    return add_apply(args, launch, &plan, width, true);
+    return add_apply(args, launch, &plan, width, SPREAD_VAR);
+}
+
+static hone_status setup_apply(const struct hone_row_args *args, struct hone_launch *launch,
+                               uint32_t width) {
+    struct norm_plan plan = norm_plan_of(args, width);
+    return add_apply(args, launch, &plan, width, SPREAD_INVSTD_GIVEN);
+}
+
+// ---- Statistics: of in[0], or of out[0] for a convolution
+
+// Slices of slice_rows rows, in the operand, to the statistics.
+static hone_status add_finish_stats(const struct hone_row_args *args, struct hone_launch *launch,
+                                    const struct norm_plan *plan, uint32_t width, int scratch) {
+    struct hone_dispatch *pass =
+        add_finish(args, launch, plan, width == 4 ? "norm_finish_stats_vec4" : "norm_finish_stats");
+    if (!pass) return HONE_INTERNAL;
+    hone_dispatch_scratch(pass, scratch);
+    hone_dispatch_in(pass, 3);
+    hone_dispatch_in(pass, 4);
+    for (int i = 1; i < 5; i++) hone_dispatch_out(pass, i);
+    hone_dispatch_push(pass,
+                       (const uint32_t[]){plan->c, plan->slices, plan->slice_rows, plan->rows}, 16);
+    hone_dispatch_push(pass, (const float[]){attrs_of(args)->eps, attrs_of(args)->momentum}, 8);
+    return HONE_OK;
+}
+
+static hone_status add_stats(const struct hone_row_args *args, struct hone_launch *launch,
+                             const struct norm_plan *plan, uint32_t width, bool of_output) {
+    struct hone_dispatch *pass = add_reduce(args, launch, plan, width, "norm_stats");
+    if (!pass) return HONE_INTERNAL;
+    if (of_output)
+        hone_dispatch_out(pass, 0);
+    else
+        hone_dispatch_in(pass, 0);
+    hone_dispatch_scratch(pass, 0);
+    HONE_TRY(cut_rows(args, plan, plan->slices, launch));
+    return add_finish_stats(args, launch, plan, width, 0);
+}
+
+// Few slices out of many parts, which the last pass would walk in one invocation a channel.
+static hone_status join_parts(struct norm_plan *plan, uint32_t width, struct hone_launch *launch) {
+    uint32_t each = 1;
+    while (each * each < plan->slices) each++;
+    uint32_t slices = ceil_div(plan->slices, each);
+    struct hone_dispatch *pass =
+        hone_op_linear(launch, width == 4 ? "norm_join_stats_vec4" : "norm_join_stats",
+                       slices * (uint64_t)plan->c);
+    if (!pass) return HONE_INTERNAL;
+    hone_dispatch_push(
+        pass, (const uint32_t[]){plan->c, plan->slices, plan->slice_rows, plan->rows, each}, 20);
+    hone_dispatch_scratch(pass, 1);
+    hone_dispatch_scratch(pass, 0);
+    plan->slices = slices;
+    plan->slice_rows *= each;
+    need_scratch(launch, slices, (int64_t)plan->c * width);
+    return HONE_OK;
+}
+
+hone_status hone_op_norm_add_stats(const struct hone_row_args *args,
+                                   const struct hone_conv_parts *parts,
+                                   struct hone_launch *launch) {
+    const struct hone_desc *y = &args->node->in[0];
+    uint32_t width = hone_op_width_for(y->dtype, fits_vec4(args) ? 4 : 1);
+    struct norm_plan plan = norm_plan_of(args, width);
+    if (parts->count == 0) return add_stats(args, launch, &plan, width, true);
+    plan.slices = (uint32_t)parts->count;
+    plan.slice_rows = (uint32_t)parts->rows;
+    if (parts->count <= NORM_JOIN) return add_finish_stats(args, launch, &plan, width, 1);
+    HONE_TRY(join_parts(&plan, width, launch));
+    return add_finish_stats(args, launch, &plan, width, 0);
 }
 
 static hone_status setup_train(const struct hone_row_args *args, struct hone_launch *launch,
                                uint32_t width) {
     struct norm_plan plan = norm_plan_of(args, width);
-    struct hone_dispatch *pass = add_reduce(args, launch, &plan, width, "norm_stats");
-    if (!pass) return HONE_INTERNAL;
-    hone_dispatch_in(pass, 0);
-    hone_dispatch_scratch(pass, 0);
-    HONE_TRY(cut_rows(args, &plan, plan.slices, launch));
-    pass = add_finish(args, launch, &plan,
-                      width == 4 ? "norm_finish_stats_vec4" : "norm_finish_stats");
-    if (!pass) return HONE_INTERNAL;
-    hone_dispatch_scratch(pass, 0);
-    hone_dispatch_in(pass, 3);
-    hone_dispatch_in(pass, 4);
-    for (int i = 1; i < 5; i++) hone_dispatch_out(pass, i);
-    hone_dispatch_push(pass, (const uint32_t[]){plan.c, plan.slices, plan.slice_rows, plan.rows},
-                       16);
-    hone_dispatch_push(pass, (const float[]){attrs_of(args)->eps, attrs_of(args)->momentum}, 8);
-    return add_apply(args, launch, &plan, width, false);
+    HONE_TRY(add_stats(args, launch, &plan, width, false));
+    return add_apply(args, launch, &plan, width, SPREAD_INVSTD);
 }
 
 // ---- Gradients with fixed statistics
@@ -361,6 +427,7 @@ static hone_status setup_residual_bwd(const struct hone_row_args *args, struct h
 
 #define NORM_ROWS(op) HONE_OP_DEFINE_WIDTH_ROWS(, hone_op_norm_rows_, op, fits_vec4)
 NORM_ROWS(batch_norm)
+NORM_ROWS(apply)
 NORM_ROWS(bwd_x)
 NORM_ROWS(bwd_p)
 NORM_ROWS(train)

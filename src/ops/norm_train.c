@@ -11,6 +11,7 @@
 #include "ops/norm_batch.h"
 
 #include <math.h>
+#include <string.h>
 
 // ---- batch_norm_train(x, gamma, beta, mean, var, [r]) -> y, mean', var', batch_mean, batch_invstd
 
@@ -71,25 +72,31 @@ static void train_grad(struct hone_graph *graph, const struct hone_node *node,
     if (residual && want[5]) din[5] = grads[3];
 }
 
+void hone_op_norm_statistics(const struct hone_batch_norm_attrs *attrs, const double *x,
+                             int64_t rows, int64_t step, double mean, double var, double out[4]) {
+    double center = 0, square = 0, share = (double)attrs->momentum;
+    for (int64_t row = 0; row < rows; row++) center += x[row * step] / (double)rows;
+    for (int64_t row = 0; row < rows; row++) {
+        double distance = x[row * step] - center;
+        square += distance * distance;
+    }
+    out[0] = (1.0 - share) * mean + share * center;
+    out[1] = (1.0 - share) * var + share * square / (double)(rows - 1);
+    out[2] = center;
+    out[3] = 1.0 / sqrt(square / (double)rows + (double)attrs->eps);
+}
+
 static void train_ref(const struct hone_ref_args *args) {
-    const struct hone_batch_norm_attrs *attrs = args->attrs;
-    const double *x = args->in[0], share = (double)attrs->momentum;
+    const double *x = args->in[0];
     int64_t rows = hone_op_norm_rows(&args->in_desc[0]), channels = args->in_desc[1].dim[0];
     for (int64_t c = 0; c < channels; c++) {
-        double mean = 0, square = 0;
-        for (int64_t row = 0; row < rows; row++) mean += x[row * channels + c] / (double)rows;
-        for (int64_t row = 0; row < rows; row++) {
-            double distance = x[row * channels + c] - mean;
-            square += distance * distance;
-        }
-        double invstd = 1.0 / sqrt(square / (double)rows + (double)attrs->eps);
+        double statistics[4];
+        hone_op_norm_statistics(args->attrs, x + c, rows, channels, args->in[3][c], args->in[4][c],
+                                statistics);
         for (int64_t row = 0; row < rows; row++)
             args->out[0][row * channels + c] =
-                hone_op_norm_y(args, row * channels + c, mean, invstd);
-        args->out[1][c] = (1.0 - share) * args->in[3][c] + share * mean;
-        args->out[2][c] = (1.0 - share) * args->in[4][c] + share * square / (double)(rows - 1);
-        args->out[3][c] = mean;
-        args->out[4][c] = invstd;
+                hone_op_norm_y(args, row * channels + c, statistics[2], statistics[3]);
+        for (int i = 0; i < 4; i++) args->out[1 + i][c] = statistics[i];
     }
 }
 
@@ -112,6 +119,36 @@ static bool train_alias(const struct hone_infer_args *args, int k, struct hone_a
     return true;
 }
 
+// x is the result of a convolution: it makes the statistics, and this node puts them to use.
+static bool takes_conv(struct hone_fusion *fusion) {
+    const struct hone_node *node = fusion->node, *conv = fusion->other;
+    const struct hone_batch_norm_attrs *own = node->attrs;
+    if (conv->op != &hone_op_conv2d || fusion->input != 0) return false;
+    struct hone_conv2d_stats_attrs attrs = {*(const struct hone_conv2d_attrs *)conv->attrs,
+                                            own->eps, own->momentum};
+    bool sum = conv->input_count > 3 && conv->inputs[3] != HONE_NO_VALUE;
+    if (attrs.conv.act.kind != HONE_ACT_NONE || sum) return false;
+    struct hone_fusion_rest *rest = &fusion->rest;
+    rest->op = &hone_op_conv2d_stats;
+    memcpy(rest->attrs, &attrs, sizeof attrs);
+    rest->input_count = 5;
+    for (int i = 0; i < 3; i++)
+        rest->inputs[i] = i < conv->input_count ? conv->inputs[i] : HONE_NO_VALUE;
+    rest->outputs[0] = node->inputs[0];
+    for (int i = 3; i < 5; i++) rest->inputs[i] = node->inputs[i];
+    for (int i = 1; i < 5; i++) rest->outputs[i] = node->outputs[i];
+    fusion->op = &hone_op_batch_norm_apply;
+    for (int i = 3; i < 5; i++) fusion->inputs[i] = node->outputs[i];
+    return true;
+}
+
+static const struct hone_absorb train_absorbs[] = {
+    {HONE_PASS_CONV_STATS, HONE_ABSORB_PRODUCER, takes_conv},
+    // as hone_op_norm_absorbs
+    {HONE_PASS_NORM_ACT, HONE_ABSORB_CONSUMER, hone_op_norm_takes_residual},
+    {HONE_PASS_NORM_ACT, HONE_ABSORB_CONSUMER, hone_op_norm_takes_act},
+};
+
 const struct hone_op hone_op_batch_norm_train = {
     .name = "batch_norm_train",
     .inputs_min = 5,
@@ -124,10 +161,43 @@ const struct hone_op hone_op_batch_norm_train = {
     .ref = train_ref,
     .cost = train_cost,
     .alias = train_alias,
-    .absorbs = hone_op_norm_absorbs,
-    .absorb_count = HONE_OP_NORM_ABSORBS,
+    .absorbs = train_absorbs,
+    .absorb_count = sizeof train_absorbs / sizeof *train_absorbs,
 
     .rows = hone_op_norm_rows_train,
+    .row_count = HONE_OP_WIDTH_ROWS,
+};
+
+// ---- batch_norm_apply(x, gamma, beta, batch_mean, batch_invstd, [r]) -> y ----
+
+static void apply_ref(const struct hone_ref_args *args) {
+    int64_t count = hone_desc_elements(&args->in_desc[0]), channels = args->in_desc[1].dim[0];
+    for (int64_t i = 0; i < count; i++)
+        args->out[0][i] =
+            hone_op_norm_y(args, i, args->in[3][i % channels], args->in[4][i % channels]);
+}
+
+static struct hone_cost apply_cost(const struct hone_infer_args *args) {
+    return hone_op_cost_elements(args, 1, 3);
+}
+
+const struct hone_op hone_op_batch_norm_apply = {
+    .name = "batch_norm_apply",
+    .inputs_min = 5,
+    .inputs_max = 6,
+    .outputs = 1,
+    .flags = HONE_OP_NO_GRAD,
+    HONE_OP_NORM_ATTRS,
+    .infer = hone_op_norm_infer,
+    .data_inputs = 1 | 1 << 5,
+    .ref = apply_ref,
+    .cost = apply_cost,
+    .alias = hone_op_norm_alias,
+    .absorbs = hone_op_norm_absorbs,
+    .absorb_count = HONE_OP_NORM_ABSORBS,
+    .slices = hone_op_slices_elements,
+
+    .rows = hone_op_norm_rows_apply,
     .row_count = HONE_OP_WIDTH_ROWS,
 };
 
@@ -221,9 +291,10 @@ static bool saved_is_own(const struct hone_fusion *fusion, hone_value saved,
     bool by_output = hone_act_saves_output((enum hone_act)act->kind);
     bool act_node = node && node->op == &hone_op_act;
     if (act_node && by_output) node = hone_fusion_producer(fusion, node->inputs[0]);
-    if (!node || node->op != &hone_op_batch_norm_train ||
-        node->outputs[3] != fusion->node->inputs[3])
-        return false;
+    if (!node) return false;
+    bool whole = node->op == &hone_op_batch_norm_train;
+    if (!whole && node->op != &hone_op_batch_norm_apply) return false;
+    if ((whole ? node->outputs[3] : node->inputs[3]) != fusion->node->inputs[3]) return false;
     if (node->input_count > 5 && node->inputs[5] != HONE_NO_VALUE) return false;
     const struct hone_batch_norm_attrs *attrs = node->attrs;
     bool own_act = attrs->act.kind != HONE_ACT_NONE;

@@ -83,6 +83,13 @@ struct hone_conv2d_attrs {
     struct hone_act_attrs act;
 };
 
+// conv2d_stats(x, w, [b], mean (K), var (K)) -> y, mean', var', batch_mean, batch_invstd
+//   y as of conv2d, without act; the others as of batch_norm_train of it. By fusion only.
+struct hone_conv2d_stats_attrs {
+    struct hone_conv2d_attrs conv;
+    float eps, momentum;
+};
+
 // matmul(a, b, [bias (N)]) -> act(op(a) op(b) + bias) (M,N). op(a) (M,K): a is (M,K), or (K,M) with
 // trans_a; without, a may be (...,K) and the result is (...,N). op(b) (K,N): b is (K,N), or (N,K)
 // with trans_b. A linear layer is trans_b = 1 with b = w (out, in). a and b may be 16-bit, both of
@@ -129,6 +136,10 @@ struct hone_attention_attrs {
 //
 // the same with statistics of this batch (biased variance in y); mean' = (1 - momentum) mean +
 // momentum batch_mean, var' likewise with the unbiased variance, as PyTorch does
+//
+//   batch_norm_apply(x, gamma, beta, batch_mean, batch_invstd, [r]) -> y
+//
+// what is left of it where the convolution that gives x has made the statistics (conv2d_stats)
 //
 //   batch_norm_train_bwd(dy, x, gamma, batch_mean, batch_invstd, [beta], [y]) -> dx, dgamma, dbeta
 //

@@ -45,10 +45,12 @@ struct hone_launch {
 // `tile` picks among the ways in which a row can cut its work: an index that the row's tile()
 // knows, or HONE_TILE_DEFAULT for the row's own choice. Rows without a choice ignore it.
 enum { HONE_TILE_DEFAULT = 0, HONE_TILE_NAME = 48 };
+struct hone_conv_parts; // ops/conv_launch.h
 struct hone_row_args {
     const struct hone_infer_args *node; // attrs and descs
     const struct hone_caps *caps;
     int tile;
+    struct hone_conv_parts *parts; // of rows of conv2d that conv2d_stats sets up; else NULL
 };
 
 struct hone_op_row {

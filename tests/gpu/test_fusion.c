@@ -10,8 +10,8 @@
 #include "support/gpu.h"
 #include "support/support.h"
 
-static const char *const names[] = {"dce",           "conv_epilogue", "norm_act", "norm_bwd",
-                                    "conv_residual", "grad_sum",      "fuse"};
+static const char *const names[] = {"dce",           "conv_epilogue", "norm_act",   "norm_bwd",
+                                    "conv_residual", "grad_sum",      "conv_stats", "fuse"};
 
 static void compare(struct hone_graph *g, int steps) {
     size_t count, got_count;

@@ -24,8 +24,8 @@ static int close_device(void **state) {
     return 0;
 }
 
-static const char *const names[] = {"conv_epilogue", "norm_act", "norm_bwd",
-                                    "conv_residual", "grad_sum", "fuse"};
+static const char *const names[] = {"conv_epilogue", "norm_act",   "norm_bwd", "conv_residual",
+                                    "grad_sum",      "conv_stats", "fuse"};
 enum { NAMES = sizeof names / sizeof *names };
 
 static void compare(const struct hone_graph *g, unsigned on, const char *name, int steps) {
@@ -90,6 +90,13 @@ static void test_what_is_found(void **state) {
     g = blocks_graph(3, false);
     assert_int_equal(blocks_count(g, 0, &hone_op_act), 0);
     assert_int_equal(blocks_count(g, 0, &hone_op_add), 0);
+    hone_graph_destroy(&g);
+    // Each convolution makes the statistics of its norm, which goes on taking in what it did.
+    g = blocks_graph(3, true);
+    assert_int_equal(blocks_count(g, HONE_PASS_CONV_STATS, &hone_op_batch_norm_train), 13);
+    assert_int_equal(blocks_count(g, 0, &hone_op_conv2d_stats), 13);
+    assert_int_equal(blocks_count(g, 0, &hone_op_batch_norm_apply), 13);
+    assert_int_equal(blocks_count(g, 0, &hone_op_conv2d), 0);
     hone_graph_destroy(&g);
     // With fixed statistics the gradient of a norm goes through the activation, but for that of the
     // two sums, which goes two ways.

@@ -80,7 +80,9 @@ static void test_training(void **state) {
         {"resnet18", &hone_op_add, "norm_act", 8, 0},
         {"resnet18", &hone_op_add, "grad_sum", 8, 0},
         {"resnet18", &hone_op_act_bwd, "norm_bwd", 17, 0},
+        {"resnet18", &hone_op_batch_norm_train, "conv_stats", 20, 0},
         {"mobilenet_v2", &hone_op_add, "grad_sum", 10, 0},
+        {"mobilenet_v2", &hone_op_batch_norm_train, "conv_stats", 52, 0},
         {"mobilenet_v2", &hone_op_act_bwd, "norm_bwd", 35, 0},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) check(&all[i], train_graph);
