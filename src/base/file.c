@@ -2,6 +2,8 @@
 #define _XOPEN_SOURCE 700 // realpath
 #include "base/file.h"
 
+#include "base/file_call.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -54,7 +56,7 @@ static hone_status hone_file_read_all(int fd, const char *path, uint64_t limit, 
                 break;
             }
         }
-        ssize_t got = read(fd, data + bytes, capacity - bytes - 1);
+        ssize_t got = hone_call_read(fd, data + bytes, capacity - bytes - 1);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) status = hone_fail_errno(errno, "read", path);
         if (got <= 0) break;

@@ -2,6 +2,8 @@
 // the final name is the old one and the temporary file is gone.
 #include "base/file.h"
 
+#include "base/file_call.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -90,7 +92,7 @@ hone_status hone_file_writer_write(struct hone_file_writer *writer, const void *
                                    size_t bytes) {
     const char *at = data;
     while (bytes) {
-        ssize_t put = write(writer->fd, at, bytes);
+        ssize_t put = hone_call_write(writer->fd, at, bytes);
         if (put < 0 && errno == EINTR) continue;
         if (put < 0) return hone_fail_errno(errno, "write", writer->path);
         at += put;
@@ -105,7 +107,7 @@ static void hone_dir_sync(const char *file) {
     char *folder = hone_path_folder(file);
     int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (fd >= 0) {
-        fsync(fd);
+        hone_call_fsync(fd);
         close(fd);
     }
     hone_free(folder);
@@ -116,10 +118,10 @@ hone_status hone_file_writer_commit(struct hone_file_writer **writer) {
     *writer = NULL;
     hone_status status = HONE_OK;
     // Pipes and devices cannot be synced and say EINVAL (or EROFS).
-    if (fsync(w->fd) != 0 && w->temp) status = hone_fail_errno(errno, "write", w->path);
-    if (close(w->fd) != 0 && status == HONE_OK) status = hone_fail_errno(errno, "write", w->path);
+    if (hone_call_fsync(w->fd) != 0 && w->temp) status = hone_fail_errno(errno, "write", w->path);
+    if (hone_call_close(w->fd) != 0 && status == HONE_OK) status = hone_fail_errno(errno, "write", w->path);
     if (w->temp) {
-        if (status == HONE_OK && rename(w->temp, w->real) != 0)
+        if (status == HONE_OK && hone_call_rename(w->temp, w->real) != 0)
             status = hone_fail_errno(errno, "write", w->path);
         if (status == HONE_OK)
             hone_dir_sync(w->real);

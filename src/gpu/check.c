@@ -2,18 +2,44 @@
 // tests.
 #include "gpu/internal.h"
 
+// Negative: off. The result that the refused calls give; `once`: one of them, unless it is the loss
+// of the device.
 static atomic_long hone_gpu_countdown = -1;
+static atomic_int hone_gpu_refusal_result = VK_ERROR_OUT_OF_DEVICE_MEMORY;
+static atomic_bool hone_gpu_refuse_once;
 
 void hone_gpu_fail_after(long count) {
+    atomic_store(&hone_gpu_refusal_result, VK_ERROR_OUT_OF_DEVICE_MEMORY);
+    atomic_store(&hone_gpu_refuse_once, false);
+    atomic_store(&hone_gpu_countdown, count);
+}
+
+void hone_gpu_fault_after(long count, enum hone_gpu_fault fault) {
+    static const VkResult results[] = {
+        [HONE_GPU_FAULT_MEMORY] = VK_ERROR_OUT_OF_DEVICE_MEMORY,
+        [HONE_GPU_FAULT_HOST_MEMORY] = VK_ERROR_OUT_OF_HOST_MEMORY,
+        [HONE_GPU_FAULT_LOST] = VK_ERROR_DEVICE_LOST,
+        [HONE_GPU_FAULT_TIMEOUT] = VK_TIMEOUT,
+        [HONE_GPU_FAULT_MAP] = VK_ERROR_MEMORY_MAP_FAILED,
+    };
+    atomic_store(&hone_gpu_refusal_result, results[fault]);
+    atomic_store(&hone_gpu_refuse_once, fault != HONE_GPU_FAULT_LOST);
     atomic_store(&hone_gpu_countdown, count);
 }
 
 bool hone_gpu_refused(void) {
     long left = atomic_load(&hone_gpu_countdown);
     if (left < 0) return false;
-    if (left == 0) return true;
+    if (left == 0) {
+        if (atomic_load(&hone_gpu_refuse_once)) atomic_store(&hone_gpu_countdown, -1);
+        return true;
+    }
     atomic_fetch_sub(&hone_gpu_countdown, 1);
     return false;
+}
+
+VkResult hone_gpu_refusal(void) {
+    return (VkResult)atomic_load(&hone_gpu_refusal_result);
 }
 
 static const char *result_name(VkResult result) {

@@ -16,8 +16,9 @@
 
 // Makes the call, unless a test asked for it to fail. Every call that returns VkResult goes through
 // it.
-#define HONE_VK(call) (hone_gpu_refused() ? VK_ERROR_OUT_OF_DEVICE_MEMORY : (call))
+#define HONE_VK(call) (hone_gpu_refused() ? hone_gpu_refusal() : (call))
 bool hone_gpu_refused(void);
+VkResult hone_gpu_refusal(void);
 // Turns a result into a status; `what` is the Vulkan function. VK_ERROR_DEVICE_LOST marks the gpu
 // (may be NULL).
 hone_status hone_gpu_check(struct hone_gpu *gpu, VkResult result, const char *what);

@@ -62,7 +62,7 @@ hone_status hone_gpu_wait(struct hone_gpu *gpu, uint64_t ticket, uint64_t timeou
         .pValues = &ticket,
     };
     VkResult result = HONE_VK(gpu->vk.vkWaitSemaphores(gpu->device, &info, timeout_ns));
-    if (result == VK_TIMEOUT)
+    if (result == VK_TIMEOUT && timeout_ns != UINT64_MAX)
         return hone_fail(HONE_CANCELLED, "the device was still at work after %.3f ms",
                          (double)timeout_ns / 1e6);
     return hone_gpu_check(gpu, result, "vkWaitSemaphores");
