@@ -45,6 +45,11 @@ enum hone_recipe {
 // Statistics of batch norms. auto: frozen where a run fine-tunes in batches of fewer than 8
 // pictures, whose own statistics are noise; batch elsewhere.
 enum hone_norms { HONE_NORMS_AUTO, HONE_NORMS_FROZEN, HONE_NORMS_BATCH };
+// What the classifier reads. last: the mean of the last map, as the net was made. stages: mean and
+// maximum of each channel of the last map and of the ends of two earlier stages: small and faint
+// things show there. auto: stages where the classifier is solved for (fine_tune, head) and the net
+// ends in a pooled map, else last.
+enum hone_features { HONE_FEATURES_AUTO, HONE_FEATURES_LAST, HONE_FEATURES_STAGES };
 enum hone_optimizer { HONE_OPTIMIZER_ADAMW, HONE_OPTIMIZER_SGD };
 enum hone_schedule { HONE_SCHEDULE_COSINE, HONE_SCHEDULE_LINEAR, HONE_SCHEDULE_CONSTANT };
 // Weight of a class in the loss, scaled so that the mean over the training pictures is 1. auto:
@@ -90,6 +95,7 @@ struct hone_train_params {
     const char *freeze; // "none", "all" (the recipe head), or N: the first N layers with parameters
                         // keep their weights. NULL: none
     int norms;          // enum hone_norms
+    int features;       // enum hone_features
     const char *preprocess;      // "imagenet", "tf", "none" or "MEAN,STD"; NULL: as the file says
     int32_t epochs, batch, size; // size: pixels; 0: as the file says, else 224
     float lr;

@@ -133,6 +133,12 @@ hone_status hone_model_emit_head(const struct hone_model *model, struct hone_gra
                                  hone_value features, const struct hone_model_emit_params *params,
                                  hone_value *output);
 
+// Takes the head away and lets the model end in wider features (1,F): mean and maximum of each
+// channel of the map that the net pools and of the maps where up to two earlier stages end.
+// *stages receives how many there are; 0: the net does not end in a pooled map, and stays as it is.
+enum { HONE_MODEL_STAGES = 3 };
+hone_status hone_model_gather_stages(struct hone_model *model, int *stages);
+
 // A fresh linear classifier of `classes` outputs on the pooled features: in place of the head, or
 // behind the features of a file that has none. Parameters "head.weight" (classes,F) and
 // "head.bias", drawn uniformly from +-1/sqrt(F), as PyTorch's Linear. class_names may be NULL. A

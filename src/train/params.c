@@ -33,6 +33,9 @@ static const hone_option train_rows[] = {
     TRAIN(norms, ENUM, "norms", .initial = "auto", .words = "auto|frozen|batch",
           .help = "statistics of batch norms; auto: frozen where a pretrained net sees batches of "
                   "fewer than 8, else of the batch"),
+    TRAIN(features, ENUM, "features", .initial = "auto", .words = "auto|last|stages",
+          .help = "what the classifier reads: the mean of the last map, or mean and maximum of the "
+                  "last three resolutions; auto: stages where the classifier is solved for first"),
     TRAIN(preprocess, STRING, "preprocess", .metavar = "imagenet|tf|none|MEAN,STD",
           .help = "how pixels become numbers; left out: as the file states, else imagenet"),
     TRAIN(epochs, I32, "epochs", .initial = "10", .least = 1, .most = 100000, .metavar = "N",
@@ -70,7 +73,7 @@ static const hone_option train_rows[] = {
         class_weights, ENUM, "class-weights", .initial = "auto", .words = "auto|none|sqrt|balanced",
         .help =
             "weight of rare classes in the loss; auto: balanced for the classifier alone, else sqrt"),
-    TRAIN(l2, F32, "l2", .initial = "0.01", .least = 0, .most = 1000, .metavar = "X",
+    TRAIN(l2, F32, "l2", .initial = "0.03", .least = 0, .most = 1000, .metavar = "X",
           .help = "classifier alone: ridge on its weights"),
     TRAIN(augment, ENUM, "augment", .initial = "flips", .words = "flips|surface|object|none",
           .help = "what happens to training pictures at random: mirrored only; as suits materials "

@@ -53,6 +53,25 @@ static bool decode_progress(void *user, size_t done, size_t total) {
     return !hone_trainer_cancelled(t);
 }
 
+// What the classifier will read.
+static hone_status gather_features(struct hone_trainer *t) {
+    struct hone_train_params *p = &t->params;
+    bool solved = t->recipe == HONE_RECIPE_FINE_TUNE || t->recipe == HONE_RECIPE_HEAD;
+    bool asked = p->features == HONE_FEATURES_STAGES;
+    int stages = 0;
+    if (asked || (p->features == HONE_FEATURES_AUTO && solved))
+        HONE_TRY(hone_fail_context(hone_model_gather_stages(t->model, &stages), "%s", p->backbone));
+    if (asked && !stages)
+        return hone_fail(HONE_INVALID,
+                         "--features stages: %s does not end in a pooled map: use --features last",
+                         p->backbone);
+    if (stages)
+        hone_trainer_note(t, "features: mean and maximum of the last %d resolutions (%s)", stages,
+                          asked ? "as asked" : "small defects show in maxima and earlier stages");
+    p->features = stages ? HONE_FEATURES_STAGES : HONE_FEATURES_LAST;
+    return HONE_OK;
+}
+
 static hone_status open_inputs(struct hone_trainer *t) {
     const struct hone_train_params *p = &t->params;
     hone_model_load_params load = {.size = p->size, .preprocess = p->preprocess, .arch = p->arch};
@@ -65,6 +84,7 @@ static hone_status open_inputs(struct hone_trainer *t) {
     if (!names) return HONE_OUT_OF_MEMORY;
     for (int32_t c = 0; c < t->classes; c++) names[c] = hone_dataset_class_name(t->data, c);
     t->class_names = names;
+    HONE_TRY(gather_features(t));
     HONE_TRY(hone_fail_context(
         hone_model_replace_head(t->model, t->classes, t->class_names, (uint64_t)p->seed), "%s",
         p->backbone));

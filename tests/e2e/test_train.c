@@ -153,18 +153,24 @@ static void test_fine_tune(void **state) {
     hone_train_result_deinit(&result);
 }
 
+// On the mean of the last map (16), or mean and maximum of both maps (8 and 16).
 static void test_head_only(void **state) {
     (void)state;
-    struct seen seen = {0};
-    struct hone_train_result result;
-    struct hone_train_params params = usual;
-    params.freeze = "all";
-    assert_ok(train(&params, &seen, &result));
-    assert_true(seen.rows >= 1 && result.trained_parameters == 34);
-    assert_true(result.test.accuracy > 0.8);
-    expect_files(result.run_dir);
-    expect_same_figures(&result);
-    hone_train_result_deinit(&result);
+    for (int features = HONE_FEATURES_AUTO; features <= HONE_FEATURES_STAGES; features++) {
+        struct seen seen = {0};
+        struct hone_train_result result;
+        struct hone_train_params params = usual;
+        params.freeze = "all";
+        params.features = features;
+        assert_ok(train(&params, &seen, &result));
+        assert_true(seen.rows >= 1);
+        assert_int_equal(result.trained_parameters,
+                         features == HONE_FEATURES_LAST ? 2 * (16 + 1) : 2 * (48 + 1));
+        assert_true(result.test.accuracy > 0.8);
+        expect_files(result.run_dir);
+        expect_same_figures(&result);
+        hone_train_result_deinit(&result);
+    }
 }
 
 static bool same_as_file(const struct hone_checkpoint *last, const char *name) {
