@@ -39,11 +39,12 @@ typedef struct hone_option_table {
     const char *name; // heading in --help
     const hone_option *rows;
     size_t count;
+    size_t params_bytes; // of the struct that the rows describe
 } hone_option_table;
 
-// The number of rows of an array, for filling a table.
-#define HONE_OPTION_TABLE(title, array)                                                            \
-    { (title), (array), sizeof(array) / sizeof *(array) }
+// A table of all rows of an array, which describe a struct of that type.
+#define HONE_OPTION_TABLE(title, array, type)                                                      \
+    { (title), (array), sizeof(array) / sizeof *(array), sizeof(type) }
 
 // Row of this key (dashes in front are skipped, '_' counts as '-'), or NULL.
 const hone_option *hone_options_find(const hone_option_table *table, const char *key);
@@ -52,7 +53,7 @@ const hone_option *hone_options_find(const hone_option_table *table, const char 
 const char *hone_options_nearest(const hone_option_table *table, const char *key,
                                  unsigned *distance);
 
-// Writes every default into `params`.
+// Writes every default into `params`; fields that no option sets become zero.
 hone_status hone_options_init(const hone_option_table *table, void *params);
 // Sets one field. A string is not copied: `text` must outlive `params`. HONE_NOT_FOUND for an
 // unknown key, HONE_INVALID ("--epochs: 0 is out of range 1..100000") for a wrong value; the field

@@ -143,6 +143,7 @@ static hone_status hone_option_reset(const hone_option *option, void *params) {
 }
 
 hone_status hone_options_init(const hone_option_table *table, void *params) {
+    memset(params, 0, table->params_bytes);
     for (size_t i = 0; i < table->count; i++) HONE_TRY(hone_option_reset(&table->rows[i], params));
     return HONE_OK;
 }

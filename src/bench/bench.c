@@ -68,7 +68,8 @@ static const hone_option bench_rows[] = {
     BENCH(validate, BOOL, "validate", .help = "run with the Vulkan validation layers"),
 };
 
-const hone_option_table hone_bench_options = HONE_OPTION_TABLE("Bench", bench_rows);
+const hone_option_table hone_bench_options =
+    HONE_OPTION_TABLE("Bench", bench_rows, struct hone_bench_params);
 
 void hone_bench_note(const struct hone_bencher *b, const char *format, ...) {
     char line[512];

@@ -39,7 +39,8 @@ static const hone_option doctor_rows[] = {
     DOCTOR(validate, BOOL, "validate",
            .help = "run with the Vulkan validation layers; their messages are faults"),
 };
-const hone_option_table hone_doctor_options = HONE_OPTION_TABLE("Examination", doctor_rows);
+const hone_option_table hone_doctor_options =
+    HONE_OPTION_TABLE("Examination", doctor_rows, struct hone_doctor_params);
 
 struct hone_doctor_memory {
     struct hone_check_row *rows;

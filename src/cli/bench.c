@@ -19,7 +19,8 @@ static const hone_option view_rows[] = {
     CLI_OPTION(struct bench_view, ops, BOOL, "ops",
                .help = "list the operators and the keys of their shapes with the defaults"),
 };
-static const hone_option_table view_table = HONE_OPTION_TABLE("Output", view_rows);
+static const hone_option_table view_table =
+    HONE_OPTION_TABLE("Output", view_rows, struct bench_view);
 
 static void show_note(void *user, const char *line) {
     (void)user;

@@ -15,7 +15,8 @@ static const hone_option devices_rows[] = {
                .help = "limits, features and decisions of each device (-v)"),
     CLI_OPTION(struct devices_params, json, BOOL, "json", .help = "one JSON array with everything"),
 };
-static const hone_option_table devices_table = HONE_OPTION_TABLE("Options", devices_rows);
+static const hone_option_table devices_table =
+    HONE_OPTION_TABLE("Options", devices_rows, struct devices_params);
 
 static void print_device(const struct hone_device_info *d, bool verbose) {
     printf("%zu%c %s (%s, %.1f GiB)%s%s\n", d->index, d->is_default ? '*' : ' ', d->name, d->kind,

@@ -15,7 +15,8 @@ static const hone_option view_rows[] = {
     CLI_OPTION(struct doctor_view, verbose, BOOL, "verbose",
                .help = "a line for each kernel, right or wrong (-v)"),
 };
-static const hone_option_table view_table = HONE_OPTION_TABLE("Output", view_rows);
+static const hone_option_table view_table =
+    HONE_OPTION_TABLE("Output", view_rows, struct doctor_view);
 
 static bool on_progress(void *user, const char *what, size_t done, size_t total) {
     cli_progress_update(user, what, (int64_t)done, (int64_t)total, "");

@@ -16,7 +16,8 @@ static const hone_option eval_rows[] = {
                .help = "pictures to judge: lines of path<TAB>class"),
     CLI_OPTION(struct eval_params, json, BOOL, "json", .help = "one JSON object"),
 };
-static const hone_option_table eval_table = HONE_OPTION_TABLE("Command", eval_rows);
+static const hone_option_table eval_table =
+    HONE_OPTION_TABLE("Command", eval_rows, struct eval_params);
 
 static bool show_progress(void *user, int64_t done, int64_t total, double pictures_per_second) {
     (void)pictures_per_second; // the bar has a rate of its own

@@ -23,7 +23,8 @@ static const hone_option import_rows[] = {
     CLI_OPTION(struct import_params, arch, STRING, "arch", .metavar = "NAME",
                .help = "the net of a weight file; left out: by the names of its tensors"),
 };
-static const hone_option_table import_table = HONE_OPTION_TABLE("Options", import_rows);
+static const hone_option_table import_table =
+    HONE_OPTION_TABLE("Options", import_rows, struct import_params);
 
 static bool ends_in(const char *path, const char *ending) {
     size_t length = strlen(path), tail = strlen(ending);

@@ -25,7 +25,8 @@ static const hone_option inspect_rows[] = {
     CLI_OPTION(struct inspect_params, verbose, BOOL, "verbose",
                .help = "also list every operator (-v)"),
 };
-static const hone_option_table inspect_table = HONE_OPTION_TABLE("Options", inspect_rows);
+static const hone_option_table inspect_table =
+    HONE_OPTION_TABLE("Options", inspect_rows, struct inspect_params);
 
 static hone_status print_rows(const hone_model *model, const hone_model_info *info) {
     printf("%-44s %-14s %-22s %12s %14s\n", "name", "operator", "output (N,H,W,C)", "parameters",

@@ -38,7 +38,7 @@ static hone_log_level log_level(void) {
 static const char *nearest_command(const char *word) {
     hone_option rows[COMMAND_COUNT] = {0};
     for (int i = 0; i < COMMAND_COUNT; i++) rows[i].key = commands[i]->name;
-    hone_option_table table = HONE_OPTION_TABLE("Commands", rows);
+    hone_option_table table = {.name = "Commands", .rows = rows, .count = COMMAND_COUNT};
     return hone_options_nearest(&table, word, NULL);
 }
 

@@ -35,7 +35,8 @@ static const hone_option predict_rows[] = {
     CLI_OPTION(struct predict_params, validate, BOOL, "validate",
                .help = "run under the Khronos validation layers"),
 };
-static const hone_option_table predict_table = HONE_OPTION_TABLE("Options", predict_rows);
+static const hone_option_table predict_table =
+    HONE_OPTION_TABLE("Options", predict_rows, struct predict_params);
 
 // Indices of the `top` largest probabilities, largest first, the first class on ties.
 static void rank_classes(const float *p, int32_t classes, int32_t top, int32_t *order) {

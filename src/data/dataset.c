@@ -43,7 +43,8 @@ static const hone_option hone_data_rows[] = {
     HONE_OPTION(struct hone_data_params, strict, BOOL, "strict",
                 .help = "stop at a broken picture instead of leaving it out"),
 };
-const hone_option_table hone_data_options = HONE_OPTION_TABLE("Data", hone_data_rows);
+const hone_option_table hone_data_options =
+    HONE_OPTION_TABLE("Data", hone_data_rows, struct hone_data_params);
 
 const char *hone_part_name(enum hone_part part) {
     static const char *const names[] = {"train", "val", "test", "all"};

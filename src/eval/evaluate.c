@@ -28,7 +28,8 @@ static const hone_option eval_rows[] = {
          .help = "height and width where the file leaves them open; 0: 224"),
     EVAL(validate, BOOL, "validate", .help = "run with the Vulkan validation layers"),
 };
-const hone_option_table hone_eval_options = HONE_OPTION_TABLE("Evaluation", eval_rows);
+const hone_option_table hone_eval_options =
+    HONE_OPTION_TABLE("Evaluation", eval_rows, struct hone_eval_params);
 
 struct eval_work {
     struct hone_eval_params params;

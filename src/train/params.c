@@ -111,7 +111,8 @@ static const hone_option train_rows[] = {
     TRAIN(validate, BOOL, "validate", .help = "run with the Vulkan validation layers"),
 };
 
-const hone_option_table hone_train_options = HONE_OPTION_TABLE("Training", train_rows);
+const hone_option_table hone_train_options =
+    HONE_OPTION_TABLE("Training", train_rows, struct hone_train_params);
 
 // "none" is 0 layers, "all" is -1.
 hone_status hone_train_parse_freeze(const char *text, int32_t *layers) {

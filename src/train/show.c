@@ -26,7 +26,8 @@ static const hone_option show_rows[] = {
     SHOW(epoch, I32, "epoch", .initial = "1", .least = 1, .most = 100000, .metavar = "N",
          .help = "the epoch whose pictures are shown"),
 };
-const hone_option_table hone_show_options = HONE_OPTION_TABLE("Contact sheet", show_rows);
+const hone_option_table hone_show_options =
+    HONE_OPTION_TABLE("Contact sheet", show_rows, struct hone_show_params);
 
 struct show_work {
     struct hone_train_params train;

@@ -16,6 +16,7 @@ struct params {
     bool strict;
     const char *out;
     int mode;
+    int no_option; // set by programs only
 };
 
 static const hone_option rows[] = {
@@ -32,7 +33,7 @@ static const hone_option rows[] = {
     HONE_OPTION(struct params, mode, ENUM, "mode", .initial = "crop",
                 .words = "stretch|letterbox|crop", .help = "how pictures are brought to size"),
 };
-static const hone_option_table table = HONE_OPTION_TABLE("Training", rows);
+static const hone_option_table table = HONE_OPTION_TABLE("Training", rows, struct params);
 
 static void test_defaults(void **state) {
     (void)state;
@@ -42,6 +43,7 @@ static void test_defaults(void **state) {
     assert_int_equal(p.epochs, 20);
     assert_true(p.seed == 0 && p.lr == 0.001f && p.decay == 0 && !p.strict && !p.out);
     assert_int_equal(p.mode, 2);
+    assert_int_equal(p.no_option, 0);
 }
 
 static void test_set(void **state) {

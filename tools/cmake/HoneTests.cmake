@@ -18,7 +18,7 @@ target_link_libraries(runtime_classify PRIVATE hone_runtime hone_options)
 set_target_properties(runtime_classify PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 
 # The example: a program that sees include/hone only.
-add_executable(finetune ${CMAKE_SOURCE_DIR}/examples/finetune.c)
+add_executable(finetune ${CMAKE_SOURCE_DIR}/tests/example/finetune.c)
 target_link_libraries(finetune PRIVATE hone hone_options)
 set_target_properties(finetune PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 
