@@ -167,26 +167,6 @@ def repvgg_deploy():
     return nn.Sequential(*layers, *head(96))
 
 
-def mobileone():
-    """Vasu et al. 2023, as it trains: several branches of one kind."""
-    class Block(nn.Module):
-        def __init__(self, i, o, k, s, g):
-            super().__init__()
-            self.branches = nn.ModuleList(conv(i, o, k, s, g, None) for _ in range(2))
-            self.scale = conv(i, o, 1, s, g, None) if k > 1 else None
-            self.skip = nn.BatchNorm2d(i) if s == 1 and i == o else None
-
-        def forward(self, x):
-            y = sum(branch(x) for branch in self.branches)
-            y = y if self.scale is None else y + self.scale(x)
-            return F.relu(y if self.skip is None else y + self.skip(x))
-    layers, i = [Block(3, 24, 3, 2, 1)], 24
-    for o, s in ((32, 2), (32, 1), (64, 2), (96, 2)):
-        layers += [Block(i, i, 3, s, i), Block(i, o, 1, 1, 1)]
-        i = o
-    return nn.Sequential(*layers, *head(96))
-
-
 def darknet(act):
     """Redmon, Farhadi 2018, and its cross-stage partial form (Wang et al. 2020), which splits the channels."""
     class Partial(nn.Module):
@@ -416,7 +396,7 @@ NETS = {
     "resnet_d": ("ResNet-D", resnet_d), "resnet_v2": ("ResNet v2", resnet_v2), "seresnet": ("SE-ResNet", seresnet),
     "skresnet": ("SK-ResNet", skresnet), "res2net": ("Res2Net", res2net), "tresnet": ("TResNet", tresnet),
     "iresnet": ("IResNet", prelu), "repvgg": ("RepVGG", repvgg), "repvgg_deploy": ("RepVGG", repvgg_deploy),
-    "mobileone": ("MobileOne", mobileone), "ghostnet": ("GhostNet", ghostnet), "mobilenet_v1": ("MobileNet V1", mobilenet_v1),
+    "ghostnet": ("GhostNet", ghostnet), "mobilenet_v1": ("MobileNet V1", mobilenet_v1),
     "mobilenet_v4": ("MobileNet V4", mobilenet_v4), "tf_mobilenet": ("MobileNet, SAME padding", tf_mobilenet),
     "mixnet": ("MixNet", mixnet), "lcnet": ("LCNet", lcnet), "cspdarknet": ("CSPDarknet, leaky", darknet(lambda: nn.LeakyReLU(0.1))),
     "cspdarknet_mish": ("CSPDarknet, Mish", darknet(nn.Mish)), "darknet_elu": ("Darknet, ELU", darknet(nn.ELU)),
