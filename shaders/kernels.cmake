@@ -127,6 +127,18 @@ foreach(variant "1;0" "2;0" "4;0" "8;cpu;int64")
   hone_kernel(conv_depthwise_wgrad_w${width} conv/depthwise_wgrad.comp BINDINGS 3 PUSH 80 SPEC 9
     DEFINES WIDTH=${width} ${needs})
 endforeach()
+foreach(pair "f16;1" "bf16;2")
+  list(GET pair 0 type)
+  list(GET pair 1 elem)
+  foreach(width 2 4)
+    hone_kernel(conv_depthwise_fprop_w${width}_${type} conv/depthwise.comp BINDINGS 5 PUSH 80 SPEC 14
+      DEFINES WIDTH=${width} ELEM=${elem})
+    hone_kernel(conv_depthwise_dgrad_w${width}_${type} conv/depthwise.comp BINDINGS 5 PUSH 80 SPEC 14
+      DEFINES WIDTH=${width} ELEM=${elem} DGRAD=1)
+    hone_kernel(conv_depthwise_wgrad_w${width}_${type} conv/depthwise_wgrad.comp BINDINGS 3 PUSH 80 SPEC 9
+      DEFINES WIDTH=${width} ELEM=${elem})
+  endforeach()
+endforeach()
 hone_kernel(conv_winograd_input conv/winograd_input.comp BINDINGS 2 PUSH 80 SPEC 2)
 hone_kernel(conv_winograd_filter conv/winograd_filter.comp BINDINGS 2 PUSH 80 SPEC 4)
 hone_kernel(conv_winograd_output conv/winograd_output.comp BINDINGS 4 PUSH 80 SPEC 4)

@@ -2,7 +2,8 @@
 // An invocation owns WIDTH channels (-DWIDTH=1, 2, 4, 8) and a strip of dst, TQ columns wide, up to slice_len rows
 // high. It walks down the rows of src, loads each once, and adds it to every row of dst that is still open; the oldest
 // is then complete and stored, and the others move up. Filter and stride are constants; the loop body is short on
-// purpose: a block of 4x4 pixels written out took Mesa 25 up to 13 seconds to compile.
+// purpose: a block of 4x4 pixels written out took Mesa 25 up to 13 seconds to compile. src, w, r and dst are f32 or,
+// with -DELEM, 16-bit (channels.glsl).
 // ALONG exchanges rows and columns in all this (R S SH ... come exchanged too): it walks along TQ rows, whose next
 // elements a CPU fetches ahead; down a column, each step would be a miss.
 // fprop: src x (N,H,W,C)    w (C,R,S,1)   b (C) or any buffer   dst y (N,P,Q,C) = act(conv(x, w) + b + r)
@@ -35,7 +36,7 @@ layout(constant_id = 13) const uint ADD = 0;
 
 layout(set = 0, binding = 0, std430) readonly buffer Src { STORED src[]; };
 layout(set = 0, binding = 1, std430) readonly buffer W { STORED w[]; };
-layout(set = 0, binding = 2, std430) readonly buffer B { STORED b[]; };
+layout(set = 0, binding = 2, std430) readonly buffer B { STORED32 b[]; };
 ALIASED layout(set = 0, binding = 3, std430) readonly buffer R_ { STORED r[]; };
 ALIASED layout(set = 0, binding = 4, std430) writeonly buffer Dst { STORED dst[]; };
 
@@ -129,7 +130,7 @@ void main() {
         [[unroll]] for (int e = 0; e < WIDTH; e++)
             LANE(taps[k], e) = LANE(flat_w[(e * R * S + k) / WIDTH], (e * R * S + k) % WIDTH);
     LANES bias = LANES(0.0);
-    if (BIAS != 0) bias = lanes_of(b[c]);
+    if (BIAS != 0) bias = lanes_of32(b[c]);
 
     begin_stats();
     LANES acc[OPEN * TQ];

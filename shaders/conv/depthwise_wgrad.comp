@@ -2,8 +2,8 @@
 // An invocation owns WIDTH channels (-DWIDTH=1, 2, 4, 8), all taps of their filters, and a slice of the output rows,
 // which it walks down in strips of TQ columns: a step loads SH rows of x and one of dy, and pairs them with the rows
 // of dy before it that share a tap. ALONG exchanges rows and columns (and R S SH ...): it walks along TQ rows.
-// dy (N,P,Q,C) f32   x (N,H,W,C) f32   part (slices, C,R,S,1) f32: slice first_slice + i is the sum of picture
-//   i / bands over band i % bands of slice_len rows; conv_wgrad_sum adds the slices in order
+// dy (N,P,Q,C)   x (N,H,W,C), f32 or by -DELEM   part (slices, C,R,S,1) f32: slice first_slice + i is the sum of
+//   picture i / bands over band i % bands of slice_len rows; conv_wgrad_sum adds the slices in order
 // grid linear over N * ceil(P/slice_len) * C/WIDTH   spec WG TQ R S SH SW DH DW ALONG   push conv.glsl
 // needs C % WIDTH == 0
 #version 460
@@ -23,7 +23,7 @@ layout(constant_id = 8) const uint ALONG = 0;
 
 layout(set = 0, binding = 0, std430) readonly buffer DY { STORED dy[]; };
 layout(set = 0, binding = 1, std430) readonly buffer X { STORED x[]; };
-layout(set = 0, binding = 2, std430) writeonly buffer Part { STORED part[]; };
+layout(set = 0, binding = 2, std430) writeonly buffer Part { STORED32 part[]; };
 
 const int OPEN = (R - 1) * DH / SH + 1; // rows of dy in registers; the d-th is row step - d
 const int WW = (TQ - 1) * SW + (S - 1) * DW + 1;
@@ -88,6 +88,6 @@ void main() {
         LANES v;
         [[unroll]] for (int e = 0; e < WIDTH; e++)
             LANE(v, e) = LANE(acc[(k * WIDTH + e) % (R * S)], (k * WIDTH + e) / (R * S));
-        part[((g.first_slice + slice) * cw + c) * R * S + k] = stored(v);
+        part[((g.first_slice + slice) * cw + c) * R * S + k] = stored32(v);
     }
 }

@@ -317,6 +317,12 @@ static hone_status bwd_w_run(const struct hone_row_args *args, hone_conv_setup *
         struct hone_conv_push push = push_of(geometry_of(args->node));                             \
         return hone_op_is_f32(args->node, 1) && fits_(&push, args->caps);                          \
     }
+// The same in 16 bits too, where channels go in fours.
+#define ROW_FITS_16(name, geometry_of, fits_)                                                      \
+    static bool name(const struct hone_row_args *args) {                                           \
+        struct hone_conv_push push = push_of(geometry_of(args->node));                             \
+        return (hone_op_is_f32(args->node, 1) || push.c % 4 == 0) && fits_(&push, args->caps);     \
+    }
 #define TILED(op, geometry_of, form)                                                               \
     static bool op##_fits_tiled(const struct hone_row_args *args) {                                \
         struct hone_conv_push push = push_of(geometry_of(args->node));                             \
@@ -371,11 +377,11 @@ ROW_SETUP(conv2d_winograd_cpu, conv2d_run, hone_conv_fprop_winograd_cpu)
 ROW_SETUP(bwd_x_winograd_cpu, bwd_x_run, hone_conv_dgrad_winograd_cpu)
 ROW_SETUP(bwd_w_winograd_cpu, bwd_w_run, hone_conv_wgrad_winograd_cpu)
 ROW_FITS(conv2d_fits_depthwise_wide, conv2d_geometry, hone_conv_fits_depthwise_wide)
-ROW_FITS(conv2d_fits_depthwise, conv2d_geometry, hone_conv_fits_depthwise)
+ROW_FITS_16(conv2d_fits_depthwise, conv2d_geometry, hone_conv_fits_depthwise)
 ROW_FITS(bwd_x_fits_depthwise_wide, bwd_x_geometry, hone_conv_fits_depthwise_wide)
-ROW_FITS(bwd_x_fits_depthwise, bwd_x_geometry, hone_conv_fits_depthwise)
+ROW_FITS_16(bwd_x_fits_depthwise, bwd_x_geometry, hone_conv_fits_depthwise)
 ROW_FITS(bwd_w_fits_depthwise_wide, bwd_w_geometry, hone_conv_fits_depthwise_wide)
-ROW_FITS(bwd_w_fits_depthwise, bwd_w_geometry, hone_conv_fits_depthwise)
+ROW_FITS_16(bwd_w_fits_depthwise, bwd_w_geometry, hone_conv_fits_depthwise)
 ROW_SETUP(conv2d_depthwise_wide, conv2d_run, hone_conv_fprop_depthwise_wide)
 ROW_SETUP(conv2d_depthwise, conv2d_run, hone_conv_fprop_depthwise)
 ROW_SETUP(bwd_x_depthwise_wide, bwd_x_run, hone_conv_dgrad_depthwise_wide)

@@ -24,20 +24,25 @@ static int64_t window_values(const struct hone_conv_push *g, int64_t strip, bool
 // Channels an invocation: as many as divide C and keep the values of a GPU's lane to 64. With four,
 // a 3x3 takes some 110 registers and a 5x5 over 200, which halves the lanes in flight on NVIDIA and
 // AMD and spills on Intel (128 registers). A CPU driver loads four as cheaply as one, and eight, as
-// 64-bit words, where the vectors of its subgroups don't outgrow the registers.
+// 64-bit words, where the vectors of its subgroups don't outgrow the registers. In 16 bits, where C
+// is a multiple of four, two make a word.
 static uint32_t channel_width(const struct hone_conv_job *job, int64_t strip, bool dgrad) {
     const struct hone_conv_push *g = &job->push;
     int64_t most = job->caps->kind == HONE_DEVICE_CPU ? INT64_MAX : 64;
     bool eight = job->wide && job->caps->subgroup_size <= 8 && g->r * g->s <= 9;
+    if (job->dtype != HONE_F32) return window_values(g, strip, dgrad) <= most / 4 ? 4 : 2;
     for (uint32_t width = eight ? 8 : 4; width > 1; width /= 2)
         if (g->c % (int32_t)width == 0 && window_values(g, strip, dgrad) <= most / width)
             return width;
     return 1;
 }
 
-// "conv_depthwise_fprop_w2"
-static const char *kernel_name(const char *base, uint32_t width, char name[HONE_CONV_KERNEL_NAME]) {
-    snprintf(name, HONE_CONV_KERNEL_NAME, "conv_depthwise_%s_w%u", base, width);
+// "conv_depthwise_fprop_w2", "conv_depthwise_fprop_w2_f16"
+static const char *kernel_name(const char *base, uint32_t width, enum hone_dtype dtype,
+                               char name[HONE_CONV_KERNEL_NAME]) {
+    bool f32 = dtype == HONE_F32;
+    snprintf(name, HONE_CONV_KERNEL_NAME, "conv_depthwise_%s_w%u%s%s", base, width, f32 ? "" : "_",
+             f32 ? "" : hone_dtype_name(dtype));
     return name;
 }
 
@@ -104,20 +109,20 @@ static hone_status depthwise(const struct hone_conv_job *job, bool dgrad,
         struct hone_conv_push push = *g;
         push.n = (int32_t)hone_min64(images, g->n - n);
         push.slice_len = (int32_t)band;
-        struct hone_dispatch *d = hone_launch_add(launch, kernel_name(dgrad   ? "dgrad"
-                                                                      : stats ? "fprop_stats"
-                                                                              : "fprop",
-                                                                      width, name));
+        const char *base = dgrad ? "dgrad" : stats ? "fprop_stats" : "fprop";
+        struct hone_dispatch *d =
+            hone_launch_add(launch, kernel_name(base, width, job->dtype, name));
         if (!d) return HONE_INTERNAL;
         hone_conv_spec_all(d, spec, sizeof spec / sizeof *spec);
         int64_t threads = push.n * hone_ceil_div(rows, band) * hone_ceil_div(columns, strip) *
                           (g->c / (int32_t)width);
         hone_dispatch_linear(d, (uint64_t)threads, group);
         hone_dispatch_push(d, &push, sizeof push);
-        hone_conv_bind(d, hone_conv_window(job->a, n * a_image, push.n * a_image));
+        hone_conv_bind(d, hone_conv_window_of(job->dtype, job->a, n * a_image, push.n * a_image));
         hone_conv_bind(d, job->b);
-        hone_conv_bind_result(d, job, job->b,
-                              hone_conv_window(job->out, n * out_image, push.n * out_image));
+        hone_conv_bind_result(
+            d, job, job->b,
+            hone_conv_window_of(job->out_dtype, job->out, n * out_image, push.n * out_image));
         if (stats) hone_conv_bind(d, hone_conv_part);
     }
     return HONE_OK;
@@ -163,8 +168,8 @@ hone_status hone_conv_wgrad_depthwise(const struct hone_conv_job *job, struct ho
         longest = hone_max64(60000 / (g->q + g->s * g->dilation_w) * strip, strip);
     HONE_TRY(hone_conv_cut(job, hone_ceil_div(threads, hone_ceil_div(g->c, 4)), 4, longest, &cuts));
     char name[HONE_CONV_KERNEL_NAME];
-    return hone_conv_wgrad(job, kernel_name("wgrad", shape.width, name), cuts, depthwise_wgrad_fill,
-                           &shape, launch);
+    return hone_conv_wgrad(job, kernel_name("wgrad", shape.width, job->dtype, name), cuts,
+                           depthwise_wgrad_fill, &shape, launch);
 }
 
 #define WIDE(name)                                                                                 \

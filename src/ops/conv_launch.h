@@ -78,7 +78,7 @@ bool hone_conv_fits_winograd(const struct hone_conv_push *push, enum hone_conv_f
                              const struct hone_caps *caps);
 bool hone_conv_winograd_name(const struct hone_conv_push *push, enum hone_conv_form form,
                              const struct hone_caps *caps, int k, char name[HONE_TILE_NAME]);
-// Depthwise, any device.
+// Depthwise, any device; in 16 bits where C % 4 == 0.
 hone_conv_setup hone_conv_fprop_depthwise, hone_conv_dgrad_depthwise, hone_conv_wgrad_depthwise;
 bool hone_conv_fits_depthwise(const struct hone_conv_push *push, const struct hone_caps *caps);
 // The same with loads of eight channels, for CPU drivers.
