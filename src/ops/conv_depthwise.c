@@ -4,14 +4,6 @@
 
 #include "ops/conv_parts.h"
 
-// Columns (rows, for a CPU) a strip: fewer where a window of x would be wide.
-static int64_t strip_columns(const struct hone_conv_push *g, const struct hone_caps *caps,
-                             bool dgrad) {
-    int64_t stride = caps->kind == HONE_DEVICE_CPU ? g->stride_h : g->stride_w;
-    if (dgrad) return stride == 1 ? 4 : 2 * stride;
-    return stride == 1 ? 4 : 2;
-}
-
 // Values of each channel that an invocation holds: open rows of a strip, a row of the window, taps.
 static int64_t window_values(const struct hone_conv_push *g, int64_t strip, bool dgrad) {
     int64_t reach_h = (g->r - 1) * g->dilation_h, reach_w = (g->s - 1) * g->dilation_w;
@@ -19,6 +11,17 @@ static int64_t window_values(const struct hone_conv_push *g, int64_t strip, bool
     int64_t window =
         dgrad ? (strip + reach_w) / g->stride_w + 1 : (strip - 1) * g->stride_w + reach_w + 1;
     return open * strip + window + g->r * g->s;
+}
+
+// Columns (rows, for a CPU) a strip: fewer where a window of x would be wide, or where a GPU's lane
+// could not hold two channels of it, the least in 16 bits.
+static int64_t strip_columns(const struct hone_conv_job *job, bool dgrad) {
+    const struct hone_conv_push *g = &job->push;
+    bool cpu = job->caps->kind == HONE_DEVICE_CPU;
+    int64_t stride = cpu ? g->stride_h : g->stride_w;
+    if (stride > 1) return dgrad ? 2 * stride : 2;
+    bool narrow = !cpu && job->dtype != HONE_F32;
+    return narrow && window_values(g, 4, dgrad) > 48 ? 2 : 4;
 }
 
 // Channels an invocation: as many as divide C and keep the values of a GPU's lane to 64. With four,
@@ -94,7 +97,7 @@ static hone_status depthwise(const struct hone_conv_job *job, bool dgrad,
     int64_t height = dgrad ? g->h : g->p, breadth = dgrad ? g->w : g->q;
     int64_t rows = walk.along ? breadth : height, columns = walk.along ? height : breadth;
     // A CPU walks whole rows, so that weights are read once; a GPU wants many invocations.
-    int64_t band = walk.along ? rows : 8, strip = strip_columns(g, job->caps, dgrad);
+    int64_t band = walk.along ? rows : 8, strip = strip_columns(job, dgrad);
     uint32_t group = depthwise_group(job->caps), width = channel_width(job, strip, dgrad);
     char name[HONE_CONV_KERNEL_NAME];
     const uint32_t spec[] = {group,          (uint32_t)strip, walk.size[0],       walk.size[1],
@@ -138,6 +141,7 @@ hone_status hone_conv_dgrad_depthwise(const struct hone_conv_job *job, struct ho
 
 struct wgrad_shape {
     uint32_t group, width;
+    int64_t strip;
     const struct hone_caps *caps;
 };
 
@@ -145,20 +149,18 @@ static void depthwise_wgrad_fill(struct hone_dispatch *d, const struct hone_conv
                                  int64_t slices, const void *tile) {
     const struct wgrad_shape *shape = tile;
     struct walk walk = walk_of(g, shape->caps);
-    const uint32_t spec[] = {shape->group,     (uint32_t)strip_columns(g, shape->caps, false),
-                             walk.size[0],     walk.size[1],
-                             walk.stride[0],   walk.stride[1],
-                             walk.dilation[0], walk.dilation[1],
-                             walk.along};
+    const uint32_t spec[] = {shape->group,     (uint32_t)shape->strip, walk.size[0],
+                             walk.size[1],     walk.stride[0],         walk.stride[1],
+                             walk.dilation[0], walk.dilation[1],       walk.along};
     hone_conv_spec_all(d, spec, sizeof spec / sizeof *spec);
     hone_dispatch_linear(d, (uint64_t)(slices * (g->c / (int32_t)shape->width)), shape->group);
 }
 
 hone_status hone_conv_wgrad_depthwise(const struct hone_conv_job *job, struct hone_launch *launch) {
     const struct hone_conv_push *g = &job->push;
-    int64_t strip = strip_columns(g, job->caps, false), strips = hone_ceil_div(g->q, strip);
+    int64_t strip = strip_columns(job, false), strips = hone_ceil_div(g->q, strip);
     const struct wgrad_shape shape = {depthwise_group(job->caps), channel_width(job, strip, false),
-                                      job->caps};
+                                      strip, job->caps};
     // 64 subgroups of a CPU driver, some 16,000 invocations of four channels on a GPU; loops within
     // lavapipe's 65,535 rounds
     int64_t threads = job->caps->kind == HONE_DEVICE_CPU ? 64 * (int64_t)shape.group : 1 << 14;
