@@ -17,6 +17,9 @@
 #include <stdio.h>
 
 enum { HEAD_MOST = 256, CPU_HEAD_MOST = 128, SHARED_BYTES = 16384, GROUP = 64 };
+// What a lane's registers hold without spills on RADV, where the row is shared: one row of the
+// result and one of the query forward; three rows backward. Longer heads read plainly.
+enum { SHARED_HEAD_MOST = 64, SHARED_HEAD_MOST_BWD = 32 };
 
 // Where q, k and v lie: which input, how far apart its tokens are, where in a token.
 struct part {
@@ -312,8 +315,14 @@ static bool fits_cpu(const struct hone_row_args *args) {
            args->node->in[0].dtype == HONE_F32;
 }
 
-static bool fits_shared(const struct hone_row_args *args) {
-    return fits_fours(args, HEAD_MOST) && args->caps->workgroup_invocations >= GROUP;
+static bool fits_shared(const struct hone_row_args *args, int64_t most) {
+    return fits_fours(args, most) && args->caps->workgroup_invocations >= GROUP;
+}
+static bool forward_fits_shared(const struct hone_row_args *args) {
+    return fits_shared(args, SHARED_HEAD_MOST);
+}
+static bool backward_fits_shared(const struct hone_row_args *args) {
+    return fits_shared(args, SHARED_HEAD_MOST_BWD);
 }
 
 #define ROWS(way)                                                                                  \
@@ -329,7 +338,7 @@ static bool fits_shared(const struct hone_row_args *args) {
     }                                                                                              \
     static const struct hone_op_row way##_rows[] = {                                               \
         {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = fits_cpu, .setup = way##_cpu},       \
-        {.name = "shared", .fits = fits_shared, .setup = way##_shared},                            \
+        {.name = "shared", .fits = way##_fits_shared, .setup = way##_shared},                      \
         {.name = "plain", .setup = way##_plain},                                                   \
     };
 ROWS(forward)
