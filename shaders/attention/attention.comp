@@ -54,7 +54,17 @@ shared V tile_q[TILE * D];
 #define OTHER_Q(j, d) LOAD(q[base_q + (j) * stride_q + (d)])
 #endif
 
+// MODE 0, for what others have no registers for, reads its own rows again and again.
+#if MODE == 0
+uint at_own_a, at_own_b;
+V acc[D];
+#define OWN_A(d) LOAD(a[at_own_a + (d)])
+#define OWN_B(d) LOAD(b[at_own_b + (d)])
+#else
 V own_a[D], own_b[D], acc[D];
+#define OWN_A(d) own_a[d]
+#define OWN_B(d) own_b[d]
+#endif
 float top = -3.4e38, total = 0.0, own_lse, own_delta;
 uint base_p, base_q, base_lse;
 
@@ -90,10 +100,10 @@ void add_tile(uint first) {
     [[unroll]] for (uint l = 0; l < TILE; l++) s[l] = dp[l] = 0.0;
     [[unroll]] for (uint d = 0; d < D; d++) {
         V k = OTHER_P(mine, d);
-        [[unroll]] for (uint l = 0; l < TILE; l++) s[l] += V_DOT(own_a[d], spread(k, l));
+        [[unroll]] for (uint l = 0; l < TILE; l++) s[l] += V_DOT(OWN_A(d), spread(k, l));
         if (USES_B) {
             V v = OTHER_Q(mine, d);
-            [[unroll]] for (uint l = 0; l < TILE; l++) dp[l] += V_DOT(own_b[d], spread(v, l));
+            [[unroll]] for (uint l = 0; l < TILE; l++) dp[l] += V_DOT(OWN_B(d), spread(v, l));
         }
     }
     float peak = scale * s[0];
@@ -111,8 +121,8 @@ void add_tile(uint first) {
 void add_other(uint j, uint index) {
     float s = 0.0, dp = 0.0;
     [[unroll]] for (uint d = 0; d < D; d++) {
-        s += V_DOT(own_a[d], OTHER_P(j, d));
-        if (USES_B) dp += V_DOT(own_b[d], OTHER_Q(j, d));
+        s += V_DOT(OWN_A(d), OTHER_P(j, d));
+        if (USES_B) dp += V_DOT(OWN_B(d), OTHER_Q(j, d));
     }
     raise_top(scale * s);
     float w = weight(index, scale * s, dp);
@@ -146,11 +156,16 @@ void main() {
     base_p = picture * others * stride_p + at_p + head * D;
     base_q = picture * others * stride_q + at_q + head * D;
     base_lse = plane * others;
+    [[unroll]] for (uint d = 0; d < D; d++) acc[d] = V(0.0);
+#if MODE == 0
+    at_own_a = own * stride_a + at_a + head * D;
+    at_own_b = own * stride_b + at_b + head * D;
+#else
     [[unroll]] for (uint d = 0; d < D; d++) {
         own_a[d] = LOAD(a[own * stride_a + at_a + head * D + d]);
         own_b[d] = USES_B ? LOAD(b[own * stride_b + at_b + head * D + d]) : V(0.0);
-        acc[d] = V(0.0);
     }
+#endif
 #if WAY == 1
     own_lse = lse[plane * rows + r];
     own_delta = delta[plane * rows + r];

@@ -17,9 +17,9 @@
 #include <stdio.h>
 
 enum { HEAD_MOST = 256, CPU_HEAD_MOST = 128, SHARED_BYTES = 16384, GROUP = 64 };
-// What a lane's registers hold without spills on RADV, where the row is shared: one row of the
-// result and one of the query forward; three rows backward. Longer heads read plainly.
-enum { SHARED_HEAD_MOST = 64, SHARED_HEAD_MOST_BWD = 32 };
+// What a lane's registers hold without spills on RADV, NVK and ANV where the row is shared: one row
+// of the result and one of the query forward, three rows backward. Longer heads read plainly.
+enum { SHARED_HEAD_MOST = 32, SHARED_HEAD_MOST_BWD = 16 };
 
 // Where q, k and v lie: which input, how far apart its tokens are, where in a token.
 struct part {
