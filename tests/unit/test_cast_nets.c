@@ -5,21 +5,7 @@
 #include "ir/pass_cast.h"
 #include "model/zoo/zoo.h"
 #include "ops/ops.h"
-#include "train/graph.h"
-
-static struct hone_graph *train_graph(const char *net) {
-    struct hone_model *model;
-    struct hone_train_layout layout;
-    struct hone_graph *graph;
-    assert_ok(hone_zoo_model(net, 64, 1, &model));
-    assert_ok(
-        hone_train_layout_create(model, &(struct hone_train_layout_params){.head_lr = 1}, &layout));
-    const struct hone_train_graph_params params = {.model = model, .layout = &layout, .batch = 2};
-    assert_ok(hone_train_graph(&params, &graph));
-    hone_train_layout_deinit(&layout);
-    hone_model_destroy(&model);
-    return graph;
-}
+#include "support/step.h"
 
 // Casts of parameters, which lie in a slab, and of anything else.
 static void count_casts(const struct hone_graph *g, int *parameters, int *others) {
@@ -47,7 +33,7 @@ static void test_casts(void **state) {
         {"squeezenet1_1", 26, 3},
     };
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
-        struct hone_graph *g = train_graph(nets[i].net), *out;
+        struct hone_graph *g = step_graph(nets[i].net), *out;
         int parameters, others;
         assert_ok(hone_graph_cast(g, HONE_BF16, &hone_op_cast, &out));
         count_casts(out, &parameters, &others);

@@ -5,21 +5,7 @@
 #include "infer/graph.h"
 #include "ir/passes.h"
 #include "model/zoo/zoo.h"
-#include "train/graph.h"
-
-static struct hone_graph *train_graph(const char *net) {
-    struct hone_model *model;
-    struct hone_train_layout layout;
-    struct hone_graph *graph;
-    assert_ok(hone_zoo_model(net, 64, 1, &model));
-    assert_ok(
-        hone_train_layout_create(model, &(struct hone_train_layout_params){.head_lr = 1}, &layout));
-    const struct hone_train_graph_params params = {.model = model, .layout = &layout, .batch = 2};
-    assert_ok(hone_train_graph(&params, &graph));
-    hone_train_layout_deinit(&layout);
-    hone_model_destroy(&model);
-    return graph;
-}
+#include "support/step.h"
 
 static struct hone_graph *answer_graph(const char *net) {
     struct hone_model *model, *folded;
@@ -85,7 +71,7 @@ static void test_training(void **state) {
         {"mobilenet_v2", &hone_op_batch_norm_train, "conv_stats", 52, 0},
         {"mobilenet_v2", &hone_op_act_bwd, "norm_bwd", 35, 0},
     };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) check(&all[i], train_graph);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) check(&all[i], step_graph);
 }
 
 int main(void) {

@@ -22,6 +22,18 @@ struct names {
     const char *apart[3];             // modules
     const char *project, *fc1, *fc2, *norm, *head;
 };
+
+// The names of transformers' ViT, behind what stands in front of all.
+#define TRANSFORMERS_VIT(prefix)                                                                   \
+    {                                                                                              \
+        (prefix), "embeddings.cls_token", "embeddings.position_embeddings",                        \
+            "embeddings.patch_embeddings.projection", "encoder.layer.%d.", "layernorm_before",     \
+            "layernorm_after", NULL, NULL, NULL, NULL,                                             \
+            {"attention.attention.query", "attention.attention.key", "attention.attention.value"}, \
+            "attention.output.dense", "intermediate.dense", "output.dense", "layernorm",           \
+            "classifier"                                                                           \
+    }
+
 static const struct names dialects[] = {
     // torchvision.models.vision_transformer
     {"",
@@ -77,42 +89,9 @@ static const struct names dialects[] = {
      "mlp.fc2",
      "norm",
      "head"},
-    // transformers: ViTForImageClassification
-    {"vit.",
-     "embeddings.cls_token",
-     "embeddings.position_embeddings",
-     "embeddings.patch_embeddings.projection",
-     "encoder.layer.%d.",
-     "layernorm_before",
-     "layernorm_after",
-     NULL,
-     NULL,
-     NULL,
-     NULL,
-     {"attention.attention.query", "attention.attention.key", "attention.attention.value"},
-     "attention.output.dense",
-     "intermediate.dense",
-     "output.dense",
-     "layernorm",
-     "classifier"},
-    // transformers: ViTModel
-    {"",
-     "embeddings.cls_token",
-     "embeddings.position_embeddings",
-     "embeddings.patch_embeddings.projection",
-     "encoder.layer.%d.",
-     "layernorm_before",
-     "layernorm_after",
-     NULL,
-     NULL,
-     NULL,
-     NULL,
-     {"attention.attention.query", "attention.attention.key", "attention.attention.value"},
-     "attention.output.dense",
-     "intermediate.dense",
-     "output.dense",
-     "layernorm",
-     "classifier"},
+    // transformers: ViTForImageClassification, and ViTModel
+    TRANSFORMERS_VIT("vit."),
+    TRANSFORMERS_VIT(""),
     // transformers: Dinov2Model
     {"",
      "embeddings.cls_token",
