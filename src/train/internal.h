@@ -1,7 +1,8 @@
 // internal.h: the state of one training run, and what the files of train/ tell each other.
 //
 //   train.c     the order of a run: read, compile, train, write
-//   params.c    options        layout.c, graph.c   the step as a graph
+//   params.c    options        decide.c   what they leave open
+//   layout.c, graph.c   the step as a graph        step.c   compiled, and run
 //   tune.c      fine-tuning: epochs of steps
 //   features.c, head.c, lbfgs.c   the classifier alone
 //   judge.c     probabilities of a part with the weights on the device
@@ -74,6 +75,13 @@ struct hone_trainer {
 hone_status hone_train_parse_freeze(const char *text, int32_t *layers);
 hone_status hone_train_check_params(const struct hone_train_params *params);
 
+// decide.c: in this order.
+hone_status hone_trainer_gather_features(struct hone_trainer *t);
+void hone_trainer_decide(struct hone_trainer *t);
+hone_status hone_trainer_plan_weights(struct hone_trainer *t);
+// Needs the pictures.
+hone_status hone_trainer_weigh_classes(struct hone_trainer *t);
+
 // tune.c, features.c: train, keeping t->best and the results. HONE_CANCELLED when asked to stop.
 hone_status hone_trainer_tune(struct hone_trainer *t);
 hone_status hone_trainer_fit_head(struct hone_trainer *t);
@@ -84,6 +92,21 @@ hone_status hone_trainer_probe(struct hone_trainer *t);
 // kernels.c: measures the kernels of the step where the options ask for it, and keeps the tuning
 // records that hold in the run's folder.
 hone_status hone_trainer_tune_kernels(struct hone_trainer *t, const struct hone_graph *graph);
+
+// step.c. Compiles t->step and t->judge, and loads the model into t->store.
+hone_status hone_trainer_prepare(struct hone_trainer *t);
+// Starts step t->steps_done of `total`: batch `index` of the epoch with this order of pictures.
+// *rate, *filled: its learning rate and its pictures.
+hone_status hone_trainer_run_step(struct hone_trainer *t, const uint32_t *order, size_t index,
+                                  int64_t total, double *rate, size_t *filled);
+// Loss and share of right answers of the epoch so far; NaN before the first step.
+struct hone_step_stats {
+    double loss, accuracy;
+};
+// Of the steps that are done by now, without waiting (unchanged where there are none); of all,
+// waiting. HONE_INVALID where the loss is no number.
+hone_status hone_trainer_peek_stats(struct hone_trainer *t, struct hone_step_stats *out);
+hone_status hone_trainer_read_stats(struct hone_trainer *t, struct hone_step_stats *out);
 
 // judge.c. Compiles t->judge against t->store.
 hone_status hone_trainer_compile_judge(struct hone_trainer *t);

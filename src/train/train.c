@@ -15,10 +15,8 @@
 #include "data/alike.h"
 #include "train/augment.h"
 #include "train/report.h"
-#include "train/schedule.h"
 
 static const double PROGRESS_SECONDS = 0.1;
-enum { NORMS_FROZEN_BELOW = 8 }; // pictures a batch
 
 void hone_trainer_progress(struct hone_trainer *t, const struct hone_train_progress *progress) {
     double now = hone_seconds();
@@ -53,25 +51,6 @@ static bool decode_progress(void *user, size_t done, size_t total) {
     return !hone_trainer_cancelled(t);
 }
 
-// What the classifier will read.
-static hone_status gather_features(struct hone_trainer *t) {
-    struct hone_train_params *p = &t->params;
-    bool solved = t->recipe == HONE_RECIPE_FINE_TUNE || t->recipe == HONE_RECIPE_HEAD;
-    bool asked = p->features == HONE_FEATURES_STAGES;
-    int stages = 0;
-    if (asked || (p->features == HONE_FEATURES_AUTO && solved))
-        HONE_TRY(hone_fail_context(hone_model_gather_stages(t->model, &stages), "%s", p->backbone));
-    if (asked && !stages)
-        return hone_fail(HONE_INVALID,
-                         "--features stages: %s does not end in a pooled map: use --features last",
-                         p->backbone);
-    if (stages)
-        hone_trainer_note(t, "features: mean and maximum of the last %d resolutions (%s)", stages,
-                          asked ? "as asked" : "small defects show in maxima and earlier stages");
-    p->features = stages ? HONE_FEATURES_STAGES : HONE_FEATURES_LAST;
-    return HONE_OK;
-}
-
 static hone_status open_inputs(struct hone_trainer *t) {
     const struct hone_train_params *p = &t->params;
     hone_model_load_params load = {.size = p->size, .preprocess = p->preprocess, .arch = p->arch};
@@ -84,7 +63,7 @@ static hone_status open_inputs(struct hone_trainer *t) {
     if (!names) return HONE_OUT_OF_MEMORY;
     for (int32_t c = 0; c < t->classes; c++) names[c] = hone_dataset_class_name(t->data, c);
     t->class_names = names;
-    HONE_TRY(gather_features(t));
+    HONE_TRY(hone_trainer_gather_features(t));
     HONE_TRY(hone_fail_context(
         hone_model_replace_head(t->model, t->classes, t->class_names, (uint64_t)p->seed), "%s",
         p->backbone));
@@ -96,74 +75,6 @@ static hone_status open_inputs(struct hone_trainer *t) {
     hone_trainer_note(t, "device: %s", hone_device_caps(t->device)->name);
     for (size_t i = 0; hone_model_warning(t->model, i); i++)
         hone_trainer_note(t, "%s: %s", p->backbone, hone_model_warning(t->model, i));
-    return HONE_OK;
-}
-
-// What the options leave open, each with its reason.
-static void decide(struct hone_trainer *t) {
-    static const char *const recipes[] = {
-        "the classifier first, then all layers from there", "the classifier alone",
-        "all layers at once, with a fresh classifier", "all layers, from random weights"};
-    struct hone_train_params *p = &t->params;
-    const char *why = "as asked";
-    hone_trainer_note(t, "recipe: %s", recipes[t->recipe]);
-    if (p->norms == HONE_NORMS_AUTO) {
-        bool pretrained = t->recipe == HONE_RECIPE_FINE_TUNE;
-        bool frozen = pretrained && p->batch < NORMS_FROZEN_BELOW;
-        p->norms = frozen ? HONE_NORMS_FROZEN : HONE_NORMS_BATCH;
-        why = frozen       ? "the statistics of small batches are noise"
-              : pretrained ? "batches are large enough for statistics of their own"
-                           : "there are none that fit yet";
-    }
-    if (p->head_lr == 0) p->head_lr = t->recipe == HONE_RECIPE_FINE_TUNE ? 1 : 10;
-    if (t->recipe != HONE_RECIPE_HEAD)
-        hone_trainer_note(
-            t, "batch norms: %s (%s)",
-            p->norms == HONE_NORMS_FROZEN ? "statistics stay" : "statistics of each batch", why);
-}
-
-static hone_status plan_weights(struct hone_trainer *t) {
-    const struct hone_train_params *p = &t->params;
-    struct hone_train_layout_params layout = {
-        .freeze = t->freeze,
-        .freeze_norms = p->norms == HONE_NORMS_FROZEN,
-        .first_lr = t->recipe == HONE_RECIPE_SCRATCH ? 1 : p->first_lr,
-        .head_lr = p->head_lr,
-        .weight_decay = p->weight_decay};
-    HONE_TRY(hone_train_layout_create(t->model, &layout, &t->layout));
-    t->result->parameters = t->layout.all;
-    t->result->trained_parameters = t->recipe == HONE_RECIPE_HEAD
-                                        ? (int64_t)t->classes * (t->model->head.features + 1)
-                                        : t->layout.trained;
-    hone_trainer_note(t, "%s: %d layers and a classifier, %lld parameters, %lld of them trained",
-                      p->backbone, (int)t->layout.layers, (long long)t->layout.all,
-                      (long long)t->result->trained_parameters);
-    return HONE_OK;
-}
-
-// Weights of the classes in the loss: of the steps, and of the classifier alone.
-static hone_status weigh_classes(struct hone_trainer *t) {
-    const struct hone_pictures *train = &t->pictures[HONE_PART_TRAIN];
-    int64_t *counts = hone_calloc((size_t)t->classes, sizeof *counts, "counts");
-    t->class_weights = hone_calloc((size_t)t->classes, sizeof *t->class_weights, "class weights");
-    t->head_weights = hone_calloc((size_t)t->classes, sizeof *t->head_weights, "class weights");
-    if (!counts || !t->class_weights || !t->head_weights) {
-        hone_free(counts);
-        return HONE_OUT_OF_MEMORY;
-    }
-    for (size_t i = 0; i < train->count; i++) counts[train->labels[i]]++;
-    int kind = t->params.class_weights, of_head = kind;
-    if (kind == HONE_CLASS_WEIGHTS_AUTO) {
-        kind = HONE_CLASS_WEIGHTS_SQRT;
-        of_head = HONE_CLASS_WEIGHTS_BALANCED;
-    }
-    hone_train_class_weights((enum hone_class_weights)kind, counts, t->classes, t->class_weights);
-    hone_train_class_weights((enum hone_class_weights)of_head, counts, t->classes, t->head_weights);
-    const float *shown = t->recipe == HONE_RECIPE_HEAD ? t->head_weights : t->class_weights;
-    for (int32_t c = 0; c < t->classes; c++)
-        hone_trainer_note(t, "class %s: %lld training pictures, weight %.3g", t->class_names[c],
-                          (long long)counts[c], shown[c]);
-    hone_free(counts);
     return HONE_OK;
 }
 
@@ -180,7 +91,7 @@ static hone_status read_pictures(struct hone_trainer *t) {
     HONE_TRY(hone_pictures_compare(t->data, t->pictures, &t->alike));
     hone_alike_warn(&t->alike);
     const struct hone_pictures *train = &t->pictures[HONE_PART_TRAIN];
-    HONE_TRY(weigh_classes(t));
+    HONE_TRY(hone_trainer_weigh_classes(t));
     hone_trainer_note(t, "pictures: %zu to train, %zu to validate, %zu to test, %d x %d",
                       train->count, t->pictures[HONE_PART_VAL].count,
                       t->pictures[HONE_PART_TEST].count, (int)train->width, (int)train->height);
@@ -265,8 +176,8 @@ static hone_status run(struct hone_trainer *t) {
     hone_trainer_phase(t, "backbone read, device open");
     HONE_TRY(copy_classes(t));
     if (t->recipe == HONE_RECIPE_SCRATCH) hone_model_randomize(t->model, (uint64_t)t->params.seed);
-    decide(t);
-    HONE_TRY(plan_weights(t));
+    hone_trainer_decide(t);
+    HONE_TRY(hone_trainer_plan_weights(t));
     HONE_TRY(read_pictures(t));
     hone_trainer_phase(t, "pictures read");
     HONE_TRY(open_run(t));

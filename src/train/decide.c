@@ -1,0 +1,95 @@
+// decide.c: what the options of a run leave open, each choice told with its reason: what the
+// classifier reads, the norms, which weights are trained, the weights of the classes.
+#include "train/internal.h"
+
+#include "base/alloc.h"
+#include "train/schedule.h"
+
+enum { NORMS_FROZEN_BELOW = 8 }; // pictures a batch
+
+// What the classifier will read.
+hone_status hone_trainer_gather_features(struct hone_trainer *t) {
+    struct hone_train_params *p = &t->params;
+    bool solved = t->recipe == HONE_RECIPE_FINE_TUNE || t->recipe == HONE_RECIPE_HEAD;
+    bool asked = p->features == HONE_FEATURES_STAGES;
+    int stages = 0;
+    if (asked || (p->features == HONE_FEATURES_AUTO && solved))
+        HONE_TRY(hone_fail_context(hone_model_gather_stages(t->model, &stages), "%s", p->backbone));
+    if (asked && !stages)
+        return hone_fail(HONE_INVALID,
+                         "--features stages: %s does not end in a pooled map: use --features last",
+                         p->backbone);
+    if (stages)
+        hone_trainer_note(t, "features: mean and maximum of the last %d resolutions (%s)", stages,
+                          asked ? "as asked" : "small defects show in maxima and earlier stages");
+    p->features = stages ? HONE_FEATURES_STAGES : HONE_FEATURES_LAST;
+    return HONE_OK;
+}
+
+// What the options leave open, each with its reason.
+void hone_trainer_decide(struct hone_trainer *t) {
+    static const char *const recipes[] = {
+        "the classifier first, then all layers from there", "the classifier alone",
+        "all layers at once, with a fresh classifier", "all layers, from random weights"};
+    struct hone_train_params *p = &t->params;
+    const char *why = "as asked";
+    hone_trainer_note(t, "recipe: %s", recipes[t->recipe]);
+    if (p->norms == HONE_NORMS_AUTO) {
+        bool pretrained = t->recipe == HONE_RECIPE_FINE_TUNE;
+        bool frozen = pretrained && p->batch < NORMS_FROZEN_BELOW;
+        p->norms = frozen ? HONE_NORMS_FROZEN : HONE_NORMS_BATCH;
+        why = frozen       ? "the statistics of small batches are noise"
+              : pretrained ? "batches are large enough for statistics of their own"
+                           : "there are none that fit yet";
+    }
+    if (p->head_lr == 0) p->head_lr = t->recipe == HONE_RECIPE_FINE_TUNE ? 1 : 10;
+    if (t->recipe != HONE_RECIPE_HEAD)
+        hone_trainer_note(
+            t, "batch norms: %s (%s)",
+            p->norms == HONE_NORMS_FROZEN ? "statistics stay" : "statistics of each batch", why);
+}
+
+hone_status hone_trainer_plan_weights(struct hone_trainer *t) {
+    const struct hone_train_params *p = &t->params;
+    struct hone_train_layout_params layout = {
+        .freeze = t->freeze,
+        .freeze_norms = p->norms == HONE_NORMS_FROZEN,
+        .first_lr = t->recipe == HONE_RECIPE_SCRATCH ? 1 : p->first_lr,
+        .head_lr = p->head_lr,
+        .weight_decay = p->weight_decay};
+    HONE_TRY(hone_train_layout_create(t->model, &layout, &t->layout));
+    t->result->parameters = t->layout.all;
+    t->result->trained_parameters = t->recipe == HONE_RECIPE_HEAD
+                                        ? (int64_t)t->classes * (t->model->head.features + 1)
+                                        : t->layout.trained;
+    hone_trainer_note(t, "%s: %d layers and a classifier, %lld parameters, %lld of them trained",
+                      p->backbone, (int)t->layout.layers, (long long)t->layout.all,
+                      (long long)t->result->trained_parameters);
+    return HONE_OK;
+}
+
+// Weights of the classes in the loss: of the steps, and of the classifier alone.
+hone_status hone_trainer_weigh_classes(struct hone_trainer *t) {
+    const struct hone_pictures *train = &t->pictures[HONE_PART_TRAIN];
+    int64_t *counts = hone_calloc((size_t)t->classes, sizeof *counts, "counts");
+    t->class_weights = hone_calloc((size_t)t->classes, sizeof *t->class_weights, "class weights");
+    t->head_weights = hone_calloc((size_t)t->classes, sizeof *t->head_weights, "class weights");
+    if (!counts || !t->class_weights || !t->head_weights) {
+        hone_free(counts);
+        return HONE_OUT_OF_MEMORY;
+    }
+    for (size_t i = 0; i < train->count; i++) counts[train->labels[i]]++;
+    int kind = t->params.class_weights, of_head = kind;
+    if (kind == HONE_CLASS_WEIGHTS_AUTO) {
+        kind = HONE_CLASS_WEIGHTS_SQRT;
+        of_head = HONE_CLASS_WEIGHTS_BALANCED;
+    }
+    hone_train_class_weights((enum hone_class_weights)kind, counts, t->classes, t->class_weights);
+    hone_train_class_weights((enum hone_class_weights)of_head, counts, t->classes, t->head_weights);
+    const float *shown = t->recipe == HONE_RECIPE_HEAD ? t->head_weights : t->class_weights;
+    for (int32_t c = 0; c < t->classes; c++)
+        hone_trainer_note(t, "class %s: %lld training pictures, weight %.3g", t->class_names[c],
+                          (long long)counts[c], shown[c]);
+    hone_free(counts);
+    return HONE_OK;
+}
