@@ -42,6 +42,7 @@ struct hone_bench_params {
     bool scaling;         // nets: four batches and four sizes
     int fusion;           // 0: on, 1: off, all passes but the removal of dead nodes
     const char *pass_off; // names of passes not to run, commas between
+    const char *beside;   // nets: the same net without these passes, in turn with it
     const char *skip_row; // "op/row", commas between: kernels not to use
     bool allow_plain;     // a convolution or matrix product on the plain kernel is no error
     bool tune;            // measure the ways to run each node first, and keep the fastest
@@ -79,7 +80,9 @@ struct hone_bench_net {
     uint64_t compiled; // pipelines that were made for it; the others were cached
     uint64_t activation_bytes, state_bytes, staging_bytes; // exact; their sum is the peak
     uint32_t dispatches, barriers;
-    double deviation; // scaling: of the time a pixel, from the mean over the points; else 0
+    // scaling: of the time, from the straight line through the points; beside, the second net: of
+    // its time, from the first's (median over neighbouring steps); else 0
+    double deviation;
 };
 
 // What the device can do, measured in the same run.
@@ -92,7 +95,8 @@ struct hone_bench_result {
     struct hone_bench_yardsticks yardsticks;
     struct hone_bench_line *lines;
     size_t line_count;
-    struct hone_bench_net *nets; // one; with scaling: four batches, then four sizes
+    struct hone_bench_net *nets; // one; beside: with the passes, then without; scaling: four
+                                 // batches, then four sizes
     size_t net_count;
     struct hone_bench_memory *memory; // owns the texts
 };

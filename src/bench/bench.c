@@ -16,6 +16,9 @@
 #include "ir/passes.h"
 #include "ops/row.h"
 
+// Every pass but the removal of dead nodes.
+static const unsigned ALL_FUSION = HONE_PASS_ALL & ~(unsigned)HONE_PASS_DCE;
+
 #define BENCH(field, kind, name, ...)                                                              \
     HONE_OPTION(struct hone_bench_params, field, kind, name, __VA_ARGS__)
 
@@ -51,6 +54,10 @@ static const hone_option bench_rows[] = {
     BENCH(fusion, ENUM, "fusion", .initial = "on", .words = "on|off",
           .help = "off: run no pass over the graph but the removal of dead nodes"),
     BENCH(pass_off, STRING, "pass-off", .metavar = "NAME,...", .help = "passes not to run"),
+    BENCH(beside, STRING, "beside", .metavar = "NAME,...",
+          .help =
+              "time a net beside itself without these passes, step by step in turn: conv_stats; "
+              "all for all fusion"),
     BENCH(skip_row, STRING, "skip-row", .metavar = "OP/ROW,...",
           .help = "kernels not to use, as conv2d/cpu"),
     BENCH(allow_plain, BOOL, "allow-plain",
@@ -173,21 +180,21 @@ static hone_status split_names(struct hone_bencher *b, const char *option, const
     return HONE_OK;
 }
 
-static hone_status read_passes(struct hone_bencher *b) {
+static hone_status read_passes(struct hone_bencher *b, const char *option, const char *text,
+                               unsigned *passes) {
     const char *names[HONE_BENCH_NAMES + 1];
-    HONE_TRY(split_names(b, "--pass-off", b->params->pass_off, names));
-    if (b->params->fusion) b->passes_off = HONE_PASS_ALL & ~(unsigned)HONE_PASS_DCE;
+    HONE_TRY(split_names(b, option, text, names));
     for (int i = 0; names[i]; i++) {
-        unsigned pass = hone_pass_find(names[i]);
+        unsigned pass = strcmp(names[i], "all") == 0 ? ALL_FUSION : hone_pass_find(names[i]);
         char known[256] = "";
         for (size_t k = 0; !pass && hone_pass_name(k); k++) {
             size_t used = strlen(known);
             snprintf(known + used, sizeof known - used, "%s%s", k ? ", " : "", hone_pass_name(k));
         }
         if (!pass)
-            return hone_fail(HONE_NOT_FOUND, "no pass is named '%s'; there are %s", names[i],
-                             known);
-        b->passes_off |= pass;
+            return hone_fail(HONE_NOT_FOUND, "%s: no pass is named '%s'; there are all, %s", option,
+                             names[i], known);
+        *passes |= pass;
     }
     return HONE_OK;
 }
@@ -272,7 +279,11 @@ static hone_status run(struct hone_bencher *b) {
     struct hone_yardsticks measured;
     if (!p->op == !p->net)
         return hone_fail(HONE_INVALID, "one of --op and --net says what to time");
-    HONE_TRY(read_passes(b));
+    if (p->fusion) b->passes_off = ALL_FUSION;
+    HONE_TRY(read_passes(b, "--pass-off", p->pass_off, &b->passes_off));
+    HONE_TRY(read_passes(b, "--beside", p->beside, &b->beside));
+    if (b->beside && (p->op || p->scaling || p->explain))
+        return hone_fail(HONE_INVALID, "--beside is for --net, without --scaling and --explain");
     HONE_TRY(split_names(b, "--skip-row", p->skip_row, b->skip_rows));
     for (int i = 0; b->skip_rows[i]; i++) HONE_TRY(check_row(b->skip_rows[i]));
     if (p->op) { // what is misspelt is said before a device is opened

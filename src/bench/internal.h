@@ -25,7 +25,7 @@ struct hone_bencher {
     void (*note)(void *user, const char *line);
     void *user;
     struct hone_device *device;
-    unsigned passes_off;
+    unsigned passes_off, beside;
     double told;                                 // hone_seconds() of the last note of the tuner
     const char *skip_rows[HONE_BENCH_NAMES + 1]; // NULL-terminated
 };

@@ -5,12 +5,13 @@
 
 #include "base/thread.h"
 
-enum { SCALE_POINTS = 4, STEPS_MOST = 1000 };
+enum { SCALE_POINTS = 4, STEPS_MOST = 1000, BESIDE_RUNS = 11 };
 static const double SAMPLE_SECONDS =
     0.1; // a sample of short steps holds several, one behind the other
 
-static struct hone_compile_params compile_params(const struct hone_bencher *b, bool profile) {
-    return (struct hone_compile_params){.passes_off = b->passes_off,
+static struct hone_compile_params compile_params(const struct hone_bencher *b, unsigned passes_off,
+                                                 bool profile) {
+    return (struct hone_compile_params){.passes_off = passes_off,
                                         .compute = hone_bench_dtype(b->params),
                                         .skip_rows = b->skip_rows,
                                         .profile = profile,
@@ -34,8 +35,10 @@ struct point {
     struct hone_store *store;
     struct hone_program *program;
     struct hone_bench_net net;
+    unsigned passes_off;
     int steps; // a sample
-    double seconds[HONE_BENCH_RUNS], own[HONE_BENCH_RUNS];
+    int runs;  // samples taken
+    double seconds[HONE_BENCH_RUNS_MOST], own[HONE_BENCH_RUNS_MOST];
 };
 
 static void point_close(struct point *point) {
@@ -45,7 +48,7 @@ static void point_close(struct point *point) {
 }
 
 static hone_status point_compile(struct hone_bencher *b, struct point *point) {
-    struct hone_compile_params compile = compile_params(b, false);
+    struct hone_compile_params compile = compile_params(b, point->passes_off, false);
     struct hone_bench_net *net = &point->net;
     size_t compiled = hone_device_compiled(b->device);
     double start = hone_seconds();
@@ -75,8 +78,8 @@ static hone_status point_warm(struct point *point) {
 
 // Close it whatever this returns.
 static hone_status point_open(struct hone_bencher *b, int32_t batch, int32_t size,
-                              struct point *point) {
-    *point = (struct point){.net = {.batch = batch, .size = size}};
+                              unsigned passes_off, struct point *point) {
+    *point = (struct point){.net = {.batch = batch, .size = size}, .passes_off = passes_off};
     hone_bench_note(b, "%s, batch %d, %d x %d", b->params->net, (int)batch, (int)size, (int)size);
     HONE_TRY(hone_bench_job_init(b->params, batch, size, &point->job));
     HONE_TRY(hone_bench_tune(b, point->job.graph));
@@ -85,17 +88,18 @@ static hone_status point_open(struct hone_bencher *b, int32_t batch, int32_t siz
     return point_warm(point);
 }
 
-static hone_status point_sample(struct point *point, int run) {
+static hone_status point_sample(struct point *point) {
+    int run = point->runs++;
     return run_steps(&point->job, point->program, point->steps, &point->seconds[run],
                      &point->own[run]);
 }
 
 static void point_judge(struct point *point) {
     struct hone_bench_net *net = &point->net;
-    double seconds = hone_bench_median(point->seconds, HONE_BENCH_RUNS);
+    double seconds = hone_bench_median(point->seconds, point->runs);
     net->step_ms = seconds * 1e3;
     net->images_per_second = net->batch / seconds;
-    net->submit_us = hone_bench_median(point->own, HONE_BENCH_RUNS) * 1e6;
+    net->submit_us = hone_bench_median(point->own, point->runs) * 1e6;
     struct hone_program_commands commands = hone_program_commands(point->program);
     net->dispatches = commands.dispatches;
     net->barriers = commands.barriers;
@@ -104,7 +108,7 @@ static void point_judge(struct point *point) {
 // The layers, from a second program that has timestamps between its nodes.
 static hone_status time_layers(struct hone_bencher *b, struct hone_bench_job *job,
                                struct hone_store *store, struct hone_bench_net *net) {
-    struct hone_compile_params compile = compile_params(b, true);
+    struct hone_compile_params compile = compile_params(b, b->passes_off, true);
     struct hone_program *program;
     HONE_TRY(hone_program_compile(store, job->graph, &compile, &program));
     int count = hone_program_node_count(program);
@@ -126,8 +130,8 @@ static hone_status time_layers(struct hone_bencher *b, struct hone_bench_job *jo
 
 static hone_status run_point(struct hone_bencher *b, int32_t batch, int32_t size, bool layers) {
     struct point point;
-    hone_status status = point_open(b, batch, size, &point);
-    for (int i = 0; i < HONE_BENCH_RUNS && status == HONE_OK; i++) status = point_sample(&point, i);
+    hone_status status = point_open(b, batch, size, b->passes_off, &point);
+    for (int i = 0; i < HONE_BENCH_RUNS && status == HONE_OK; i++) status = point_sample(&point);
     if (status == HONE_OK) point_judge(&point);
     hone_program_destroy(&point.program); // the layers' is another, and needs its memory
     if (status == HONE_OK && layers) status = time_layers(b, &point.job, point.store, &point.net);
@@ -160,10 +164,10 @@ static hone_status run_line(struct hone_bencher *b, const int32_t *batches, cons
     struct point points[SCALE_POINTS] = {0};
     hone_status status = HONE_OK;
     for (int i = 0; i < SCALE_POINTS && status == HONE_OK; i++)
-        status = point_open(b, batches[i], sizes[i], &points[i]);
+        status = point_open(b, batches[i], sizes[i], b->passes_off, &points[i]);
     for (int run = 0; run < HONE_BENCH_RUNS; run++)
         for (int i = 0; i < SCALE_POINTS && status == HONE_OK; i++)
-            status = point_sample(&points[i], run);
+            status = point_sample(&points[i]);
     for (int i = 0; i < SCALE_POINTS; i++) {
         if (status == HONE_OK) point_judge(&points[i]);
         if (status == HONE_OK) status = hone_bench_add_net(b, &points[i].net);
@@ -195,7 +199,32 @@ static hone_status run_scaling(struct hone_bencher *b) {
     return HONE_OK;
 }
 
+// The net and the net without some passes step in turn: the median of the ratios of neighbours is
+// steady where the machine's clock or load is not.
+static hone_status run_beside(struct hone_bencher *b) {
+    const unsigned off[2] = {b->passes_off, b->passes_off | b->beside};
+    struct point points[2] = {0};
+    double ratios[BESIDE_RUNS];
+    hone_status status = HONE_OK;
+    for (int i = 0; i < 2 && status == HONE_OK; i++)
+        status = point_open(b, b->params->batch, b->params->size, off[i], &points[i]);
+    for (int run = 0; run < BESIDE_RUNS && status == HONE_OK; run++) {
+        for (int i = 0; i < 2 && status == HONE_OK; i++) status = point_sample(&points[i]);
+        ratios[run] = points[1].seconds[run] / points[0].seconds[run];
+    }
+    for (int i = 0; i < 2; i++) {
+        if (status == HONE_OK) {
+            point_judge(&points[i]);
+            if (i == 1) points[i].net.deviation = hone_bench_median(ratios, BESIDE_RUNS) - 1;
+            status = hone_bench_add_net(b, &points[i].net);
+        }
+        point_close(&points[i]);
+    }
+    return status;
+}
+
 hone_status hone_bench_run_net(struct hone_bencher *b) {
     if (b->params->scaling) return run_scaling(b);
+    if (b->beside) return run_beside(b);
     return run_point(b, b->params->batch, b->params->size, b->params->explain);
 }

@@ -89,7 +89,7 @@ static void csv_net(FILE *to, const struct hone_bench_params *params,
             net->submit_us,
             (unsigned long long)(net->activation_bytes + net->state_bytes + net->staging_bytes),
             net->compile_s);
-    if (params->scaling) fprintf(to, "%.4f", net->deviation);
+    if (params->scaling || params->beside) fprintf(to, "%.4f", net->deviation);
     fprintf(to, ",\n");
 }
 
@@ -236,6 +236,9 @@ static void print_result(const struct hone_bench_params *params,
             print_sums(r);
         }
         for (size_t i = 0; i < r->net_count; i++) print_net(params, &r->nets[i]);
+        if (params->beside && r->net_count == 2)
+            printf("\nwithout %s, step by step beside it: %+.1f %% of the time\n", params->beside,
+                   100 * r->nets[1].deviation);
     }
 }
 

@@ -108,6 +108,25 @@ static void test_net(void **state) {
     command_expect_text(r.out, "images a second");
 }
 
+// The second net has none of the passes that are named: more dispatches.
+static void test_beside(void **state) {
+    (void)state;
+    if (!has_device()) skip();
+    command_hone(NULL, &r, "bench", "--net", "mobilenet_v2", "--batch", "2", "--size", "32",
+                 "--allow-plain", "--beside", "all", "--csv", "-");
+    command_expect_success(&r);
+    const char *line = strstr(r.out, "\nnet,");
+    line = line ? strstr(line + 1, "\nnet,") : NULL;
+    assert_non_null(line);
+    char second[2048]; // the heading and the second line
+    snprintf(second, sizeof second, "%.*s%s", (int)strcspn(r.out, "\n"), r.out, line);
+    double fused = csv_number(r.out, "net", "mobilenet_v2", "dispatches");
+    double unfused = csv_number(second, "net", "mobilenet_v2", "dispatches");
+    assert_true(fused > 100 && unfused > fused + 50);
+    assert_true(csv_number(r.out, "net", "mobilenet_v2", "deviation") == 0);
+    assert_true(csv_number(second, "net", "mobilenet_v2", "deviation") > -1);
+}
+
 // Without the rows in front of it, a matrix product falls to the plain kernel.
 static void test_plain_is_an_error(void **state) {
     (void)state;
@@ -214,6 +233,7 @@ static void test_slips(void **state) {
         {{"bench", "--op", "conv3d"}, 1, "no operator to time is named 'conv3d'; there are conv2d"},
         {{"bench", "--op", "add", "--shape", "q=1"}, 1, "'q=1' is not understood; there are n=1"},
         {{"bench", "--op", "add", "--pass-off", "fusion"}, 1, "no pass is named 'fusion'"},
+        {{"bench", "--op", "add", "--beside", "all"}, 1, "--beside is for --net"},
         {{"bench", "--op", "add", "--skip-row", "add/fast"}, 1, "there are add/vec4"},
         {{"bench", "--op", "add", "--skip-row", "plus/fast"}, 1, "no operator is named 'plus'"},
         {{"bench", "--op", "add", "--device", "ref"}, 1, "reference device"},
@@ -240,6 +260,7 @@ static void test_slips(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_beside, tear_down),
         cmocka_unit_test_teardown(test_op, tear_down),
         cmocka_unit_test_teardown(test_net, tear_down),
         cmocka_unit_test_teardown(test_plain_is_an_error, tear_down),
