@@ -8,7 +8,7 @@
 //   events.out.tfevents.*   the same for TensorBoard, where it is asked for
 //   splits/*.txt      path<TAB>class of each picture, by part
 //   best.safetensors  weights, optimiser, step, epoch and seed at the best epoch
-//   last.safetensors  the same at the end
+//   last.safetensors  the same at the last checkpoint, and all else that the run goes on from
 //   model.onnx        the best weights with class names and preprocessing inside
 //   confusion.csv     of the validation part and of the test part
 //   tuning.tune       the tuning records that held for the device, where there were any
@@ -90,6 +90,11 @@ struct hone_train_params {
     const char *backbone; // the pretrained model file; required
     const char *arch;     // the net, where it is a weight file; NULL: by the names of its tensors
     const char *out; // folder of the run; NULL: the next free runs/trainN below the working folder
+    // A run folder to go on with: options and data are those of its args.json; here only device,
+    // backbone, the data's folder, checkpoint_minutes and validate may differ, where things have
+    // moved (the others as hone_options_init() leaves them, or the same). NULL: a new run.
+    const char *resume;
+    float checkpoint_minutes; // between checkpoints within an epoch; 0: at the end of each only
     const char *device; // NULL: the best GPU; an index, a part of a name, a UUID, or "ref"
     int recipe;         // enum hone_recipe
     const char *freeze; // "none", "all" (the recipe head), or N: the first N layers with parameters
@@ -182,7 +187,11 @@ struct hone_train_result {
 // HONE_OK: the run folder is whole, model.onnx with the best weights, last.safetensors with those
 // after the last step; before there are any, the result is empty and nothing is left. On any other
 // failure a run folder that this call made is removed while it still holds no epoch; otherwise what
-// was saved stays. HONE_INVALID: options, data or backbone; HONE_UNSUPPORTED: operators that hone
+// was saved stays. A run that was killed, cancelled or cut short by a full disk goes on with
+// params->resume from its last checkpoint and ends with the same bytes in its weights as one that
+// was never stopped, on the same device, driver and build (on "ref", which computes in double, up to
+// the rounding of the checkpoint); a device that is lost is opened anew, and the run goes on in the
+// same way by itself. HONE_INVALID: options, data or backbone; HONE_UNSUPPORTED: operators that hone
 // lacks, by name; HONE_NOT_FOUND: a file or device; HONE_IO: reading or writing, a full disk among
 // it.
 hone_status hone_train(const struct hone_train_params *params, const struct hone_data_params *data,

@@ -87,6 +87,8 @@ static int train_once(const struct hone_train_params *params, const struct hone_
         printf("\n%s in %d:%02d; the model is %s/model.onnx, everything about the run in %s\n",
                result.cancelled ? "Stopped" : "Done", (int)result.seconds / 60,
                (int)result.seconds % 60, result.run_dir, result.run_dir);
+        if (result.cancelled)
+            printf("hone train --resume %s goes on from there\n", result.run_dir);
     }
     if (status == HONE_CANCELLED && !result.run_dir)
         fprintf(stderr, "hone: stopped before the first step; nothing was written\n");
@@ -135,9 +137,9 @@ static int run_train(const struct cli_command *command, int argc, char **argv) {
     int code = cli_parse(command, argc, argv, &args);
     if (code != CLI_OK || args.help) return code;
     if (folder) data.folder = folder;
-    if (!data.folder && !data.train_list && !data.all_list)
+    if (!data.folder && !data.train_list && !data.all_list && !params.resume)
         return cli_usage(command, "no data: a folder, or --train-list");
-    if (!params.backbone) return cli_usage(command, "no --backbone");
+    if (!params.backbone && !params.resume) return cli_usage(command, "no --backbone");
 
     cli_catch_interrupt();
     struct train_view view = {0};
@@ -152,7 +154,7 @@ static int run_train(const struct cli_command *command, int argc, char **argv) {
 
 const struct cli_command cli_train = {
     .name = "train",
-    .usage = "train DATA --backbone FILE [options]",
+    .usage = "train DATA --backbone FILE [options], or train --resume RUN",
     .summary = "fine-tune a backbone on labelled pictures",
     .run = run_train,
 };

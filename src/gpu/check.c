@@ -21,6 +21,7 @@ void hone_gpu_fault_after(long count, enum hone_gpu_fault fault) {
         [HONE_GPU_FAULT_LOST] = VK_ERROR_DEVICE_LOST,
         [HONE_GPU_FAULT_TIMEOUT] = VK_TIMEOUT,
         [HONE_GPU_FAULT_MAP] = VK_ERROR_MEMORY_MAP_FAILED,
+        [HONE_GPU_FAULT_RESET] = VK_ERROR_DEVICE_LOST,
     };
     atomic_store(&hone_gpu_refusal_result, results[fault]);
     atomic_store(&hone_gpu_refuse_once, fault != HONE_GPU_FAULT_LOST);

@@ -247,14 +247,15 @@ const char *hone_gpu_recording_label(const struct hone_gpu_recording *rec, int i
 
 // After `count` more Vulkan calls that can fail, all fail with out of device memory; negative: off.
 void hone_gpu_fail_after(long count);
-// After `count` more such calls one fails in this way; a lost device stays lost until it is opened
-// again. Memory of the device and of the host, and the map, are that call's alone.
+// After `count` more such calls one fails in this way, or, where the device is LOST, all of them,
+// on any device. Memory of the device and of the host, and the map, are that call's alone.
 enum hone_gpu_fault {
     HONE_GPU_FAULT_MEMORY,
     HONE_GPU_FAULT_HOST_MEMORY,
     HONE_GPU_FAULT_LOST,
     HONE_GPU_FAULT_TIMEOUT,
     HONE_GPU_FAULT_MAP,
+    HONE_GPU_FAULT_RESET, // the device is lost once: one that is opened after that works
 };
 void hone_gpu_fault_after(long count, enum hone_gpu_fault fault);
 // Marks the device lost, as a reset would.

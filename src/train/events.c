@@ -5,7 +5,9 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/file.h"
 
 uint32_t hone_crc32c(const void *data, size_t bytes) {
@@ -114,4 +116,35 @@ hone_status hone_events_write(const char *path, const struct hone_text *records)
         cause = errno;
     }
     return whole ? HONE_OK : hone_fail_errno(cause, "write", path);
+}
+
+static uint64_t take_bytes(const char *at, int bytes) {
+    uint64_t value = 0;
+    for (int i = 0; i < bytes; i++) value |= (uint64_t)(unsigned char)at[i] << 8 * i;
+    return value;
+}
+
+// Length of the record at the start of these bytes; 0: it is not whole.
+static size_t record_bytes(const char *data, size_t bytes) {
+    uint64_t length = bytes < 16 ? UINT64_MAX : take_bytes(data, 8);
+    if (bytes < 16 || length > bytes - 16) return 0;
+    if (take_bytes(data + 8, 4) != masked(data, 8)) return 0;
+    if (take_bytes(data + 12 + length, 4) != masked(data + 12, (size_t)length)) return 0;
+    return (size_t)length + 16;
+}
+
+hone_status hone_events_cut(const char *path, size_t most, size_t *count) {
+    char *data;
+    size_t bytes, at = 0;
+    *count = 0;
+    HONE_TRY(hone_file_read(path, 0, &data, &bytes));
+    while (*count < most) {
+        size_t record = record_bytes(data + at, bytes - at);
+        if (!record) break;
+        at += record;
+        ++*count;
+    }
+    hone_free(data);
+    if (at < bytes && truncate(path, (off_t)at) != 0) return hone_fail_errno(errno, "write", path);
+    return HONE_OK;
 }

@@ -22,5 +22,8 @@ void hone_events_epoch(struct hone_text *out, double wall_seconds,
 // Appends bytes to the file; it is made where it is missing. Readers follow a file by its end, so
 // that nothing is renamed here.
 hone_status hone_events_write(const char *path, const struct hone_text *records);
+// Cuts the file behind its first `most` records, or behind those before the first that is not
+// whole; *count: how many are left. A file that does not begin as one of these is cut to nothing.
+hone_status hone_events_cut(const char *path, size_t most, size_t *count);
 
 #endif

@@ -222,8 +222,8 @@ static hone_status features_finish(struct feature_work *w) {
     if (w->row.epoch != iterations || !iterations)
         HONE_TRY(write_row(w, iterations, weight, bias, w->row.train_loss));
     HONE_TRY(features_consider(w, iterations));
-    HONE_TRY(hone_trainer_write_checkpoint(t, "best.safetensors", iterations));
-    HONE_TRY(hone_trainer_write_checkpoint(t, "last.safetensors", iterations));
+    HONE_TRY(hone_trainer_write_best(t, iterations));
+    HONE_TRY(hone_trainer_write_last(t, iterations));
     t->run.kept = true;
     HONE_TRY(features_judge(w, HONE_PART_TEST, weight, bias, &t->result->test));
     t->result->epochs_done = iterations;
@@ -272,7 +272,7 @@ hone_status hone_trainer_probe(struct hone_trainer *t) {
     if (status == HONE_OK)
         status = write_row(&work, 0, t->model->params[t->model->head.weight].data,
                            t->model->params[t->model->head.bias].data, work.row.train_loss);
-    if (status == HONE_OK) status = hone_trainer_write_checkpoint(t, "best.safetensors", 0);
+    if (status == HONE_OK) status = hone_trainer_write_best(t, 0);
     t->run.kept = t->run.kept || status == HONE_OK;
     features_deinit(&work);
     hone_free(t->labels);

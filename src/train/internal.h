@@ -6,12 +6,15 @@
 //   tune.c      fine-tuning: epochs of steps
 //   features.c, head.c, lbfgs.c   the classifier alone
 //   judge.c     probabilities of a part with the weights on the device
-//   save.c      checkpoints, model.onnx, summary   run.c   the folder   report.c   report.html
+//   save.c      weights to the host, model.onnx, summary      report.c   report.html
+//   state.c     checkpoints, and going on from one   resume.c   a run folder taken up again
+//   run.c       the folder    rows.c   the rows in it
 #ifndef HONE_TRAIN_INTERNAL_H
 #define HONE_TRAIN_INTERNAL_H
 
 #include <hone/train.h>
 
+#include "base/alloc.h"
 #include "base/text.h"
 #include "data/alike.h"
 #include "data/batch.h"
@@ -55,6 +58,7 @@ struct hone_trainer {
     int32_t *labels; // (batch)
     bool clock;      // the step has an input "clock"
     int64_t steps_done;
+    size_t batches_done;  // of the epoch at work
     double average_decay; // of the average of the weights
 
     // The best epoch so far.
@@ -62,6 +66,14 @@ struct hone_trainer {
     int32_t best_epoch;
     double best_score, best_loss;
     struct hone_metrics best_val;
+
+    // Going on (resume.c, state.c).
+    struct hone_arena kept_options;   // strings of a run that is taken up again
+    struct hone_data_params own_data; // its data
+    bool resumed;                     // steps go on from last.safetensors
+    char data_hash[20], backbone_hash[20];
+    double saved;  // hone_seconds() of the last checkpoint
+    int64_t saves; // of last.safetensors, in this process
 
     // For the report.
     struct hone_text notes; // what was told, a line each
@@ -127,9 +139,27 @@ hone_status hone_trainer_consider(struct hone_trainer *t, int32_t epoch, struct 
                                   bool *best);
 // The best parameters into t->model.
 void hone_trainer_recall(struct hone_trainer *t);
-// t->model and, when fine-tuning, the optimiser's slabs.
-hone_status hone_trainer_write_checkpoint(struct hone_trainer *t, const char *name, int32_t epoch);
+void hone_trainer_forget_best(struct hone_trainer *t);
 hone_status hone_trainer_write_results(struct hone_trainer *t);
+
+// state.c. What t->model and the device hold after `epoch` whole epochs and t->batches_done batches
+// more: best.safetensors with t->best_answers, and last.safetensors, from which a run goes on.
+hone_status hone_trainer_write_best(struct hone_trainer *t, int32_t epoch);
+hone_status hone_trainer_write_last(struct hone_trainer *t, int32_t epoch);
+// After a step: the latter where the last one is --checkpoint-minutes old. A full disk is warned
+// of.
+hone_status hone_trainer_save_in_time(struct hone_trainer *t, int32_t epoch);
+// Whether there is a last.safetensors.
+bool hone_trainer_has_state(struct hone_trainer *t);
+// After hone_trainer_prepare(): everything as it was when last.safetensors was written; *epoch:
+// whole epochs that are done. HONE_INVALID where pictures or backbone are others.
+hone_status hone_trainer_restore(struct hone_trainer *t, int32_t *epoch);
+
+// resume.c
+// Options and data as the args.json of params.resume has them.
+hone_status hone_trainer_take_up(struct hone_trainer *t);
+// The folder of that run. Once the pictures are read.
+hone_status hone_trainer_reopen_run(struct hone_trainer *t);
 
 // train.c
 // Calls the hook, about ten times a second, or always where done == total.

@@ -21,6 +21,12 @@ static const hone_option train_rows[] = {
               "the net of a weight file, such as resnet50; left out: by the names of its tensors"),
     TRAIN(out, STRING, "out", .metavar = "DIR",
           .help = "folder of the run; left out: the next free runs/trainN"),
+    TRAIN(resume, STRING, "resume", .metavar = "RUN",
+          .help = "go on with the run in this folder, with its own options, as if it had never "
+                  "stopped"),
+    TRAIN(checkpoint_minutes, F32, "checkpoint-minutes", .initial = "10", .least = 0,
+          .most = 100000, .metavar = "X",
+          .help = "write last.safetensors every so often within an epoch, too; 0: at its end only"),
     TRAIN(device, STRING, "device", .metavar = "NAME",
           .help =
               "where to run: an index, a part of a device's name, a UUID, or ref; left out: the "

@@ -6,14 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <hone/version.h>
 
 #include "base/alloc.h"
 #include "base/file.h"
 #include "eval/json.h"
-#include "train/events.h"
 
 enum { RUN_TRIES = 100000 };
 
@@ -57,6 +55,29 @@ hone_status hone_run_begin(const char *out, struct hone_run *run) {
     }
     return hone_fail(HONE_INVALID, "runs/train1 to train%d all exist: name a folder with --out",
                      RUN_TRIES);
+}
+
+// What a process that was killed while it wrote has left.
+static void remove_torn(const char *folder) {
+    struct hone_arena arena = {0};
+    struct hone_dir_entry *entries;
+    size_t count = 0;
+    if (hone_dir_list(folder, &arena, &entries, &count) != HONE_OK) count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = entries[i].name;
+        char *path = *name == '.' && strstr(name, ".tmp-") ? hone_path_join(folder, name) : NULL;
+        if (path) remove(path);
+        hone_free(path);
+    }
+    hone_arena_deinit(&arena);
+}
+
+hone_status hone_run_reopen(const char *dir, struct hone_run *run) {
+    run->kept = true;
+    run->dir = hone_strdup(dir);
+    if (!run->dir) return HONE_OUT_OF_MEMORY;
+    remove_torn(dir);
+    return hone_run_load_rows(run);
 }
 
 void hone_run_end(struct hone_run *run) {
@@ -138,55 +159,6 @@ hone_status hone_run_write_args(struct hone_run *run, const struct hone_run_opti
     status = hone_run_write(run, "args.json", text);
     hone_free(text);
     return status;
-}
-
-hone_status hone_run_begin_events(struct hone_run *run) {
-    char name[64];
-    struct hone_text records = {0};
-    time_t now = time(NULL);
-    snprintf(name, sizeof name, "events.out.tfevents.%lld.hone", (long long)now);
-    run->events = hone_run_path(run, name);
-    if (!run->events) return HONE_OUT_OF_MEMORY;
-    hone_events_begin(&records, (double)now);
-    hone_status status = hone_events_write(run->events, &records);
-    hone_text_deinit(&records);
-    return status;
-}
-
-static hone_status add_event(const struct hone_run *run, const struct hone_train_epoch *e) {
-    struct hone_text records = {0};
-    hone_events_epoch(&records, (double)time(NULL), e);
-    hone_status status = hone_events_write(run->events, &records);
-    hone_text_deinit(&records);
-    return status;
-}
-
-static void csv_number(struct hone_text *text, const char *format, double value) {
-    hone_text_append(text, ",", 1);
-    if (isfinite(value)) hone_text_printf(text, format, value);
-}
-
-hone_status hone_run_add_epoch(struct hone_run *run, const struct hone_train_epoch *e) {
-    struct hone_text *t = &run->results;
-    if (!hone_grow(&run->epochs, &run->epoch_capacity, run->epoch_count + 1, sizeof *run->epochs,
-                   "epochs"))
-        return HONE_OUT_OF_MEMORY;
-    run->epochs[run->epoch_count++] = *e;
-    if (run->events) HONE_TRY(add_event(run, e));
-    if (!t->length)
-        hone_text_printf(t, "epoch,train_loss,val_loss,train_accuracy,val_accuracy,macro_f1,lr,"
-                            "img_per_s,seconds\n");
-    hone_text_printf(t, "%d", (int)e->epoch);
-    csv_number(t, "%.6f", e->train_loss);
-    csv_number(t, "%.6f", e->val_loss);
-    csv_number(t, "%.6f", e->train_accuracy);
-    csv_number(t, "%.6f", e->val_accuracy);
-    csv_number(t, "%.6f", e->val_macro_f1);
-    csv_number(t, "%.6g", e->lr);
-    csv_number(t, "%.1f", e->pictures_per_second);
-    csv_number(t, "%.2f", e->seconds);
-    HONE_TRY(hone_text_printf(t, "\n"));
-    return hone_run_write(run, "results.csv", t->data);
 }
 
 hone_status hone_run_csv_field(struct hone_text *text, const char *field) {

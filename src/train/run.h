@@ -23,6 +23,8 @@ struct hone_run {
 // Makes the folder: `out`, which must be missing or empty, or where it is NULL the first free one
 // of runs/train1, runs/train2, ... (two runs that start at once get two folders). Zero *run before.
 hone_status hone_run_begin(const char *out, struct hone_run *run);
+// The same of a run that is there already, with its rows and TensorBoard's file. It is kept.
+hone_status hone_run_reopen(const char *dir, struct hone_run *run);
 // Frees, and where nothing was kept removes what this run wrote, and its folder.
 void hone_run_end(struct hone_run *run);
 
@@ -37,10 +39,17 @@ struct hone_run_options {
 };
 hone_status hone_run_write_args(struct hone_run *run, const struct hone_run_options *options,
                                 size_t count);
+// ---- rows.c ----
 // Makes TensorBoard's file, to which each epoch is added from then on.
 hone_status hone_run_begin_events(struct hone_run *run);
-// Appends a row to results.csv.
+// Appends a row to results.csv, and to TensorBoard's file where there is one.
 hone_status hone_run_add_epoch(struct hone_run *run, const struct hone_train_epoch *epoch);
+// Reads results.csv, where there is one, and finds TensorBoard's file. HONE_INVALID: no rows of
+// hone's.
+hone_status hone_run_load_rows(struct hone_run *run);
+// Takes back the rows of later epochs than `epoch`; below 0: all.
+hone_status hone_run_rewind(struct hone_run *run, int32_t epoch);
+
 // confusion.csv: rows "part,truth,COUNT,..." under a heading with the class names. Parts whose
 // class_count is 0 are left out.
 struct hone_run_part {

@@ -1,8 +1,7 @@
-// save.c: weights between device, host and files, and which of them are the best.
+// save.c: weights between device and host, which of them are the best, and what a run ends with.
 #include "train/internal.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <hone/version.h>
@@ -10,7 +9,6 @@
 #include "base/alloc.h"
 #include "base/thread.h"
 #include "eval/json.h"
-#include "train/checkpoint.h"
 
 static int64_t param_elements(const struct hone_model *model, size_t i) {
     return hone_desc_elements(hone_graph_desc(model->graph, model->params[i].value));
@@ -114,66 +112,16 @@ hone_status hone_trainer_consider(struct hone_trainer *t, int32_t epoch, struct 
     return HONE_OK;
 }
 
+void hone_trainer_forget_best(struct hone_trainer *t) {
+    hone_free(t->best);
+    hone_free(t->best_answers);
+    t->best = t->best_answers = NULL;
+    t->best_epoch = 0;
+    hone_metrics_deinit(&t->best_val);
+}
+
 void hone_trainer_recall(struct hone_trainer *t) {
     if (t->best) copy_params(t->model, t->best, true);
-}
-
-enum { OPTIMIZER_SLABS = 3 };
-
-// The slabs of the optimiser into `tensors`; *memory is the caller's to free.
-static hone_status optimizer_tensors(struct hone_trainer *t, struct hone_checkpoint_tensor *tensors,
-                                     size_t *count, float **memory) {
-    // The model's own tensors are the average where there is one.
-    static const char *const states[OPTIMIZER_SLABS] = {"momentum", "variance", "params"};
-    static const char *const names[OPTIMIZER_SLABS] = {"optimizer.momentum", "optimizer.variance",
-                                                       "optimizer.params"};
-    size_t length = (size_t)t->layout.length;
-    *memory = hone_calloc(OPTIMIZER_SLABS * length, sizeof **memory, "the optimiser's state");
-    if (!*memory) return HONE_OUT_OF_MEMORY;
-    for (size_t k = 0; k < OPTIMIZER_SLABS; k++) {
-        if (!hone_store_has(t->store, states[k]) || (k == 2 && !(t->params.average > 0))) continue;
-        float *slab = *memory + k * length;
-        HONE_TRY(hone_store_read(t->store, states[k], slab, length * sizeof *slab));
-        tensors[(*count)++] = (struct hone_checkpoint_tensor){
-            .name = names[k],
-            .desc = hone_desc_make(HONE_F32, 1, (int32_t)length, 0, 0, 0),
-            .data = slab};
-    }
-    return HONE_OK;
-}
-
-hone_status hone_trainer_write_checkpoint(struct hone_trainer *t, const char *name, int32_t epoch) {
-    char step[32], at[32], seed[32];
-    snprintf(step, sizeof step, "%lld", (long long)t->steps_done);
-    snprintf(at, sizeof at, "%d", (int)epoch);
-    snprintf(seed, sizeof seed, "%lld", (long long)t->params.seed);
-    struct hone_checkpoint_note notes[] = {
-        {"hone", hone_version()},
-        {"epoch", at},
-        {"step", step},
-        {"seed", seed},
-        {"optimizer", t->params.optimizer == HONE_OPTIMIZER_SGD ? "sgd" : "adamw"}};
-    struct hone_checkpoint checkpoint = {.notes = notes,
-                                         .note_count = sizeof notes / sizeof *notes};
-    float *slabs = NULL;
-    char *path = hone_run_path(&t->run, name);
-    checkpoint.tensors = hone_calloc(t->model->param_count + OPTIMIZER_SLABS,
-                                     sizeof *checkpoint.tensors, "a checkpoint");
-    hone_status status = path && checkpoint.tensors ? HONE_OK : HONE_OUT_OF_MEMORY;
-    for (size_t i = 0; i < t->model->param_count && status == HONE_OK; i++) {
-        const struct hone_param *param = &t->model->params[i];
-        checkpoint.tensors[checkpoint.tensor_count++] =
-            (struct hone_checkpoint_tensor){.name = param->name,
-                                            .desc = *hone_graph_desc(t->model->graph, param->value),
-                                            .data = param->data};
-    }
-    if (status == HONE_OK && t->store)
-        status = optimizer_tensors(t, checkpoint.tensors, &checkpoint.tensor_count, &slabs);
-    if (status == HONE_OK) status = hone_checkpoint_write(path, &checkpoint);
-    hone_free(slabs);
-    hone_free(checkpoint.tensors);
-    hone_free(path);
-    return status;
 }
 
 // The figures of a part as a JSON object, or null where there is no such part. New reference.

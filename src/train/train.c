@@ -17,6 +17,7 @@
 #include "train/report.h"
 
 static const double PROGRESS_SECONDS = 0.1;
+enum { LOST_MOST = 3 }; // losses of the device without a checkpoint between them
 
 void hone_trainer_progress(struct hone_trainer *t, const struct hone_train_progress *progress) {
     double now = hone_seconds();
@@ -51,6 +52,15 @@ static bool decode_progress(void *user, size_t done, size_t total) {
     return !hone_trainer_cancelled(t);
 }
 
+static hone_status open_device(struct hone_trainer *t) {
+    const struct hone_train_params *p = &t->params;
+    bool untuned = p->tuning && strcmp(p->tuning, "off") == 0;
+    return hone_device_open(&(struct hone_device_params){.name = p->device,
+                                                         .validate = p->validate,
+                                                         .tuning = untuned ? "" : p->tuning},
+                            &t->device);
+}
+
 static hone_status open_inputs(struct hone_trainer *t) {
     const struct hone_train_params *p = &t->params;
     hone_model_load_params load = {.size = p->size, .preprocess = p->preprocess, .arch = p->arch};
@@ -67,11 +77,7 @@ static hone_status open_inputs(struct hone_trainer *t) {
     HONE_TRY(hone_fail_context(
         hone_model_replace_head(t->model, t->classes, t->class_names, (uint64_t)p->seed), "%s",
         p->backbone));
-    bool untuned = p->tuning && strcmp(p->tuning, "off") == 0;
-    HONE_TRY(hone_device_open(&(struct hone_device_params){.name = p->device,
-                                                           .validate = p->validate,
-                                                           .tuning = untuned ? "" : p->tuning},
-                              &t->device));
+    HONE_TRY(open_device(t));
     hone_trainer_note(t, "device: %s", hone_device_caps(t->device)->name);
     for (size_t i = 0; hone_model_warning(t->model, i); i++)
         hone_trainer_note(t, "%s: %s", p->backbone, hone_model_warning(t->model, i));
@@ -103,11 +109,13 @@ static hone_status open_run(struct hone_trainer *t) {
                                         "splits/test.txt"};
     struct hone_run_options options[] = {{&hone_train_options, &t->params},
                                          {&hone_data_options, t->data_params}};
-    HONE_TRY(hone_run_begin(t->params.out, &t->run));
+    HONE_TRY(t->params.resume ? hone_trainer_reopen_run(t)
+                              : hone_run_begin(t->params.out, &t->run));
     t->result->run_dir = hone_strdup(t->run.dir);
     if (!t->result->run_dir) return HONE_OUT_OF_MEMORY;
-    HONE_TRY(hone_run_write_args(&t->run, options, sizeof options / sizeof *options));
-    if (t->params.tensorboard) HONE_TRY(hone_run_begin_events(&t->run));
+    if (!t->params.resume)
+        HONE_TRY(hone_run_write_args(&t->run, options, sizeof options / sizeof *options));
+    if (t->params.tensorboard && !t->run.events) HONE_TRY(hone_run_begin_events(&t->run));
     char *folder = NULL;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
         char *path = hone_run_path(&t->run, lists[i]);
@@ -161,11 +169,56 @@ void hone_trainer_phase(const struct hone_trainer *t, const char *what) {
 
 static hone_status train(struct hone_trainer *t) {
     if (t->recipe == HONE_RECIPE_HEAD) return hone_trainer_fit_head(t);
-    if (t->recipe == HONE_RECIPE_FINE_TUNE) HONE_TRY(hone_trainer_probe(t));
+    if (t->recipe == HONE_RECIPE_FINE_TUNE && !t->resumed) HONE_TRY(hone_trainer_probe(t));
     return hone_trainer_tune(t);
 }
 
+// Training and what the run ends with.
+static hone_status work(struct hone_trainer *t) {
+    hone_status trained = train(t);
+    if (trained != HONE_OK && (trained != HONE_CANCELLED || !t->best)) return trained;
+    HONE_TRY(finish(t, trained == HONE_CANCELLED));
+    return trained == HONE_OK
+               ? HONE_OK
+               : hone_fail(HONE_CANCELLED, "stopped; %s holds what there is", t->run.dir);
+}
+
+static void close_device(struct hone_trainer *t) {
+    hone_program_destroy(&t->step);
+    hone_program_destroy(&t->judge);
+    hone_store_destroy(&t->store);
+    hone_device_close(&t->device);
+    hone_free(t->labels);
+    t->labels = NULL;
+}
+
+// What the device held is gone: all of it goes back to the last checkpoint, or, before there was
+// one, to the start.
+static hone_status reopen(struct hone_trainer *t) {
+    close_device(t);
+    HONE_TRY(open_device(t));
+    hone_metrics_deinit(&t->result->val);
+    hone_metrics_deinit(&t->result->test);
+    t->resumed = t->recipe != HONE_RECIPE_HEAD && hone_trainer_has_state(t);
+    if (t->resumed) return HONE_OK;
+    hone_trainer_forget_best(t);
+    return hone_run_rewind(&t->run, -1);
+}
+
+static hone_status work_through_losses(struct hone_trainer *t) {
+    int64_t saves = -1;
+    for (int lost = 0;; lost = saves == t->saves ? lost + 1 : 1) {
+        saves = t->saves;
+        hone_status status = work(t);
+        if (status != HONE_DEVICE_LOST || lost == LOST_MOST) return status;
+        hone_log(HONE_LOG_WARNING, "%s", hone_error_message());
+        hone_trainer_note(t, "the device was lost: it is opened anew, and the run goes on");
+        HONE_TRY(reopen(t));
+    }
+}
+
 static hone_status run(struct hone_trainer *t) {
+    if (t->params.resume) HONE_TRY(hone_trainer_take_up(t));
     HONE_TRY(hone_options_complete(&hone_train_options, &t->params));
     HONE_TRY(hone_train_check_params(&t->params));
     hone_train_augment_resolve(&t->params);
@@ -181,19 +234,11 @@ static hone_status run(struct hone_trainer *t) {
     HONE_TRY(read_pictures(t));
     hone_trainer_phase(t, "pictures read");
     HONE_TRY(open_run(t));
-    hone_status trained = train(t);
-    if (trained != HONE_OK && (trained != HONE_CANCELLED || !t->best)) return trained;
-    HONE_TRY(finish(t, trained == HONE_CANCELLED));
-    return trained == HONE_OK
-               ? HONE_OK
-               : hone_fail(HONE_CANCELLED, "stopped; %s holds what there is", t->run.dir);
+    return work_through_losses(t);
 }
 
 static void trainer_deinit(struct hone_trainer *t) {
-    hone_program_destroy(&t->step);
-    hone_program_destroy(&t->judge);
-    hone_store_destroy(&t->store);
-    hone_device_close(&t->device);
+    close_device(t);
     for (int part = 0; part < HONE_PART_COUNT; part++) hone_pictures_deinit(&t->pictures[part]);
     hone_dataset_close(&t->data);
     hone_model_destroy(&t->model);
@@ -203,11 +248,11 @@ static void trainer_deinit(struct hone_trainer *t) {
     hone_free((void *)t->class_names);
     hone_free(t->class_weights);
     hone_free(t->head_weights);
-    hone_free(t->labels);
     hone_free(t->best);
     for (int part = 0; part < HONE_PART_COUNT; part++) hone_free(t->answers[part]);
     hone_free(t->best_answers);
     hone_text_deinit(&t->notes);
+    hone_arena_deinit(&t->kept_options);
 }
 
 hone_status hone_train(const struct hone_train_params *params, const struct hone_data_params *data,
@@ -217,6 +262,11 @@ hone_status hone_train(const struct hone_train_params *params, const struct hone
     *out = (struct hone_train_result){0};
     if (hooks) trainer.hooks = *hooks;
     hone_status status = run(&trainer);
+    if ((status == HONE_IO || status == HONE_DEVICE_LOST || status == HONE_OUT_OF_MEMORY) &&
+        trainer.run.kept && hone_trainer_has_state(&trainer))
+        hone_fail_context(status,
+                          "stopped (hone train --resume %s goes on from the last checkpoint)",
+                          trainer.run.dir);
     bool kept = trainer.run.kept;
     trainer_deinit(&trainer);
     // A cancelled run that reached weights has a result; other failures have none.

@@ -11,31 +11,39 @@
 static hone_status run_epoch(struct hone_trainer *t, uint32_t *order,
                              struct hone_train_epoch *row) {
     const struct hone_pictures *pictures = &t->pictures[HONE_PART_TRAIN];
-    size_t steps = hone_batch_count(pictures->count, (size_t)t->params.batch), seen = 0, filled;
+    size_t batch = (size_t)t->params.batch, steps = hone_batch_count(pictures->count, batch);
+    size_t seen = t->batches_done * batch, filled, before;
+    int64_t total = (int64_t)steps * t->params.epochs;
     struct hone_step_stats stats = {NAN, NAN};
     double start = hone_seconds(), read = start;
     bool cancelled = false;
-    HONE_TRY(hone_store_write(t->store, "stats", (const float[4]){0}, 4 * sizeof(float)));
+    before = seen = seen < pictures->count ? seen : pictures->count;
+    if (!t->batches_done)
+        HONE_TRY(hone_store_write(t->store, "stats", (const float[4]){0}, 4 * sizeof(float)));
+    else // all of them may be done
+        row->lr = hone_train_rate((enum hone_schedule)t->params.schedule, t->params.lr,
+                                  t->params.warmup, t->steps_done - 1, total);
     hone_epoch_order((uint64_t)t->params.seed, (uint32_t)row->epoch, order,
                      (uint32_t)pictures->count);
-    for (size_t k = 0; k < steps && !cancelled; k++) {
-        HONE_TRY(hone_trainer_run_step(t, order, k, (int64_t)steps * t->params.epochs, &row->lr,
-                                       &filled));
+    for (size_t k = t->batches_done; k < steps && !cancelled; k++) {
+        HONE_TRY(hone_trainer_run_step(t, order, k, total, &row->lr, &filled));
         seen += filled;
+        t->batches_done = k + 1;
         if (k > 0 && hone_seconds() - read > 0.5) { // the step before the first is another epoch's
             HONE_TRY(hone_trainer_peek_stats(t, &stats));
             read = hone_seconds();
         }
-        hone_trainer_progress(t,
-                              &(struct hone_train_progress){
-                                  .phase = HONE_TRAIN_STEPS,
-                                  .done = (int64_t)seen,
-                                  .total = (int64_t)pictures->count,
-                                  .epoch = row->epoch,
-                                  .epochs = row->epochs,
-                                  .loss = stats.loss,
-                                  .pictures_per_second = (double)seen / (hone_seconds() - start)});
+        hone_trainer_progress(
+            t, &(struct hone_train_progress){.phase = HONE_TRAIN_STEPS,
+                                             .done = (int64_t)seen,
+                                             .total = (int64_t)pictures->count,
+                                             .epoch = row->epoch,
+                                             .epochs = row->epochs,
+                                             .loss = stats.loss,
+                                             .pictures_per_second = (double)(seen - before) /
+                                                                    (hone_seconds() - start)});
         cancelled = hone_trainer_cancelled(t);
+        if (!cancelled && k + 1 < steps) HONE_TRY(hone_trainer_save_in_time(t, row->epoch - 1));
     }
     double last = hone_seconds();
     HONE_TRY(hone_trainer_read_stats(t, &stats));
@@ -43,7 +51,7 @@ static hone_status run_epoch(struct hone_trainer *t, uint32_t *order,
     t->spent.train += hone_seconds() - start;
     row->train_loss = stats.loss;
     row->train_accuracy = stats.accuracy;
-    row->pictures_per_second = (double)seen / (hone_seconds() - start);
+    row->pictures_per_second = (double)(seen - before) / (hone_seconds() - start);
     return cancelled ? hone_fail(HONE_CANCELLED, "stopped in epoch %d", (int)row->epoch) : HONE_OK;
 }
 
@@ -61,15 +69,16 @@ static hone_status end_epoch(struct hone_trainer *t, struct hone_train_epoch *ro
     hone_status status = hone_trainer_sync(t);
     if (status == HONE_OK && (!stopped || !t->best)) {
         status = hone_trainer_consider(t, row->epoch, &val, &row->best);
-        if (status == HONE_OK && row->best)
-            status = hone_trainer_write_checkpoint(t, "best.safetensors", row->epoch);
+        if (status == HONE_OK && row->best) status = hone_trainer_write_best(t, row->epoch);
     } else {
         hone_metrics_deinit(&val);
     }
     HONE_TRY(status);
-    HONE_TRY(hone_trainer_write_checkpoint(t, "last.safetensors", row->epoch));
     row->seconds = hone_seconds() - t->start;
+    // The row first: whoever goes on from the checkpoint finds the rows of all its epochs.
     HONE_TRY(hone_run_add_epoch(&t->run, row));
+    if (!stopped) t->batches_done = 0;
+    HONE_TRY(hone_trainer_write_last(t, row->epoch - stopped));
     t->run.kept = true; // a whole epoch: a full disk later does not undo it
     t->result->epochs_done += !stopped;
     t->result->pictures_per_second = row->pictures_per_second;
@@ -88,20 +97,32 @@ static bool is_patience_over(struct hone_trainer *t, int32_t epoch) {
     return over;
 }
 
+// Where the steps begin: at a checkpoint, or at the start, which becomes one.
+static hone_status begin(struct hone_trainer *t, int32_t *epochs_done) {
+    *epochs_done = 0;
+    t->batches_done = 0;
+    if (t->resumed) return hone_trainer_restore(t, epochs_done);
+    t->steps_done = 0;
+    return hone_trainer_write_last(t, 0);
+}
+
 hone_status hone_trainer_tune(struct hone_trainer *t) {
+    int32_t done;
     HONE_TRY(hone_trainer_prepare(t));
+    HONE_TRY(begin(t, &done));
     size_t steps = hone_batch_count(t->pictures[HONE_PART_TRAIN].count, (size_t)t->params.batch);
     t->average_decay = hone_train_average_decay(t->params.average, (int64_t)steps);
     uint32_t *order = hone_calloc(t->pictures[HONE_PART_TRAIN].count, sizeof *order, "an order");
     if (!order) return HONE_OUT_OF_MEMORY;
     hone_status status = HONE_OK;
-    for (int32_t epoch = 1; epoch <= t->params.epochs && status == HONE_OK; epoch++) {
-        struct hone_train_epoch row = {.epoch = epoch, .epochs = t->params.epochs};
+    while (done < t->params.epochs && !(done && !t->batches_done && is_patience_over(t, done))) {
+        struct hone_train_epoch row = {.epoch = done + 1, .epochs = t->params.epochs};
         status = run_epoch(t, order, &row);
         if (status != HONE_OK && status != HONE_CANCELLED) break;
         hone_status end = end_epoch(t, &row, status == HONE_CANCELLED);
         if (end != HONE_OK) status = end;
-        if (status == HONE_OK && is_patience_over(t, epoch)) break;
+        if (status != HONE_OK) break;
+        done++;
     }
     hone_free(order);
     return status;

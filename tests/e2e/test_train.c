@@ -404,6 +404,69 @@ static void test_full_disk(void **state) {
     assert_null(result.run_dir);
 }
 
+// The disk is full for a while within the second epoch: checkpoints fail, are warned of, and the
+// run ends as if nothing had been.
+static bool fill_disk(void *user) {
+    static struct rlimit before;
+    int *steps = user;
+    ++*steps;
+    if (*steps == 4 || *steps == 5) {
+        struct rlimit small;
+        if (*steps == 4) getrlimit(RLIMIT_FSIZE, &before);
+        small = before;
+        if (*steps == 4) small.rlim_cur = 100;
+        setrlimit(RLIMIT_FSIZE, &small);
+    }
+    return false;
+}
+
+static void test_full_for_a_while(void **state) {
+    (void)state;
+    char *files[2];
+    size_t bytes[2];
+    signal(SIGXFSZ, SIG_IGN);
+    for (int i = 0; i < 2; i++) {
+        int steps = 0;
+        struct hone_train_result result;
+        struct hone_train_params params = usual;
+        struct hone_train_hooks hooks = {.user = &steps, .cancelled = i ? fill_disk : NULL};
+        params.epochs = 2;
+        params.checkpoint_minutes = 1e-6f;
+        assert_ok(hone_train(&params, &data, &hooks, &result));
+        files[i] = read_last(&result, &bytes[i]);
+        assert_true(!i || steps > 5);
+        hone_train_result_deinit(&result);
+    }
+    assert_int_equal(bytes[0], bytes[1]);
+    assert_memory_equal(files[0], files[1], bytes[0]);
+    hone_free(files[0]);
+    hone_free(files[1]);
+}
+
+// On the ref device, too, whose states are doubles: up to their rounding in the checkpoint.
+static void test_stop_and_resume(void **state) {
+    (void)state;
+    struct seen seen = {.stop_after = 8}, rest = {0}, whole = {0};
+    struct hone_train_result result;
+    struct hone_train_params params = usual;
+    params.optimizer = HONE_OPTIMIZER_SGD;
+    params.class_weights = HONE_CLASS_WEIGHTS_BALANCED;
+    assert_ok(train(&params, &whole, &result));
+    hone_train_result_deinit(&result);
+    params.out = "stopped";
+    test_expect_failure(train(&params, &seen, &result), HONE_CANCELLED, "holds what there is");
+    hone_train_result_deinit(&result);
+    assert_ok(hone_options_init(&hone_train_options, &params));
+    params.resume = "stopped";
+    assert_ok(train(&params, &rest, &result));
+    assert_int_equal(result.epochs_done, 3);
+    assert_int_equal(rest.rows, 3 - (seen.rows - 1)); // the one in which it stopped comes again
+    for (int i = 3 - rest.rows; i < 3; i++)
+        if (fabs(rest.loss[i - 3 + rest.rows] - whole.loss[i]) > 1e-5)
+            fail_msg("loss %g, in one go %g", rest.loss[i - 3 + rest.rows], whole.loss[i]);
+    hone_train_result_deinit(&result);
+}
+
 static void test_refusals(void **state) {
     (void)state;
     struct seen seen = {0};
@@ -424,12 +487,13 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fine_tune),       cmocka_unit_test(test_head_only),
-        cmocka_unit_test(test_probe_then_tune), cmocka_unit_test(test_scratch),
-        cmocka_unit_test(test_patience),        cmocka_unit_test(test_repeats),
-        cmocka_unit_test(test_freeze),          cmocka_unit_test(test_sgd),
-        cmocka_unit_test(test_device_as_ref),   cmocka_unit_test(test_steady_steps),
-        cmocka_unit_test(test_cancel),          cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_fine_tune),        cmocka_unit_test(test_head_only),
+        cmocka_unit_test(test_probe_then_tune),  cmocka_unit_test(test_scratch),
+        cmocka_unit_test(test_patience),         cmocka_unit_test(test_repeats),
+        cmocka_unit_test(test_freeze),           cmocka_unit_test(test_sgd),
+        cmocka_unit_test(test_device_as_ref),    cmocka_unit_test(test_steady_steps),
+        cmocka_unit_test(test_cancel),           cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_full_for_a_while), cmocka_unit_test(test_stop_and_resume),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

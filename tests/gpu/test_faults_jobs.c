@@ -1,7 +1,7 @@
 // test_faults_jobs: whole trainings and predictions of a tiny net in which the N-th Vulkan call
 // fails in each of five ways, or the N-th allocation fails: each ends in a clear error, no block of
-// memory is left, and no file is torn. HONE_FAULTS_STEP=1 tries every N; without it some dozens of
-// each.
+// memory is left, and no file is torn. After a device that is lost once, training goes on by itself
+// and ends with the same bytes. HONE_FAULTS_STEP=1 tries every N; without it some dozens of each.
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,9 +48,17 @@ static int tear_down(void **state) {
 
 // ---- Jobs ----
 
+static bool fault_seen; // the run said that the device was lost
+
+static void on_note(void *user, const char *line) {
+    (void)user;
+    fault_seen = fault_seen || strstr(line, "the device was lost");
+}
+
 static hone_status do_train(void) {
     struct hone_train_result result;
-    hone_status status = hone_train(&usual, &data, NULL, &result);
+    struct hone_train_hooks hooks = {.note = on_note};
+    hone_status status = hone_train(&usual, &data, &hooks, &result);
     hone_train_result_deinit(&result);
     return status;
 }
@@ -163,6 +171,55 @@ static void test_train(void **state) {
     fail_each(&memory, "train", do_train, 211);
 }
 
+// The bytes of a file of the run are those of the one that nothing disturbed.
+static void expect_undisturbed(const char *name, long n) {
+    static const char *const folders[] = {"whole", "run"};
+    char *text[2];
+    size_t bytes[2];
+    for (int i = 0; i < 2; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "%s/%s", folders[i], name);
+        assert_ok(hone_file_read(path, 0, &text[i], &bytes[i]));
+    }
+    if (bytes[0] != bytes[1] || memcmp(text[0], text[1], bytes[0]) != 0)
+        fail_msg("%s after a device that was lost at call %ld is another", name, n);
+    hone_free(text[0]);
+    hone_free(text[1]);
+}
+
+// Only while the device is opened for the first time there is nothing to open anew.
+static void test_reset(void **state) {
+    (void)state;
+    const struct fault reset = {"device lost once", HONE_GPU_FAULT_RESET};
+    const char *text = getenv("HONE_FAULTS_STEP");
+    long step = text ? atol(text) : 71, n = 0, recovered = 0, refused = 0;
+    usual.epochs = 2;
+    usual.checkpoint_minutes = 1e-6f;
+    usual.out = "whole";
+    test_temp_remove("whole");
+    assert_ok(do_train());
+    usual.out = "run";
+    for (bool reached = true; reached; n += step) {
+        fault_seen = false;
+        bool ok = try_one(&reset, n, do_train);
+        reached = fault_seen || !ok;
+        if (ok) {
+            expect_undisturbed("last.safetensors", n);
+            expect_undisturbed("best.safetensors", n);
+            expect_undisturbed("model.onnx", n);
+        } else if (recovered) {
+            fail_msg("call %ld: %s", n, hone_error_message());
+        }
+        recovered += ok && reached;
+        refused += !ok;
+    }
+    fprintf(stderr, "train, %s: %ld recovered, %ld refused while opening, to N = %ld\n", reset.name,
+            recovered, refused, n - step);
+    assert_true(recovered > 10);
+    usual.epochs = 1;
+    usual.checkpoint_minutes = 10;
+}
+
 static void test_predict(void **state) {
     (void)state;
     const struct fault memory = {"allocation", -1};
@@ -175,6 +232,7 @@ static void test_predict(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_train),
+        cmocka_unit_test(test_reset),
         cmocka_unit_test(test_predict),
     };
     int needed = test_gpu_require_running();

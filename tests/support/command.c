@@ -80,12 +80,25 @@ static void read_some(struct stream *s) {
     s->text[s->length] = 0;
 }
 
-static void follow(pid_t child, const char *interrupt, struct stream streams[2]) {
+static long now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void follow(pid_t child, const char *interrupt, int kill_after_ms,
+                   struct stream streams[2]) {
     time_t end = time(NULL) + COMMAND_SECONDS;
+    long kill_at = now_ms() + kill_after_ms;
     while (streams[0].fd >= 0 || streams[1].fd >= 0) {
         struct pollfd polls[2] = {{.fd = streams[0].fd, .events = POLLIN},
                                   {.fd = streams[1].fd, .events = POLLIN}};
-        poll(polls, 2, 1000);
+        long left = kill_at - now_ms();
+        poll(polls, 2, kill_after_ms && left < 1000 ? (left > 0 ? (int)left : 0) : 1000);
+        if (kill_after_ms && now_ms() >= kill_at) {
+            kill(child, SIGKILL);
+            kill_after_ms = 0;
+        }
         for (int i = 0; i < 2; i++)
             if (polls[i].fd >= 0 && polls[i].revents) read_some(&streams[i]);
         if (interrupt && streams[0].text && strstr(streams[0].text, interrupt)) {
@@ -120,7 +133,7 @@ void command_run(const struct command_how *how, const char *const *args,
     close(out[1]);
     close(err[1]);
     struct stream streams[2] = {{.fd = out[0]}, {.fd = err[0]}};
-    follow(child, how ? how->interrupt : NULL, streams);
+    follow(child, how ? how->interrupt : NULL, how ? how->kill_after_ms : 0, streams);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
     result->out = streams[0].text;
     result->err = streams[1].text;

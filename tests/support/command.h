@@ -13,6 +13,7 @@ struct command_how {
     const char *program;    // below the build's folder; NULL: "hone"
     const char *env[4];     // "NAME=value", added to the environment; ends at NULL
     const char *interrupt;  // once this text stands in stdout, SIGINT is sent, once
+    int kill_after_ms;      // SIGKILL so long after the start, unless it has ended; 0: never
     unsigned long max_file; // bytes a file may have before writes fail, as on a full disk; 0: any
     bool nobody;            // without the rights of root
 };
