@@ -90,7 +90,8 @@ hone_status hone_zoo_load_weights(const struct hone_weights *file, const char *s
     if (!params) params = &plain;
     *out = NULL;
     if (!arch) HONE_TRY(guess(file, &arch));
-    int32_t usual = params->size ? params->size : hone_zoo_size(arch);
+    const struct hone_zoo_net *net = hone_zoo_named(arch);
+    int32_t usual = params->size ? params->size : net ? net->size : 224;
     size_t used;
     struct hone_model *model;
     HONE_TRY(build(file, arch, params->height ? params->height : usual,

@@ -73,15 +73,8 @@ static void check_net(const char *folder, const char *name) {
 
 static void test_nets(void **state) {
     (void)state;
-    static const char *const names[] = {
-        "resnet18",        "resnet50",           "mobilenet_v2",       "efficientnet_b0",
-        "squeezenet1_0",   "squeezenet1_1",      "resnet20_cifar",     "resnet56_cifar",
-        "vit_torchvision", "vit_timm",           "vit_dinov2",         "vit_transformers",
-        "resnext50_32x4d", "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_b2",
-        "densenet121",     "regnet_x_400mf",     "regnet_y_400mf",     "convnext_torchvision",
-        "convnext_v2"};
     const char *python = getenv("HONE_PYTHON");
-    char folder[256], command[700];
+    char folder[256], command[700], name[64];
     if (!python) python = "/usr/bin/python3";
     snprintf(command, sizeof command, "%s -c 'import torch, torchvision' >/dev/null 2>&1", python);
     if (system(command) != 0) {
@@ -89,10 +82,22 @@ static void test_nets(void **state) {
         skip();
     }
     test_temp_dir(folder);
-    snprintf(command, sizeof command, "%s " HONE_SOURCE_DIR "/tools/golden/make_zoo.py %s", python,
-             folder);
-    assert_int_equal(system(command), 0);
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) check_net(folder, names[i]);
+    snprintf(command, sizeof command,
+             "%s " HONE_SOURCE_DIR "/tools/golden/make_zoo.py %s >%s/names 2>%s/said", python,
+             folder, folder, folder);
+    if (system(command) != 0) {
+        snprintf(command, sizeof command, "tail -5 %s/said >&2", folder);
+        system(command);
+        fail_msg("make_zoo.py failed");
+    }
+    snprintf(command, sizeof command, "%s/names", folder);
+    FILE *names = fopen(command, "r");
+    assert_non_null(names);
+    int count = 0;
+    for (; fscanf(names, "%63s", name) == 1; count++) check_net(folder, name);
+    fclose(names);
+    assert_true(count >= 17); // torchvision's alone
+    print_message("%d nets\n", count);
     test_temp_remove(folder);
 }
 
@@ -129,7 +134,7 @@ static void test_refusals(void **state) {
                         "tensor 'conv1.weight' is missing");
     params.arch = "resnet1";
     test_expect_failure(hone_model_load(path, &params, &model), HONE_NOT_FOUND,
-                        "no net is named 'resnet1'; there are resnet18,");
+                        "no net is named 'resnet1'; there are convnext_tiny,");
     assert_null(model);
     test_expect_failure(
         hone_model_load(HONE_SOURCE_DIR "/tests/golden/data/resnet.onnx", &params, &model),

@@ -73,6 +73,25 @@ macro(hone_add_folders)
   target_include_directories(hone_runtime PUBLIC ${CMAKE_SOURCE_DIR}/include)
 endmacro()
 
+# The families of src/model/zoo: each .def beside its builder.
+file(GLOB hone_families CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/model/zoo/*.def)
+set(hone_macros "FAMILY(family)" "NET(name, parameters, gmacs, family, variant, size, preprocess, dialect)"
+  "ALIAS(name, net)" "DIALECT(family, dialect, prefix, key)" "RULE(dialect, ours, theirs)")
+set(text "")
+foreach(macro IN LISTS hone_macros)
+  string(REGEX REPLACE "\\(.*" "" name ${macro})
+  string(APPEND text "#ifndef HONE_ZOO_${name}\n#define HONE_ZOO_${macro}\n#endif\n")
+endforeach()
+foreach(family IN LISTS hone_families)
+  get_filename_component(name ${family} NAME)
+  string(APPEND text "#include \"model/zoo/${name}\"\n")
+endforeach()
+foreach(macro IN LISTS hone_macros)
+  string(REGEX REPLACE "\\(.*" "" name ${macro})
+  string(APPEND text "#undef HONE_ZOO_${name}\n")
+endforeach()
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/generated/model/zoo/families.def CONTENT "${text}" @ONLY)
+
 # Containers described by .proto files of ours.
 file(GLOB hone_protos CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/formats/*.proto)
 set(HONE_PROTO_SOURCES)

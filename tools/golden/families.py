@@ -1,10 +1,21 @@
-"""The nets that make_model.py makes: of every family the smallest, at the smallest picture that it takes in."""
+"""The nets that make_model.py makes: of every family the smallest, or a shallow one of its blocks, at a small picture.
+
+Each is the library's own: torchvision's and timm's by their names (timm's with "timm." in front), and what neither has
+from own_nets.py. timm is optional: without it, or where it is too old for a net, there is nothing of that name in FAMILIES.
+"""
+import json
 from dataclasses import dataclass
 from typing import Callable
 
+import torch
 import torchvision
 
-import timm_nets
+import own_nets
+
+try:
+    import timm
+except ImportError:
+    timm = None
 
 CLASSES = 10
 
@@ -15,34 +26,105 @@ class Family:
     build: Callable
     size: int = 64
     batch: int = 8
+    told: str = ""  # what was asked for beside the name
 
 
-def _torchvision(name, **more):
-    return lambda: torchvision.models.get_model(name, num_classes=CLASSES, **more)
+def _torchvision(family, names, size=64, batch=8, **more):
+    for name in names.split():
+        yield name, Family(family, lambda name=name: torchvision.models.get_model(name, num_classes=CLASSES, **more), size, batch)
+
+
+def _timm(family, names, size=64, batch=8, fuse=False, **more):
+    def build(name):
+        net = timm.create_model(name, num_classes=CLASSES, **more)
+        return timm.utils.reparameterize_model(net.eval()) if fuse else net
+
+    told = [f"{key}={value}".replace(" ", "") for key, value in more.items() if key != "img_size"]
+    for name in names.split():
+        known = timm is not None and timm.is_model(name)
+        key = "_".join([f"timm.{name}", *(["fused"] if fuse else []), *([more["act_layer"]] if "act_layer" in more else [])])
+        yield key, Family(family, (lambda name=name: build(name)) if known else None, size, batch,
+                          " ".join(told + ["reparameterised"] * fuse))
 
 
 _PLAIN = {"aux_logits": False, "init_weights": False, "transform_input": True}
-FAMILIES = {name: Family(family, _torchvision(name, **more), size, batch) for family, size, batch, more, names in (
-    ("ResNet", 64, 8, {}, "resnet18 resnet50 resnet101"),
-    ("ResNeXt", 64, 8, {}, "resnext50_32x4d"),
-    ("Wide ResNet", 64, 8, {}, "wide_resnet50_2"),
-    ("RegNet X", 64, 8, {}, "regnet_x_400mf"),
-    ("RegNet Y", 64, 8, {}, "regnet_y_400mf"),
-    ("DenseNet", 64, 8, {}, "densenet121"),
-    ("SqueezeNet", 64, 8, {}, "squeezenet1_0 squeezenet1_1"),
-    ("MobileNet V2", 64, 8, {}, "mobilenet_v2"),
-    ("MobileNet V3", 64, 8, {}, "mobilenet_v3_small mobilenet_v3_large"),
-    ("MNASNet", 64, 8, {}, "mnasnet0_5"),
-    ("ShuffleNetV2", 64, 8, {}, "shufflenet_v2_x0_5 shufflenet_v2_x1_0"),
-    ("EfficientNet", 64, 8, {}, "efficientnet_b0 efficientnet_b2 efficientnet_b4"),
-    ("EfficientNetV2", 64, 8, {}, "efficientnet_v2_s"),
-    ("GoogLeNet", 96, 4, _PLAIN, "googlenet"),
-    ("Inception v3", 107, 4, _PLAIN, "inception_v3"),
-    ("AlexNet", 224, 2, {}, "alexnet"),
-    ("VGG", 224, 1, {}, "vgg11_bn"),
-    ("ConvNeXt", 64, 4, {}, "convnext_tiny"),
-) for name in names.split()}
-FAMILIES |= {name: Family(family, build, 32 if name == "iresnet" else 64) for name, (family, build) in timm_nets.NETS.items()}
+_SHALLOW = {"layers": (1, 1, 1, 1)}
+_LISTS = (
+    _torchvision("ResNet", "resnet18 resnet34 resnet50 resnet101"),
+    _torchvision("ResNeXt", "resnext50_32x4d"),
+    _torchvision("Wide ResNet", "wide_resnet50_2"),
+    _torchvision("RegNet X", "regnet_x_400mf"),
+    _torchvision("RegNet Y", "regnet_y_400mf"),
+    _torchvision("DenseNet", "densenet121"),
+    _torchvision("SqueezeNet", "squeezenet1_0 squeezenet1_1"),
+    _torchvision("MobileNet V2", "mobilenet_v2"),
+    _torchvision("MobileNet V3", "mobilenet_v3_small mobilenet_v3_large"),
+    _torchvision("MNASNet", "mnasnet0_5"),
+    _torchvision("ShuffleNetV2", "shufflenet_v2_x0_5 shufflenet_v2_x1_0"),
+    _torchvision("EfficientNet", "efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4"),
+    _torchvision("EfficientNetV2", "efficientnet_v2_s"),
+    _torchvision("GoogLeNet", "googlenet", 96, 4, **_PLAIN),
+    _torchvision("Inception v3", "inception_v3", 107, 4, **_PLAIN),
+    _torchvision("AlexNet", "alexnet", 224, 2),
+    _torchvision("VGG", "vgg11_bn", 224, 1),
+    _torchvision("ConvNeXt", "convnext_tiny", 64, 4),
+    _torchvision("ViT", "vit_b_32", 64, 4, image_size=64),
+    _torchvision("Swin", "swin_t", 64, 4),
+    _timm("ResNet", "resnet10t"),
+    _timm("ResNet-D", "resnet18d"),
+    _timm("ResNet v2", "resnetv2_50", **_SHALLOW),
+    _timm("SE-ResNet", "seresnet18"),
+    _timm("SK-ResNet", "skresnet18"),
+    _timm("Res2Net", "res2net50_26w_4s", **_SHALLOW),
+    _timm("TResNet", "tresnet_m", **_SHALLOW),
+    _timm("RegNet X", "regnetx_002"),
+    _timm("RegNet Y", "regnety_002"),
+    _timm("DenseNet", "densenet121", block_config=(2, 2, 2, 2)),
+    _timm("RepVGG", "repvgg_a0"),
+    _timm("RepVGG", "repvgg_a0", fuse=True),
+    _timm("MobileOne", "mobileone_s0"),
+    _timm("FastViT", "fastvit_t8", **_SHALLOW),
+    _timm("FastViT", "fastvit_t8", fuse=True, **_SHALLOW),
+    _timm("GhostNet", "ghostnet_050"),
+    _timm("MobileNet V1", "mobilenetv1_100"),
+    _timm("MobileNet V2", "mobilenetv2_035"),
+    _timm("MobileNet V3", "mobilenetv3_small_050"),
+    _timm("MobileNet, SAME padding", "tf_mobilenetv3_small_minimal_100"),
+    _timm("MobileNet V4", "mobilenetv4_conv_small"),
+    _timm("MNASNet", "mnasnet_small"),
+    _timm("EfficientNet", "efficientnet_b0 tf_efficientnet_b0"),
+    _timm("EfficientNetV2", "efficientnetv2_rw_t"),
+    _timm("MixNet", "mixnet_s"),
+    _timm("LCNet", "lcnet_035"),
+    _timm("ReXNet", "rexnet_100"),
+    _timm("CSPDarknet", "cs3darknet_s"),
+    _timm("Darknet, Mish", "darknet17", act_layer="mish"),
+    _timm("Darknet, ELU", "darknet17", act_layer="elu"),
+    _timm("VoVNet", "ese_vovnet19b_slim_dw"),
+    _timm("DPN", "dpn48b", k_sec=(1, 1, 1, 1)),
+    _timm("HRNet", "hrnet_w18_small"),
+    _timm("HGNet", "hgnetv2_b0"),
+    _timm("Xception", "xception41", 64, 4),
+    _timm("Inception-ResNet", "inception_resnet_v2", 107, 4),
+    _timm("ConvMixer", "convmixer_768_32", dim=64, depth=3),
+    _timm("ConvNeXt", "convnext_atto"),
+    _timm("ConvNeXt V2", "convnextv2_atto"),
+    _timm("PoolFormer", "poolformer_s12", **_SHALLOW),
+    _timm("MLP-Mixer", "mixer_s32_224", img_size=64, num_blocks=2),
+    _timm("ViT", "vit_tiny_patch16_224", img_size=64, depth=4),
+    _timm("DeiT", "deit_tiny_patch16_224 deit_tiny_distilled_patch16_224", img_size=64, depth=4),
+    _timm("DINOv2", "vit_small_patch14_dinov2", 70, img_size=70, depth=3),
+    _timm("Swin", "swin_tiny_patch4_window7_224", img_size=64, window_size=4, depths=(2, 2, 2, 2), embed_dim=48,
+          num_heads=(2, 4, 8, 16)),
+    _timm("MobileViT", "mobilevit_xxs"),
+    _timm("EfficientFormer", "efficientformer_l1", 64, 8),
+    _timm("LeViT", "levit_128s", 64, 8),
+)
+FAMILIES = {name: family for group in _LISTS for name, family in group}
+FAMILIES |= {name: Family(family, build, size) for name, (family, build, size) in own_nets.NETS.items()}
+LACKING = [name for name, family in FAMILIES.items() if not family.build]
+FAMILIES = {name: family for name, family in FAMILIES.items() if family.build}
 
 if __name__ == "__main__":
-    print(*FAMILIES)
+    made_with = [f"{library.__name__} {library.__version__.split('+')[0]}" for library in (torch, torchvision, timm) if library]
+    print(json.dumps({"nets": list(FAMILIES), "lacking": LACKING, "with": made_with}))

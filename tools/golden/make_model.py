@@ -26,11 +26,10 @@ from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from families import FAMILIES
+from families import CLASSES, FAMILIES
 from tensors import nhwc, save
 
 OPSETS = (11, 16)
-CLASSES = 10
 
 
 def kinks_of(function, args, kwargs):
@@ -85,7 +84,7 @@ def randomise(net):
         if isinstance(module, nn.BatchNorm2d):
             module.weight.uniform_(0.5, 1.5)
             module.bias.uniform_(-0.3, 0.3)
-            module.momentum = 0.5
+            module.momentum = None  # statistics of all batches since the start
     for name, value in net.named_parameters():
         if value.numel() > 1 and value.abs().max() < 1e-5:  # starts at zero: a shift, a token, a layer scale
             value.uniform_(-0.2, 0.2)
@@ -96,7 +95,7 @@ def randomise(net):
 def quiet(net):
     """Dropout and stochastic depth draw differently in every library."""
     for module in net.modules():
-        for key in ("p", "attention_dropout"):
+        for key in ("p", "attention_dropout", "drop_prob"):
             if isinstance(getattr(module, key, None), float):
                 setattr(module, key, 0.0)
     return net
@@ -149,9 +148,11 @@ def main():
         x, target = torch.tensor(images.transpose(0, 3, 1, 2)).double() / 127.5 - 1, torch.tensor(labels).long()
         with ClearKinks():
             quiet(net.double().train())(x)
-        for _ in range(6):  # statistics of these pictures: what runs without training sees the same spread
-            net(x)
-    net = net.float()
+        net = net.float()
+        for module in net.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.reset_running_stats()
+        net(x.float())  # statistics of these pictures: what runs without training sees the same spread
     loss_of = nn.CrossEntropyLoss(label_smoothing=0.125)
     opsets = []
     for opset in OPSETS:
@@ -181,7 +182,7 @@ def main():
         single = gradients(net, x.float(), target, loss_of)[2]
     size = sum(value.pow(2).sum() for value in exact.values()).sqrt()
     errors = [((single[key] - value).norm() / max(value.norm(), 1e-4 * size)).item() for key, value in exact.items()]
-    print(json.dumps({"name": name, "family": family.family, "size": family.size, "opsets": opsets,
+    print(json.dumps({"name": name, "family": family.family, "told": family.told, "size": family.size, "opsets": opsets,
                       "parameters": sum(value.numel() for value in net.parameters()), "torch": max(errors)}))
 
 

@@ -1,5 +1,5 @@
 // densenet.c: Huang, Liu, van der Maaten, Weinberger: Densely connected convolutional networks
-// (2017), with torchvision's names: each layer adds `growth` channels to all that came before it.
+// (2017): each layer adds `growth` channels to all that came before it.
 #include "model/zoo/zoo.h"
 
 static const struct hone_act_attrs relu = {.kind = HONE_ACT_RELU};

@@ -1,5 +1,4 @@
-// mobilenet_v3.c: Howard et al.: Searching for MobileNetV3 (2019), small and large, with
-// torchvision's names.
+// mobilenet_v3.c: Howard et al.: Searching for MobileNetV3 (2019), small and large.
 #include "model/zoo/zoo.h"
 
 static const struct hone_act_attrs swish = {.kind = HONE_ACT_HARD_SWISH},
@@ -11,42 +10,6 @@ struct mobilenet_block {
     bool squeeze, swish;
     int32_t stride;
 };
-
-static hone_value conv_norm(struct hone_zoo *zoo, const char *module, hone_value x,
-                            struct hone_zoo_conv conv) {
-    char name[HONE_ZOO_NAME];
-    x = hone_zoo_conv(zoo, hone_zoo_name(name, "%s.0", module), x, &conv);
-    return hone_zoo_norm(zoo, hone_zoo_name(name, "%s.1", module), x);
-}
-
-static hone_value bottleneck(struct hone_zoo *zoo, int number, hone_value x,
-                             const struct mobilenet_block *b) {
-    char name[HONE_ZOO_NAME];
-    const struct hone_act_attrs act = b->swish ? swish : relu;
-    int32_t in = hone_zoo_channels(zoo, x), wide = b->expanded;
-    int at = 0;
-    hone_value y = x;
-    if (wide != in) {
-        hone_zoo_name(name, "features.%d.block.%d", number, at++);
-        y = conv_norm(zoo, name, y, (struct hone_zoo_conv){.out = wide, .kernel = 1});
-        y = hone_zoo_act(zoo, y, act);
-    }
-    hone_zoo_name(name, "features.%d.block.%d", number, at++);
-    y = conv_norm(zoo, name, y,
-                  (struct hone_zoo_conv){
-                      .out = wide, .kernel = b->kernel, .stride = b->stride, .groups = wide});
-    y = hone_zoo_act(zoo, y, act);
-    if (b->squeeze) {
-        hone_zoo_name(name, "features.%d.block.%d", number, at++);
-        y = hone_zoo_squeeze_excite(zoo, name, y, hone_zoo_divisible(wide / 4), HONE_ACT_RELU,
-                                    gate);
-    }
-    hone_zoo_name(name, "features.%d.block.%d", number, at);
-    y = conv_norm(zoo, name, y, (struct hone_zoo_conv){.out = b->out, .kernel = 1});
-    if (b->stride == 1 && in == b->out)
-        y = HONE_EMIT(zoo->model->graph, &hone_op_add, NULL, NULL, y, x);
-    return y;
-}
 
 hone_value hone_zoo_mobilenet_v3(struct hone_zoo *zoo, hone_value image, int variant) {
     static const struct mobilenet_block small[] = {
@@ -66,18 +29,29 @@ hone_value hone_zoo_mobilenet_v3(struct hone_zoo *zoo, hone_value image, int var
     int count = variant ? (int)(sizeof large / sizeof *large) : (int)(sizeof small / sizeof *small);
     char name[HONE_ZOO_NAME];
     struct hone_graph *graph = zoo->model->graph;
-    zoo->norm_eps = 1e-3f;
-    hone_value x = conv_norm(zoo, "features.0", image,
-                             (struct hone_zoo_conv){.out = 16, .kernel = 3, .stride = 2});
-    x = hone_zoo_act(zoo, x, swish);
-    for (int b = 0; b < count; b++) x = bottleneck(zoo, b + 1, x, &blocks[b]);
-    int32_t wide = 6 * hone_zoo_channels(zoo, x);
-    x = conv_norm(zoo, hone_zoo_name(name, "features.%d", count + 1), x,
-                  (struct hone_zoo_conv){.out = wide, .kernel = 1});
-    x = hone_zoo_act(zoo, x, swish);
-    struct hone_shape_attrs flat = {.rank = 2, .dim = {0, wide}};
+    zoo->norm_eps = hone_zoo_speaks(zoo, "timm_blocks") ? 1e-5f : 1e-3f;
+    const struct hone_zoo_conv stem = {.out = 16, .kernel = 3, .stride = 2};
+    hone_value x = hone_zoo_act(zoo, hone_zoo_conv_norm(zoo, "stem", image, &stem), swish);
+    struct hone_zoo_inverted block = {.gate = gate, .gate_act = HONE_ACT_RELU};
+    for (int b = 0; b < count; b++) {
+        bool same = b && blocks[b].out == blocks[b - 1].out;
+        block.flat = b + 1;
+        block.stage += b && !same;
+        block.index = same ? block.index + 1 : 0;
+        block.kernel = blocks[b].kernel;
+        block.wide = blocks[b].expanded;
+        block.squeeze = blocks[b].squeeze ? hone_zoo_divisible(blocks[b].expanded / 4) : 0;
+        block.out = blocks[b].out;
+        block.stride = blocks[b].stride;
+        block.act = blocks[b].swish ? swish : relu;
+        x = hone_zoo_inverted(zoo, x, &block);
+    }
+    const struct hone_zoo_conv last = {.out = 6 * hone_zoo_channels(zoo, x), .kernel = 1};
+    hone_zoo_name(name, "last.%d.%d", count + 1, block.stage + 1);
+    x = hone_zoo_act(zoo, hone_zoo_conv_norm(zoo, name, x, &last), swish);
+    struct hone_shape_attrs flat = {.rank = 2, .dim = {0, last.out}};
     x = HONE_EMIT(graph, &hone_op_global_avg_pool, "avgpool", NULL, x);
     x = HONE_EMIT(graph, &hone_op_reshape, "flatten", &flat, x);
-    x = hone_zoo_act(zoo, hone_zoo_linear(zoo, "classifier.0", x, variant ? 1280 : 1024), swish);
-    return hone_zoo_linear(zoo, "classifier.3", x, hone_zoo_classes(zoo, "classifier.3", 1000));
+    x = hone_zoo_act(zoo, hone_zoo_linear(zoo, "head.conv", x, variant ? 1280 : 1024), swish);
+    return hone_zoo_linear(zoo, "classifier", x, hone_zoo_classes(zoo, "classifier", 1000));
 }

@@ -1,5 +1,5 @@
 // regnet.c: Radosavovic et al.: Designing network design spaces (2020), X and, with squeeze and
-// excitation, Y, with torchvision's names. The widths are what the paper's formula gives.
+// excitation, Y. The widths are what the paper's formula gives.
 #include "model/zoo/zoo.h"
 
 static const struct hone_act_attrs relu = {.kind = HONE_ACT_RELU},
@@ -50,6 +50,8 @@ hone_value hone_zoo_regnet(struct hone_zoo *zoo, hone_value image, int variant) 
         {{1, 3, 8, 2}, {64, 144, 320, 784}, 16, true},
         {{2, 6, 17, 2}, {48, 120, 336, 888}, 24, true},
         {{2, 5, 13, 1}, {72, 216, 576, 1512}, 24, true},
+        {{1, 2, 7, 12}, {32, 64, 160, 384}, 16, false},
+        {{1, 3, 8, 2}, {64, 128, 320, 768}, 16, true},
     };
     const struct regnet_shape *shape = &shapes[variant];
     struct hone_zoo_conv stem = {.out = 32, .kernel = 3, .stride = 2};

@@ -8,11 +8,12 @@
 #include <string.h>
 
 #include "base/rng.h"
+#include "base/text.h"
 
-#define HONE_ZOO_NET(name, parameters, gmacs, family, variant, size, preprocess)                   \
-    {name, parameters, gmacs, hone_zoo_##family, variant, size, preprocess},
+#define HONE_ZOO_NET(name, parameters, gmacs, family, variant, size, preprocess, dialect)          \
+    {name, parameters, gmacs, hone_zoo_##family, #family, variant, size, preprocess, dialect},
 static const struct hone_zoo_net zoo_nets[] = {
-#include "model/zoo/nets.def"
+#include "model/zoo/families.def"
 };
 enum { ZOO_NETS = sizeof zoo_nets / sizeof *zoo_nets };
 
@@ -93,7 +94,9 @@ hone_value hone_zoo_param(struct hone_zoo *zoo, const char *name, enum hone_para
                           struct hone_desc desc, float middle, double deviation) {
     struct hone_model *model = zoo->model;
     int index;
+    char theirs[HONE_ZOO_NAME_LONG];
     if (model->graph->status != HONE_OK) return HONE_NO_VALUE;
+    name = hone_zoo_translate(zoo->dialect, name, theirs);
     int64_t count = hone_desc_elements(&desc);
     float *data = hone_arena_alloc(&model->arena, (size_t)count, sizeof *data);
     hone_status status = data ? HONE_OK : HONE_OUT_OF_MEMORY;
@@ -178,10 +181,8 @@ int32_t hone_zoo_classes(const struct hone_zoo *zoo, const char *module, int32_t
     int rank;
     int64_t dim[8];
     hone_zoo_name(name, "%s.weight", module);
-    if (!zoo->source || !zoo->source->shape(zoo->source->user, name, &rank, dim) || rank < 1 ||
-        dim[0] < 1 || dim[0] > INT32_MAX)
-        return usual;
-    return (int32_t)dim[0];
+    bool known = hone_zoo_has(zoo, name, &rank, dim) && rank > 0;
+    return known && dim[0] > 0 && dim[0] <= INT32_MAX ? (int32_t)dim[0] : usual;
 }
 
 hone_value hone_zoo_classifier(struct hone_zoo *zoo, const char *module, hone_value x,
@@ -192,7 +193,12 @@ hone_value hone_zoo_classifier(struct hone_zoo *zoo, const char *module, hone_va
     struct hone_shape_attrs flat = {.rank = 2, .dim = {0, features}};
     x = HONE_EMIT(graph, &hone_op_global_avg_pool, "avgpool", NULL, x);
     x = HONE_EMIT(graph, &hone_op_reshape, "flatten", &flat, x);
-    return hone_zoo_linear(zoo, module, x, classes);
+    char name[HONE_ZOO_NAME];
+    int rank;
+    int64_t dim[8];
+    bool headless =
+        zoo->source && !hone_zoo_has(zoo, hone_zoo_name(name, "%s.weight", module), &rank, dim);
+    return headless ? x : hone_zoo_linear(zoo, module, x, classes);
 }
 
 hone_value hone_zoo_constant(struct hone_zoo *zoo, const char *name, float value) {
@@ -241,17 +247,37 @@ hone_value hone_zoo_layer_norm(struct hone_zoo *zoo, const char *module, hone_va
     return hone_graph_emit(zoo->model->graph, &hone_op_layer_norm, module, &attrs, in, 3);
 }
 
-static hone_status zoo_find(const char *name, const struct hone_zoo_net **out) {
-    char names[2048] = "";
-    for (int i = 0; i < ZOO_NETS; i++) {
-        if (strcmp(zoo_nets[i].name, name) == 0) {
-            *out = &zoo_nets[i];
-            return HONE_OK;
+const struct hone_zoo_net *hone_zoo_named(const char *name) {
+    static const struct {
+        const char *name, *net;
+    } aliases[] = {
+#define HONE_ZOO_ALIAS(name, net) {name, net},
+#include "model/zoo/families.def"
+    };
+    size_t length = strcspn(name, ".");
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        if (strlen(aliases[i].name) == length && strncmp(aliases[i].name, name, length) == 0) {
+            name = aliases[i].net;
+            length = strlen(name);
+            break;
         }
-        size_t used = strlen(names);
-        snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", zoo_nets[i].name);
-    }
-    return hone_fail(HONE_NOT_FOUND, "no net is named '%s'; there are %s", name, names);
+    for (int i = 0; i < ZOO_NETS; i++)
+        if (strlen(zoo_nets[i].name) == length && strncmp(zoo_nets[i].name, name, length) == 0)
+            return &zoo_nets[i];
+    return NULL;
+}
+
+static hone_status zoo_find(const char *name, const struct hone_zoo_net **out) {
+    struct hone_text names = {0};
+    *out = hone_zoo_named(name);
+    if (*out) return HONE_OK;
+    for (int i = 0; i < ZOO_NETS; i++)
+        hone_text_printf(&names, "%s%s", i ? ", " : "", zoo_nets[i].name);
+    hone_status status = names.status;
+    if (status == HONE_OK)
+        status = hone_fail(HONE_NOT_FOUND, "no net is named '%s'; there are %s", name, names.data);
+    hone_text_deinit(&names);
+    return status;
 }
 
 static hone_status zoo_build(const struct hone_zoo_net *net, int32_t height, int32_t width,
@@ -261,6 +287,8 @@ static hone_status zoo_build(const struct hone_zoo_net *net, int32_t height, int
     *out = NULL;
     HONE_TRY(hone_model_create(&model));
     struct hone_zoo zoo = {.model = model, .seed = seed, .source = source};
+    zoo.dialect = source ? hone_zoo_dialect_of(net->family, source)
+                         : hone_zoo_dialect_named(net->family, net->dialect);
     model->image =
         hone_graph_input(model->graph, "image", hone_desc_make(HONE_F32, 4, 1, height, width, 3));
     hone_status status =
@@ -295,10 +323,4 @@ hone_status hone_zoo_load(const char *name, int32_t height, int32_t width,
     *out = NULL;
     HONE_TRY(zoo_find(name, &net));
     return zoo_build(net, height, width, 0, source, out);
-}
-
-int32_t hone_zoo_size(const char *name) {
-    for (int i = 0; i < ZOO_NETS; i++)
-        if (strcmp(zoo_nets[i].name, name) == 0) return zoo_nets[i].size;
-    return 224;
 }
