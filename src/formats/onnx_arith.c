@@ -121,7 +121,9 @@ static hone_status arith_const(struct hone_onnx_import *im, const HoneOnnx__Node
         return arith_scalar(im, node, x, c, product, arith_changed(c->constant.f[0], change));
     int rank = hone_onnx_rank(im, x);
     bool image = rank == 4 && hone_onnx_is(x, hone_onnx_image, rank);
-    if (!image) HONE_TRY(hone_onnx_arrange(im, x, hone_onnx_plain));
+    int8_t order[HONE_MAX_RANK];
+    hone_onnx_file_order(im, x, order);
+    if (!image) HONE_TRY(hone_onnx_arrange(im, x, order));
     struct hone_desc desc;
     float *data;
     HONE_TRY(arith_table(im, x, &c->constant, change, &desc, &data));
@@ -148,11 +150,17 @@ static hone_status arith_agree(struct hone_onnx_import *im, struct hone_onnx_ten
                          hone_onnx_rank(im, b));
     HONE_TRY(hone_onnx_settle(im, a));
     HONE_TRY(hone_onnx_settle(im, b));
+    if (hone_graph_desc(im->graph, a->value)->dim[0] !=
+        hone_graph_desc(im->graph, b->value)->dim[0])
+        return hone_fail(HONE_UNSUPPORTED, "'%s' and '%s' differ in their rows a picture", a->name,
+                         b->name);
     if (hone_onnx_is(a, b->perm, rank)) return HONE_OK;
     bool image =
         rank == 4 && (hone_onnx_is(a, hone_onnx_image, 4) || hone_onnx_is(b, hone_onnx_image, 4));
-    HONE_TRY(hone_onnx_arrange(im, a, image ? hone_onnx_image : hone_onnx_plain));
-    return hone_onnx_arrange(im, b, image ? hone_onnx_image : hone_onnx_plain);
+    int8_t order[HONE_MAX_RANK];
+    hone_onnx_file_order(im, a, order);
+    HONE_TRY(hone_onnx_arrange(im, a, image ? hone_onnx_image : order));
+    return hone_onnx_arrange(im, b, image ? hone_onnx_image : order);
 }
 
 // The activation that defines `value`, or NULL.

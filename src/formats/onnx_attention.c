@@ -33,6 +33,25 @@ static hone_value in_order(struct hone_onnx_import *im, hone_value value, const 
     return HONE_EMIT(im->graph, &hone_op_permute, NULL, &attrs, value);
 }
 
+// The heads of a value (B H,N,D) that was made of (B,H,N,D), or 1.
+static int32_t heads_of(const struct hone_onnx_import *im, hone_value value) {
+    const struct hone_node *node = made_by(im, value, &hone_op_reshape);
+    if (!node) return 1;
+    const struct hone_desc *to = hone_graph_desc(im->graph, value);
+    const struct hone_desc *from = hone_graph_desc(im->graph, node->inputs[0]);
+    bool fits = from->rank == 4 && from->dim[0] * from->dim[1] == to->dim[0] &&
+                from->dim[2] == to->dim[1] && from->dim[3] == to->dim[2];
+    return fits ? from->dim[1] : 1;
+}
+
+// (B H,N,D) as (B,H,N,D).
+static hone_value with_heads(struct hone_onnx_import *im, hone_value value, int32_t heads) {
+    const struct hone_desc *desc = hone_graph_desc(im->graph, value);
+    const struct hone_shape_attrs attrs = {
+        .rank = 4, .dim = {heads > 1 ? -1 : 0, heads, desc->dim[1], desc->dim[2]}};
+    return hone_onnx_emit_reshape(im, NULL, &attrs, value);
+}
+
 // The tensor (B,N,3,H,D) of which in[0..2] are the three, or HONE_NO_VALUE.
 static hone_value packed_of(const struct hone_onnx_import *im, const hone_value in[3]) {
     hone_value whole = HONE_NO_VALUE;
@@ -54,41 +73,79 @@ static hone_value packed_of(const struct hone_onnx_import *im, const hone_value 
     return whole;
 }
 
-// softmax(scale q k) times v, all (B,H,N,D) in the file; *done is false where it is something else.
+// What attention is made of: q (B,H,N,D), k (B,H,M,D), or (B,H,D,M) where it was turned in memory,
+// and v (B,N,H,D) or as q; with B H as one axis where heads > 0.
+struct parts {
+    hone_value q, k, v;
+    bool turned;
+    int32_t heads;
+    struct hone_attention_attrs attrs;
+};
+
+// softmax(scale q k) times v; false where it is something else.
+static bool parts_find(struct hone_onnx_import *im, const struct hone_onnx_tensor *p,
+                       const struct hone_onnx_tensor *v, struct parts *out) {
+    const struct hone_node *softmax = made_by(im, p->value, &hone_op_softmax);
+    int rank = hone_onnx_rank(im, p);
+    *out = (struct parts){.attrs = {1}};
+    hone_value scores =
+        softmax ? unscale(im, softmax->inputs[0], &out->attrs.scale) : HONE_NO_VALUE;
+    const struct hone_node *product = softmax ? made_by(im, scores, &hone_op_batch_matmul) : NULL;
+    if (!product || rank != hone_onnx_rank(im, v) || (rank != 3 && rank != 4) ||
+        !hone_onnx_is(p, hone_onnx_plain, rank))
+        return false;
+    const struct hone_batch_matmul_attrs *way = product->attrs;
+    out->turned = !way->trans_b;
+    out->q = unscale(im, product->inputs[0], &out->attrs.scale);
+    out->k = unscale(im, product->inputs[1], &out->attrs.scale);
+    const struct hone_desc *keys = hone_graph_desc(im->graph, out->k);
+    int32_t count = keys->dim[rank - (out->turned ? 1 : 2)],
+            width = keys->dim[rank - (out->turned ? 2 : 1)];
+    return !way->trans_a && out->attrs.scale > 0 && hone_onnx_dim(im, v, rank - 2) == count &&
+           hone_onnx_dim(im, v, rank - 1) == width;
+}
+
+// The heads as an axis of their own, those that all three were joined of, or one.
+static void parts_split(struct hone_onnx_import *im, struct parts *a) {
+    int32_t heads = heads_of(im, a->q);
+    if (heads != heads_of(im, a->k) || heads != heads_of(im, a->v)) heads = 1;
+    a->q = with_heads(im, a->q, heads);
+    a->k = with_heads(im, a->k, heads);
+    a->v = with_heads(im, a->v, heads);
+    a->heads = heads;
+}
+
 static hone_status attention_of(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                                 struct hone_onnx_tensor *p, struct hone_onnx_tensor *v,
                                 bool *done) {
     static const int8_t heads_behind[4] = {0, 2, 1, 3}, turned[4] = {0, 3, 1, 2};
     static const int8_t file_order[HONE_MAX_RANK] = {0, 2, 1, 3, 4, 5};
-    *done = false;
-    const struct hone_node *softmax = made_by(im, p->value, &hone_op_softmax);
-    struct hone_attention_attrs attrs = {1};
-    hone_value scores = softmax ? unscale(im, softmax->inputs[0], &attrs.scale) : HONE_NO_VALUE;
-    const struct hone_node *product = softmax ? made_by(im, scores, &hone_op_batch_matmul) : NULL;
-    if (!product || hone_onnx_rank(im, p) != 4 || hone_onnx_rank(im, v) != 4 ||
-        !hone_onnx_is(p, hone_onnx_plain, 4))
-        return HONE_OK;
-    const struct hone_batch_matmul_attrs *way = product->attrs;
-    bool trans_b = way->trans_b;
-    if (way->trans_a) return HONE_OK;
-    hone_value in[3], out[2], q = unscale(im, product->inputs[0], &attrs.scale);
-    hone_value k = unscale(im, product->inputs[1], &attrs.scale);
-    // q, k (B,H,N,D), the products' inputs: k (B,H,D,M) where it was turned in memory.
-    const struct hone_desc *keys = hone_graph_desc(im->graph, k);
-    int32_t count = keys->dim[trans_b ? 2 : 3], width = keys->dim[trans_b ? 3 : 2];
-    if (!(attrs.scale > 0) || hone_onnx_dim(im, v, 2) != count || hone_onnx_dim(im, v, 3) != width)
-        return HONE_OK;
-    in[0] = in_order(im, q, heads_behind);
-    in[1] = in_order(im, k, trans_b ? heads_behind : turned);
-    HONE_TRY(hone_onnx_arrange(im, v, file_order));
-    in[2] = v->value;
+    struct parts a;
+    hone_value in[3], out[2];
+    *done = parts_find(im, p, v, &a);
+    if (!*done) return HONE_OK;
+    bool joined = hone_onnx_rank(im, v) == 3;
+    HONE_TRY(hone_onnx_arrange(im, v, joined ? hone_onnx_plain : file_order));
+    a.v = v->value;
+    if (joined) parts_split(im, &a);
+    in[0] = in_order(im, a.q, heads_behind);
+    in[1] = in_order(im, a.k, a.turned ? turned : heads_behind);
+    in[2] = joined ? in_order(im, a.v, heads_behind) : a.v;
     HONE_TRY(hone_graph_status(im->graph));
+    const char *name = hone_onnx_node_name(node);
     hone_value whole = packed_of(im, in);
     if (whole != HONE_NO_VALUE) in[0] = whole;
-    hone_graph_node(im->graph, &hone_op_attention, hone_onnx_node_name(node), &attrs, in,
+    hone_graph_node(im->graph, &hone_op_attention, name, &a.attrs, in,
                     whole != HONE_NO_VALUE ? 1 : 3, out);
-    *done = true;
-    return hone_onnx_define(im, node, out[0], file_order);
+    HONE_TRY(hone_graph_status(im->graph));
+    if (!joined) return hone_onnx_define(im, node, out[0], file_order);
+    const struct hone_desc *y = hone_graph_desc(im->graph, out[0]);
+    const struct hone_shape_attrs rows = {.rank = 3,
+                                          .dim = {a.heads > 1 ? -1 : 0, y->dim[1], y->dim[3]}};
+    const struct hone_permute_attrs heads_first = {{0, 2, 1, 3}};
+    if (a.heads > 1) out[0] = hone_onnx_emit_permute(im, name, &heads_first, out[0]);
+    return hone_onnx_define(im, node, hone_onnx_emit_reshape(im, name, &rows, out[0]),
+                            hone_onnx_plain);
 }
 
 hone_status hone_onnx_matmul_values(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
@@ -104,16 +161,19 @@ hone_status hone_onnx_matmul_values(struct hone_onnx_import *im, const HoneOnnx_
     if (rank < 3 || rank != hone_onnx_rank(im, b))
         return hone_fail(HONE_UNSUPPORTED, "ranks %d and %d: only batches of matrices", rank,
                          hone_onnx_rank(im, b));
-    HONE_TRY(hone_onnx_arrange(im, a, hone_onnx_plain));
-    int8_t turned[HONE_MAX_RANK];
-    memcpy(turned, hone_onnx_plain, sizeof turned);
+    int8_t order[HONE_MAX_RANK], turned[HONE_MAX_RANK];
+    hone_onnx_file_order(im, a, order);
+    if (order[rank - 2] == 0 || order[rank - 1] == 0)
+        return hone_fail(HONE_UNSUPPORTED, "a matrix cannot be multiplied with the batch");
+    HONE_TRY(hone_onnx_arrange(im, a, order));
+    memcpy(turned, order, sizeof turned);
     turned[rank - 2] = (int8_t)(rank - 1);
     turned[rank - 1] = (int8_t)(rank - 2);
     // What the file turned stays as it lies in memory.
     bool trans_b = b->perm[rank - 2] > b->perm[rank - 1];
-    HONE_TRY(hone_onnx_arrange(im, b, trans_b ? turned : hone_onnx_plain));
+    HONE_TRY(hone_onnx_arrange(im, b, trans_b ? turned : order));
     const struct hone_batch_matmul_attrs attrs = {.trans_b = trans_b};
     hone_value y = HONE_EMIT(im->graph, &hone_op_batch_matmul, hone_onnx_node_name(node), &attrs,
                              a->value, b->value);
-    return hone_onnx_define(im, node, y, hone_onnx_plain);
+    return hone_onnx_define(im, node, y, order);
 }

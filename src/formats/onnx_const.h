@@ -7,7 +7,8 @@
 
 enum { HONE_ONNX_MAX_RANK = 8 };
 
-// How an element depends on the batch, which stays open.
+// How an element depends on the batch, which stays open: BATCH is the number, counted at a batch of
+// 1, times the batch.
 enum hone_onnx_mark { HONE_MARK_NONE, HONE_MARK_BATCH, HONE_MARK_MIXED };
 
 // Exactly one of f and i is set (float types as float, integer types as int64).

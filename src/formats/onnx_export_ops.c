@@ -26,15 +26,18 @@ static int put_axis(const int8_t *perm, int axis) {
 
 // Name of `value` with its axes in this order; a Transpose is written where it has another.
 const char *hone_onnx_put_in(struct hone_onnx_writer *w, hone_value value, const int8_t *perm) {
-    const struct hone_onnx_written *from = put_of(w, value);
+    struct hone_onnx_written *from = put_of(w, value);
     int rank = hone_onnx_put_desc(w, value)->rank;
     if (!from->name || memcmp(from->perm, perm, (size_t)rank) == 0)
         return from->name ? from->name : "";
+    if (from->turned && memcmp(from->turned_perm, perm, (size_t)rank) == 0) return from->turned;
     int64_t move[HONE_MAX_RANK];
     for (int i = 0; i < rank; i++) move[i] = put_axis(from->perm, perm[i]);
     const char *name = hone_onnx_make_name(w);
     HoneOnnx__Node *node = hone_onnx_put_node(w, "Transpose", name, name, 1, &from->name);
     hone_onnx_put_ints(w, node, "perm", (size_t)rank, move);
+    from->turned = name;
+    memcpy(from->turned_perm, perm, (size_t)rank);
     return name;
 }
 
@@ -318,20 +321,21 @@ static bool put_in_order(const struct hone_onnx_writer *w, hone_value value) {
 static void put_op_reshape(struct hone_onnx_writer *w, const struct hone_node *node) {
     const struct hone_shape_attrs *a = node->attrs;
     const struct hone_desc *desc = hone_onnx_put_desc(w, node->outputs[0]);
-    if (a->dim[0] != 0) {
-        hone_onnx_writer_fail(w, hone_fail(HONE_UNSUPPORTED, "a reshape that moves the batch"));
+    int64_t batch = a->dim[0]; // 0: as it is; -1: joined with other axes, or parted from them
+    if (batch > 0) {
+        hone_onnx_writer_fail(w, hone_fail(HONE_UNSUPPORTED, "a reshape to a batch of its own"));
         return;
     }
     hone_value x = node->inputs[0];
     const char *in = put_in_order(w, x) ? put_of(w, x)->name : hone_onnx_put_in(w, x, put_plain);
-    if (desc->rank == 2) {
+    if (desc->rank == 2 && batch == 0) {
         HoneOnnx__Node *flat = hone_onnx_put_node(
             w, "Flatten", node->name, hone_onnx_put_out(w, node->outputs[0], put_plain), 1, &in);
         hone_onnx_put_int(w, flat, "axis", 1);
         return;
     }
     bool pixel = desc->rank == 4 && desc->dim[1] == 1 && desc->dim[2] == 1;
-    int64_t dim[HONE_MAX_RANK] = {0};
+    int64_t dim[HONE_MAX_RANK] = {batch};
     for (int i = 1; i < desc->rank; i++) dim[i] = desc->dim[pixel ? put_image[i] : i];
     const char *shape = hone_onnx_put_list(w, (size_t)desc->rank, dim);
     hone_onnx_put_node(w, "Reshape", node->name,

@@ -259,6 +259,10 @@ static hone_status import_end(struct hone_onnx_import *im) {
     if (output->perm[0] != 0)
         return hone_fail(HONE_UNSUPPORTED, "the batch must stay the first axis; in '%s' it is not",
                          im->output);
+    int32_t rows = hone_graph_desc(im->graph, output->value)->dim[0];
+    if (rows != 1)
+        return hone_fail(HONE_UNSUPPORTED, "the output '%s' has %d rows a picture; hone wants one",
+                         im->output, (int)rows);
     if (hone_onnx_rank(im, output) == 4) HONE_TRY(hone_onnx_arrange(im, output, hone_onnx_image));
     hone_value end = output->value, before = import_before_softmax(im->graph, end);
     if (before != HONE_NO_VALUE) {

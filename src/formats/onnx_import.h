@@ -30,6 +30,7 @@ struct hone_onnx_tensor {
 
     hone_value value;
     int8_t perm[HONE_MAX_RANK]; // ONNX axis i is the value's axis perm[i]
+    bool joined;                // the file has axes 0 and 1, the batch, as one: rows of (L N,C)
     int32_t pad[4];             // zeros still to be put around it: top, left, bottom, right
 };
 
@@ -98,11 +99,23 @@ int hone_onnx_rank(const struct hone_onnx_import *im, const struct hone_onnx_ten
 // Size of ONNX axis i, waiting pads included.
 int64_t hone_onnx_dim(const struct hone_onnx_import *im, const struct hone_onnx_tensor *tensor,
                       int i);
+// The ONNX axis that holds the batch.
+int hone_onnx_batch_axis(const struct hone_onnx_tensor *tensor);
+// The batch in front, the others as the file has them.
+void hone_onnx_file_order(const struct hone_onnx_import *im, const struct hone_onnx_tensor *tensor,
+                          int8_t perm[HONE_MAX_RANK]);
+// A reshape or a permute of `value`; one behind another of its kind becomes one, or none.
+hone_value hone_onnx_emit_reshape(struct hone_onnx_import *im, const char *name,
+                                  const struct hone_shape_attrs *attrs, hone_value value);
+hone_value hone_onnx_emit_permute(struct hone_onnx_import *im, const char *name,
+                                  const struct hone_permute_attrs *attrs, hone_value value);
 // Emits pads that wait.
 hone_status hone_onnx_settle(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor);
 // Brings the value into this order of axes; a reshape where only axes of size 1 move.
 hone_status hone_onnx_arrange(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor,
                               const int8_t perm[HONE_MAX_RANK]);
+// The same, to any order that has the file's last axis last.
+hone_status hone_onnx_arrange_last(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor);
 bool hone_onnx_is(const struct hone_onnx_tensor *tensor, const int8_t perm[HONE_MAX_RANK],
                   int rank);
 
@@ -117,19 +130,21 @@ hone_status hone_onnx_param(struct hone_onnx_import *im, struct hone_onnx_tensor
 // Name of a node for messages and the graph: its own, else its output's.
 const char *hone_onnx_node_name(const HoneOnnx__Node *node);
 
-// A constant vector of `count` numbers to be added to output 0 of `node`, whose only reader adds
-// it: that reader is absorbed. *bias is NULL where there is none (onnx_nn.c).
+// A constant of `count` numbers to be added to the channels of output 0 of `node`, which have
+// `behind` axes behind them, and whose only reader adds it: that reader is absorbed. *bias is NULL
+// where there is none (onnx_nn.c).
 hone_status hone_onnx_absorb_bias(struct hone_onnx_import *im, const HoneOnnx__Node *node,
-                                  int32_t count, bool image, struct hone_onnx_tensor **bias,
+                                  int32_t count, int behind, struct hone_onnx_tensor **bias,
                                   const HoneOnnx__Node **reader);
 
 // Output 0 is x without ONNX axis `axis`, which has size 1 (onnx_reshape.c).
 hone_status hone_onnx_drop_axis(struct hone_onnx_import *im, const HoneOnnx__Node *node,
-                                const struct hone_onnx_tensor *x, int axis);
-// Output 0 is x with these ONNX dimensions; dim[0] is the batch, whatever stands there
+                                struct hone_onnx_tensor *x, int axis);
+// Output 0 is x with these ONNX dimensions at one picture; axis `batch` holds the batch
 // (onnx_reshape.c).
 hone_status hone_onnx_reshape_to(struct hone_onnx_import *im, const HoneOnnx__Node *node,
-                                 struct hone_onnx_tensor *x, int rank, const int64_t *dim);
+                                 struct hone_onnx_tensor *x, int rank, const int64_t *dim,
+                                 int batch);
 
 // Output 0 is act(from), with the order of axes of x (onnx_act.c).
 hone_status hone_onnx_act_emit(struct hone_onnx_import *im, const HoneOnnx__Node *node,

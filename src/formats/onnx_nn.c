@@ -5,15 +5,15 @@
 
 enum { NN_SIZE_MOST = 4096 }; // of kernels and dilations, so that their product stays small
 
-// True when `c` adds one number to each of `count` channels of (N,C,H,W) or (N,C).
-static bool bias_fits(const struct hone_onnx_const *c, int32_t count, bool image) {
+// True when `c` adds one number to each of `count` channels, which have `behind` axes behind them.
+static bool bias_fits(const struct hone_onnx_const *c, int32_t count, int behind) {
     if (!c->f || c->count != count || c->marks) return false;
-    int channel = image ? c->rank - 3 : c->rank - 1;
+    int channel = c->rank - 1 - behind;
     return channel >= 0 && c->dim[channel] == count;
 }
 
 hone_status hone_onnx_absorb_bias(struct hone_onnx_import *im, const HoneOnnx__Node *node,
-                                  int32_t count, bool image, struct hone_onnx_tensor **bias,
+                                  int32_t count, int behind, struct hone_onnx_tensor **bias,
                                   const HoneOnnx__Node **reader) {
     *bias = NULL;
     *reader = NULL;
@@ -26,7 +26,7 @@ hone_status hone_onnx_absorb_bias(struct hone_onnx_import *im, const HoneOnnx__N
     struct hone_onnx_tensor *other = hone_onnx_name(im, add->input[second ? 1 : 0]);
     if (!other || other == output) return HONE_OK;
     HONE_TRY(hone_onnx_resolve(im, other));
-    if (other->state != HONE_ONNX_CONST || !bias_fits(&other->constant, count, image))
+    if (other->state != HONE_ONNX_CONST || !bias_fits(&other->constant, count, behind))
         return HONE_OK;
     im->absorbed[output->reader] = 1;
     *bias = other;
@@ -104,7 +104,7 @@ hone_status hone_onnx_conv(struct hone_onnx_import *im, const HoneOnnx__Node *no
     HONE_TRY(conv_attrs(im, node, x, &w->constant, &attrs));
 
     const HoneOnnx__Node *last = NULL;
-    if (!b) HONE_TRY(hone_onnx_absorb_bias(im, node, (int32_t)dim[0], true, &b, &last));
+    if (!b) HONE_TRY(hone_onnx_absorb_bias(im, node, (int32_t)dim[0], 2, &b, &last));
     hone_value inputs[3] = {x->value, HONE_NO_VALUE, HONE_NO_VALUE};
     struct hone_desc desc = hone_desc_make(HONE_F32, 4, (int32_t)dim[0], (int32_t)dim[2],
                                            (int32_t)dim[3], (int32_t)dim[1]);
@@ -133,6 +133,19 @@ static hone_status gemm_param(struct hone_onnx_import *im, struct hone_onnx_tens
     return hone_onnx_param(im, tensor, kind, HONE_LAYOUT_SAME, desc, scaled, out);
 }
 
+// The weight of which w is the transpose, as files write the other way round: it keeps its name.
+static struct hone_onnx_tensor *turned_of(struct hone_onnx_import *im,
+                                          const struct hone_onnx_tensor *w) {
+    if (w->initializer || w->writer == UINT32_MAX || w->constant.rank != 2) return NULL;
+    const HoneOnnx__Node *node = im->file.model->graph->node[w->writer];
+    if (strcmp(hone_onnx_text(node->op_type), "Transpose") != 0 || node->n_input < 1) return NULL;
+    struct hone_onnx_tensor *from = hone_onnx_name(im, node->input[0]);
+    const HoneOnnx__Attribute *perm = hone_onnx_attr(node, "perm");
+    bool turns = !perm || (perm->n_ints == 2 && perm->ints[0] == 1);
+    bool fits = from && from->initializer && from->state == HONE_ONNX_CONST && turns;
+    return fits ? from : NULL;
+}
+
 // matmul of an activation, over its last axis, with constant w, as the file has it: (K,N), or (N,K)
 // with trans_b.
 static hone_status linear(struct hone_onnx_import *im, const HoneOnnx__Node *node, bool trans_b,
@@ -140,23 +153,28 @@ static hone_status linear(struct hone_onnx_import *im, const HoneOnnx__Node *nod
     struct hone_onnx_tensor *x, *w;
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
     HONE_TRY(nn_weight(im, node, 1, true, "weight", &w));
+    struct hone_onnx_tensor *turned = turned_of(im, w);
+    if (turned) {
+        w = turned;
+        trans_b = !trans_b;
+    }
     int rank = hone_onnx_rank(im, x);
     bool gemm = strcmp(node->op_type, "Gemm") == 0;
-    if (rank < 2 || (gemm && rank != 2) || w->constant.rank != 2)
+    if (rank < 2 || (gemm && rank - x->joined != 2) || w->constant.rank != 2)
         return hone_fail(HONE_UNSUPPORTED, "ranks %d and %d: only matrices can be multiplied", rank,
                          w->constant.rank);
     HONE_TRY(hone_onnx_settle(im, x));
-    if (x->perm[rank - 1] != rank - 1) HONE_TRY(hone_onnx_arrange(im, x, hone_onnx_plain));
+    HONE_TRY(hone_onnx_arrange_last(im, x));
     int64_t n = w->constant.dim[trans_b ? 0 : 1], k = w->constant.dim[trans_b ? 1 : 0];
     if (k != hone_onnx_dim(im, x, rank - 1))
         return hone_fail(HONE_INVALID, "weights for %lld inputs, but there are %lld", (long long)k,
                          (long long)hone_onnx_dim(im, x, rank - 1));
     const HoneOnnx__Node *last = NULL;
     if (!b) {
-        HONE_TRY(hone_onnx_absorb_bias(im, node, (int32_t)n, false, &b, &last));
+        HONE_TRY(hone_onnx_absorb_bias(im, node, (int32_t)n, 0, &b, &last));
         beta = 1;
     }
-    if (b && b->constant.count != 1 && !bias_fits(&b->constant, (int32_t)n, false))
+    if (b && b->constant.count != 1 && !bias_fits(&b->constant, (int32_t)n, 0))
         return hone_fail(HONE_UNSUPPORTED, "its bias '%s' is not one number an output", b->name);
     hone_value inputs[3] = {x->value, HONE_NO_VALUE, HONE_NO_VALUE};
     struct hone_desc wd =
@@ -167,7 +185,9 @@ static hone_status linear(struct hone_onnx_import *im, const HoneOnnx__Node *nod
     struct hone_matmul_attrs attrs = {.trans_b = trans_b};
     hone_value y = hone_graph_emit(im->graph, &hone_op_matmul, hone_onnx_node_name(node), &attrs,
                                    inputs, b ? 3 : 2);
-    return hone_onnx_define(im, last ? last : node, y, x->perm);
+    HONE_TRY(hone_onnx_define(im, last ? last : node, y, x->perm));
+    hone_onnx_name(im, (last ? last : node)->output[0])->joined = x->joined;
+    return HONE_OK;
 }
 
 hone_status hone_onnx_gemm(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
@@ -179,8 +199,42 @@ hone_status hone_onnx_gemm(struct hone_onnx_import *im, const HoneOnnx__Node *no
                   hone_onnx_attr_float(node, "alpha", 1), hone_onnx_attr_float(node, "beta", 1), b);
 }
 
+// A constant matrix times an activation: its columns are the rows of a matmul, where its last axis
+// but one lies last in memory.
+static hone_status linear_left(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    struct hone_onnx_tensor *x, *w, *b;
+    const HoneOnnx__Node *last;
+    HONE_TRY(hone_onnx_input_value(im, node, 1, &x));
+    HONE_TRY(nn_weight(im, node, 0, true, "weight", &w));
+    int rank = hone_onnx_rank(im, x);
+    const int64_t *dim = w->constant.dim;
+    if (rank < 3 || w->constant.rank != 2 || dim[1] != hone_onnx_dim(im, x, rank - 2))
+        return hone_fail(HONE_UNSUPPORTED, "a matrix of rank %d times an activation of rank %d",
+                         w->constant.rank, rank);
+    int8_t order[HONE_MAX_RANK];
+    HONE_TRY(hone_onnx_settle(im, x));
+    hone_onnx_file_order(im, x, order);
+    if (order[rank - 2] == 0 || order[rank - 1] == 0)
+        return hone_fail(HONE_UNSUPPORTED, "a matrix cannot be multiplied with the batch");
+    order[rank - 2] = (int8_t)(rank - 1);
+    order[rank - 1] = (int8_t)(rank - 2);
+    if (x->perm[rank - 2] != rank - 1) HONE_TRY(hone_onnx_arrange(im, x, order));
+    const struct hone_matmul_attrs attrs = {.trans_b = 1};
+    HONE_TRY(hone_onnx_absorb_bias(im, node, (int32_t)dim[0], 1, &b, &last));
+    hone_value inputs[3] = {x->value, HONE_NO_VALUE, HONE_NO_VALUE};
+    struct hone_desc wd = hone_desc_make(HONE_F32, 2, (int32_t)dim[0], (int32_t)dim[1], 0, 0);
+    struct hone_desc bd = hone_desc_make(HONE_F32, 1, (int32_t)dim[0], 0, 0, 0);
+    HONE_TRY(gemm_param(im, w, HONE_PARAM_WEIGHT, wd, 1, &inputs[1]));
+    if (b) HONE_TRY(gemm_param(im, b, HONE_PARAM_BIAS, bd, 1, &inputs[2]));
+    hone_value y = hone_graph_emit(im->graph, &hone_op_matmul, hone_onnx_node_name(node), &attrs,
+                                   inputs, b ? 3 : 2);
+    return hone_onnx_define(im, last ? last : node, y, x->perm);
+}
+
 hone_status hone_onnx_matmul(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
-    struct hone_onnx_tensor *b;
+    struct hone_onnx_tensor *a, *b;
+    HONE_TRY(hone_onnx_input(im, node, 0, true, &a));
+    if (a->state == HONE_ONNX_CONST) return linear_left(im, node);
     HONE_TRY(hone_onnx_input(im, node, 1, true, &b));
     if (b->state != HONE_ONNX_CONST) return hone_onnx_matmul_values(im, node);
     return linear(im, node, false, 1, 1, NULL);
@@ -220,23 +274,46 @@ hone_status hone_onnx_batch_norm(struct hone_onnx_import *im, const HoneOnnx__No
     return hone_onnx_define(im, node, y, x->perm);
 }
 
+// Before opset 13 all axes from `axis` on were one.
+static hone_status softmax_flat(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                struct hone_onnx_tensor *x, int axis) {
+    HONE_TRY(hone_onnx_arrange(im, x, hone_onnx_plain));
+    const char *name = hone_onnx_node_name(node);
+    struct hone_desc desc = *hone_graph_desc(im->graph, x->value);
+    struct hone_shape_attrs flat = {.rank = axis + 1}, back = {.rank = desc.rank};
+    for (int i = 1; i < desc.rank; i++) {
+        back.dim[i] = desc.dim[i];
+        flat.dim[i < axis ? i : axis] = i <= axis ? desc.dim[i] : flat.dim[axis] * desc.dim[i];
+    }
+    hone_value y = hone_onnx_emit_reshape(im, name, &flat, x->value);
+    y = HONE_EMIT(im->graph, &hone_op_softmax, name, NULL, y);
+    return hone_onnx_define(im, node, hone_onnx_emit_reshape(im, name, &back, y), x->perm);
+}
+
 hone_status hone_onnx_softmax(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *x;
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
     HONE_TRY(hone_onnx_settle(im, x));
     int rank = hone_onnx_rank(im, x);
-    bool old = im->file.opset < 13; // there all axes from `axis` on are one
+    bool old = im->file.opset < 13, flat = false;
     int64_t axis = hone_onnx_attr_int(node, "axis", old ? 1 : -1);
     if (axis < 0) axis += rank;
-    bool fits = axis >= 1 && axis < rank;
-    for (int i = (int)axis + 1; fits && i < rank; i++)
-        if (old && hone_onnx_dim(im, x, i) != 1) fits = false;
-    if (fits && x->perm[axis] != rank - 1)
-        HONE_TRY(
-            hone_onnx_arrange(im, x, axis == 1 && rank == 4 ? hone_onnx_image : hone_onnx_plain));
-    if (!fits || x->perm[axis] != rank - 1)
-        return hone_fail(HONE_UNSUPPORTED, "softmax over axis %lld of %d is not supported",
+    if (axis < 0 || axis >= rank || x->perm[axis] == 0)
+        return hone_fail(HONE_UNSUPPORTED, "softmax over axis %lld of %d, which is the batch",
                          (long long)axis, rank);
+    for (int i = (int)axis + 1; i < rank; i++) flat |= old && hone_onnx_dim(im, x, i) != 1;
+    if (flat) return softmax_flat(im, node, x, (int)axis);
+    if (x->perm[axis] != rank - 1) { // the others as the file has them
+        int8_t order[HONE_MAX_RANK];
+        memcpy(order, hone_onnx_image, sizeof order);
+        if (axis != 1 || rank != 4) {
+            hone_onnx_file_order(im, x, order);
+            for (int i = (int)axis + 1; i < rank; i++)
+                if (order[i]) order[i]--;
+            order[axis] = (int8_t)(rank - 1);
+        }
+        HONE_TRY(hone_onnx_arrange(im, x, order));
+    }
     hone_value y =
         HONE_EMIT(im->graph, &hone_op_softmax, hone_onnx_node_name(node), NULL, x->value);
     return hone_onnx_define(im, node, y, x->perm);

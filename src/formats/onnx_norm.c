@@ -52,7 +52,7 @@ static hone_status norm_emit(struct hone_onnx_import *im, const HoneOnnx__Node *
                              struct hone_onnx_tensor *gamma, struct hone_onnx_tensor *beta,
                              float eps) {
     int rank = hone_onnx_rank(im, x);
-    if (x->perm[rank - 1] != rank - 1) HONE_TRY(hone_onnx_arrange(im, x, hone_onnx_plain));
+    HONE_TRY(hone_onnx_arrange_last(im, x));
     int32_t channels = (int32_t)hone_onnx_dim(im, x, rank - 1);
     hone_value in[3] = {x->value};
     HONE_TRY(norm_param(im, gamma, true, channels, &in[1]));
@@ -155,8 +155,9 @@ static hone_value reduce_emit(struct hone_onnx_import *im, const HoneOnnx__Node 
     int rank = hone_onnx_rank(im, x);
     struct hone_shape_attrs attrs = {.rank = rank};
     float share = 1;
-    for (int i = 1; i < rank; i++) {
+    for (int i = 0; i < rank; i++) {
         int64_t size = hone_onnx_dim(im, x, i);
+        if (x->perm[i] == 0) continue;
         attrs.dim[x->perm[i]] = gone[i] ? 1 : (int32_t)size;
         if (gone[i]) share /= (float)size;
     }
@@ -178,7 +179,7 @@ hone_status hone_onnx_reduce(struct hone_onnx_import *im, const HoneOnnx__Node *
     HONE_TRY(hone_onnx_numbers(im, node, 1, "axes", axes, &count));
     for (int i = 0; i < count; i++) {
         if (axes[i] < 0) axes[i] += rank;
-        if (axes[i] < 1 || axes[i] >= rank || gone[axes[i]])
+        if (axes[i] < 0 || axes[i] >= rank || gone[axes[i]] || x->perm[axes[i]] == 0)
             return hone_fail(HONE_UNSUPPORTED, "axis %lld of rank %d cannot be summed up",
                              (long long)axes[i], rank);
         gone[axes[i]] = true;
@@ -196,8 +197,10 @@ hone_status hone_onnx_reduce(struct hone_onnx_import *im, const HoneOnnx__Node *
     if (hone_onnx_attr_int(node, "keepdims", 1)) return hone_onnx_define(im, node, y.value, y.perm);
     HONE_TRY(hone_graph_status(im->graph));
     int64_t dim[HONE_MAX_RANK] = {0};
-    int left = 0;
-    for (int i = 0; i < rank; i++)
+    int left = 0, batch = 0;
+    for (int i = 0; i < rank; i++) {
+        if (x->perm[i] == 0) batch = left;
         if (!gone[i]) dim[left++] = hone_onnx_dim(im, x, i);
-    return hone_onnx_reshape_to(im, node, &y, left, dim);
+    }
+    return hone_onnx_reshape_to(im, node, &y, left, dim, batch);
 }

@@ -12,7 +12,7 @@
 static hone_status concat_arrange(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                                   int *rank, const int8_t **perm, struct hone_onnx_tensor **like) {
     struct hone_onnx_tensor *x;
-    *perm = hone_onnx_plain;
+    bool image = false, planes = true; // planes: of one channel each, in whatever order they lie
     *like = NULL;
     for (size_t k = 0; k < node->n_input; k++) {
         HONE_TRY(hone_onnx_input(im, node, k, true, &x));
@@ -22,8 +22,10 @@ static hone_status concat_arrange(struct hone_onnx_import *im, const HoneOnnx__N
         *like = x;
         if (hone_onnx_rank(im, x) != *rank)
             return hone_fail(HONE_INVALID, "its inputs differ in rank");
-        if (*rank == 4 && hone_onnx_is(x, hone_onnx_image, 4)) *perm = hone_onnx_image;
+        image |= *rank == 4 && hone_onnx_is(x, hone_onnx_image, 4);
+        planes &= *rank == 4 && hone_onnx_dim(im, x, 1) == 1;
     }
+    *perm = image || planes ? hone_onnx_image : hone_onnx_plain;
     for (size_t k = 0; k < node->n_input; k++) {
         HONE_TRY(hone_onnx_input(im, node, k, true, &x));
         if (x->state == HONE_ONNX_NODE) HONE_TRY(hone_onnx_arrange(im, x, *perm));
@@ -118,6 +120,45 @@ static hone_value parts_take(struct hone_onnx_import *im, const HoneOnnx__Node *
     return HONE_EMIT(im->graph, &hone_op_slice, hone_onnx_node_name(node), &attrs, x->value);
 }
 
+// What is taken of an axis: elements begin, begin + step, ..., `count` of them; step 0: the whole.
+struct parts_cut {
+    int64_t begin, count, step;
+};
+
+static hone_status parts_cut_of(int64_t axis, int64_t size, int64_t begin, int64_t end,
+                                int64_t step, struct parts_cut *out) {
+    if (step < 1) return hone_fail(HONE_UNSUPPORTED, "a step of %lld", (long long)step);
+    if (begin < 0) begin = begin < -size ? 0 : begin + size;
+    if (end < 0) end = end < -size ? 0 : end + size;
+    if (end > size) end = size;
+    if (begin >= end)
+        return hone_fail(HONE_INVALID, "an empty slice of axis %lld", (long long)axis);
+    if (step > end - begin) step = end - begin;
+    *out = (struct parts_cut){begin, (end - begin + step - 1) / step, step};
+    return HONE_OK;
+}
+
+// Every step-th element along axis j of a value, from the first on: the first of each group.
+static hone_value parts_every(struct hone_onnx_import *im, const char *name, hone_value value,
+                              int j, int64_t count, int64_t step) {
+    struct hone_desc desc = *hone_graph_desc(im->graph, value);
+    struct hone_shape_attrs groups = {.rank = desc.rank + 1}, back = {.rank = desc.rank};
+    struct hone_slice_attrs first = {{0}, {0}};
+    struct hone_pad_attrs fill = {.value = 0};
+    fill.after[j] = (int32_t)(count * step) - desc.dim[j];
+    if (fill.after[j] > 0) value = HONE_EMIT(im->graph, &hone_op_pad, name, &fill, value);
+    desc.dim[j] = (int32_t)count;
+    for (int i = 1; i < desc.rank; i++) {
+        groups.dim[i + (i > j)] = desc.dim[i];
+        back.dim[i] = desc.dim[i];
+    }
+    groups.dim[j + 1] = (int32_t)step;
+    first.size[j + 1] = 1;
+    value = hone_onnx_emit_reshape(im, name, &groups, value);
+    value = HONE_EMIT(im->graph, &hone_op_slice, name, &first, value);
+    return hone_onnx_emit_reshape(im, name, &back, value);
+}
+
 hone_status hone_onnx_slice(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *x;
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
@@ -132,23 +173,36 @@ hone_status hone_onnx_slice(struct hone_onnx_import *im, const HoneOnnx__Node *n
     if (end_count != count || (axis_count && axis_count != count) ||
         (step_count && step_count != count))
         return hone_fail(HONE_INVALID, "its lists differ in length");
+    const char *name = hone_onnx_node_name(node);
     struct hone_slice_attrs attrs = {{0}, {0}};
+    struct parts_cut cut[HONE_MAX_RANK] = {{0}}; // by the value's axes
+    bool all = true;
     for (int k = 0; k < count; k++) {
-        int64_t axis = axis_count ? axes[k] : k, begin = starts[k], end = ends[k];
+        int64_t axis = axis_count ? axes[k] : k, size, step = step_count ? steps[k] : 1;
         if (axis < 0) axis += rank;
-        if (axis < 0 || axis >= rank || x->perm[axis] == 0 || (step_count && steps[k] != 1))
-            return hone_fail(HONE_UNSUPPORTED, "slices of the batch and steps are not supported");
-        int64_t size = hone_onnx_dim(im, x, (int)axis);
-        if (begin < 0) begin = begin < -size ? 0 : begin + size;
-        if (end < 0) end = end < -size ? 0 : end + size;
-        if (end > size) end = size;
-        if (begin >= end)
-            return hone_fail(HONE_INVALID, "an empty slice of axis %lld", (long long)axis);
-        attrs.begin[x->perm[axis]] = (int32_t)begin;
-        attrs.size[x->perm[axis]] = (int32_t)(end - begin);
+        if (axis < 0 || axis >= rank)
+            return hone_fail(HONE_INVALID, "axis %lld of rank %d", (long long)axis, rank);
+        size = hone_onnx_dim(im, x, (int)axis);
+        int j = x->perm[axis];
+        if (starts[k] == 0 && ends[k] >= size && step == 1) continue;
+        if (j == 0) return hone_fail(HONE_UNSUPPORTED, "a slice of the batch, which stays whole");
+        HONE_TRY(parts_cut_of(axis, size, starts[k], ends[k], step, &cut[j]));
+        int64_t span = cut[j].count * cut[j].step;
+        attrs.begin[j] = (int32_t)cut[j].begin;
+        if (span > size - cut[j].begin) span = size - cut[j].begin;
+        if (span < size) attrs.size[j] = (int32_t)span;
+        all &= span == size;
     }
-    hone_value y =
-        HONE_EMIT(im->graph, &hone_op_slice, hone_onnx_node_name(node), &attrs, x->value);
+    hone_value y = all ? x->value : HONE_EMIT(im->graph, &hone_op_slice, name, &attrs, x->value);
+    HONE_TRY(hone_graph_status(im->graph));
+    for (int j = 1; j < rank; j++) {
+        if (cut[j].step < 2) continue;
+        if (rank == HONE_MAX_RANK)
+            return hone_fail(HONE_UNSUPPORTED, "steps along tensors of rank %d", rank);
+        y = parts_every(im, name, y, j, cut[j].count, cut[j].step);
+        HONE_TRY(hone_graph_status(im->graph));
+    }
+    if (y == x->value) return hone_onnx_alias(im, node, x);
     return hone_onnx_define(im, node, y, x->perm);
 }
 

@@ -23,7 +23,7 @@ hone_status hone_onnx_shape(struct hone_onnx_import *im, const HoneOnnx__Node *n
     struct hone_onnx_tensor *x, *y;
     HONE_TRY(hone_onnx_input(im, node, 0, true, &x));
     bool constant = x->state == HONE_ONNX_CONST;
-    int rank = constant ? x->constant.rank : hone_onnx_rank(im, x);
+    int rank = constant ? x->constant.rank : hone_onnx_rank(im, x) - x->joined;
     int64_t begin = hone_onnx_attr_int(node, "start", 0),
             end = hone_onnx_attr_int(node, "end", rank);
     if (begin < 0) begin += rank;
@@ -35,9 +35,10 @@ hone_status hone_onnx_shape(struct hone_onnx_import *im, const HoneOnnx__Node *n
     uint8_t *marks = hone_onnx_store_alloc(&im->store, count, 1);
     if (!dims || !marks) return im->store.status;
     for (int64_t i = 0; i < count; i++) {
-        int axis = (int)(begin + i);
+        int axis = (int)(begin + i) + (!constant && x->joined);
         dims[i] = constant ? x->constant.dim[axis] : hone_onnx_dim(im, x, axis);
-        marks[i] = !constant && axis == 0 ? HONE_MARK_BATCH : HONE_MARK_NONE;
+        marks[i] = !constant && x->perm[axis] == 0 ? HONE_MARK_BATCH : HONE_MARK_NONE;
+        if (!constant && x->joined && axis == 1) dims[i] *= hone_onnx_dim(im, x, 0);
     }
     y = node->n_output ? hone_onnx_name(im, node->output[0]) : NULL;
     if (!y || y->state != HONE_ONNX_UNSET)

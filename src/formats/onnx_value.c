@@ -23,12 +23,26 @@ hone_status hone_onnx_resolve(struct hone_onnx_import *im, struct hone_onnx_tens
     return HONE_OK;
 }
 
-// Only what takes the axes in front away again may see a batch that is not the first axis.
+static bool is_one_of(const char *op, const char *const *list) {
+    while (*list && strcmp(op, *list) != 0) list++;
+    return *list != NULL;
+}
+
+// What cares for no axis, or asks which one is the batch, may see one that is not the first.
 static hone_status expect_batch(const HoneOnnx__Node *node, const struct hone_onnx_tensor *tensor) {
-    static const char *const movers[] = {"Transpose", "Gather", "Split", "Squeeze", "Slice"};
+    static const char *const rows[] = {"Gemm",     "MatMul",  "Reshape", "Shape",
+                                       "Identity", "Dropout", NULL};
+    static const char *const any[] = {
+        "Transpose", "Gather",     "Split",    "Squeeze",   "Unsqueeze",
+        "Slice",     "Shape",      "Reshape",  "MatMul",    "LayerNormalization",
+        "Softmax",   "Identity",   "Dropout",  "Cast",      "Add",
+        "Sub",       "Mul",        "Div",      "Neg",       "Pow",
+        "Sqrt",      "Erf",        "Tanh",     "Sigmoid",   "Relu",
+        "Gelu",      "Exp",        "Clip",     "HardSwish", "HardSigmoid",
+        "ReduceSum", "ReduceMean", "ReduceL2", "ReduceMax", NULL};
     if (tensor->state != HONE_ONNX_NODE || tensor->perm[0] == 0) return HONE_OK;
-    for (size_t i = 0; i < sizeof movers / sizeof *movers; i++)
-        if (strcmp(hone_onnx_text(node->op_type), movers[i]) == 0) return HONE_OK;
+    const char *op = hone_onnx_text(node->op_type);
+    if (is_one_of(op, tensor->joined ? rows : any)) return HONE_OK;
     return hone_fail(HONE_UNSUPPORTED,
                      "the batch must stay the first axis; in its input '%s' it is not",
                      tensor->name);
@@ -135,7 +149,9 @@ hone_status hone_onnx_define_output(struct hone_onnx_import *im, const HoneOnnx_
 hone_status hone_onnx_alias(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                             const struct hone_onnx_tensor *from) {
     HONE_TRY(hone_onnx_define(im, node, from->value, from->perm));
-    memcpy(hone_onnx_name(im, node->output[0])->pad, from->pad, sizeof from->pad);
+    struct hone_onnx_tensor *to = hone_onnx_name(im, node->output[0]);
+    memcpy(to->pad, from->pad, sizeof from->pad);
+    to->joined = from->joined;
     return HONE_OK;
 }
 
@@ -158,6 +174,64 @@ int64_t hone_onnx_dim(const struct hone_onnx_import *im, const struct hone_onnx_
 bool hone_onnx_is(const struct hone_onnx_tensor *tensor, const int8_t perm[HONE_MAX_RANK],
                   int rank) {
     return memcmp(tensor->perm, perm, (size_t)rank) == 0;
+}
+
+int hone_onnx_batch_axis(const struct hone_onnx_tensor *tensor) {
+    int i = 0;
+    while (i < HONE_MAX_RANK - 1 && tensor->perm[i] != 0) i++;
+    return i;
+}
+
+void hone_onnx_file_order(const struct hone_onnx_import *im, const struct hone_onnx_tensor *tensor,
+                          int8_t perm[HONE_MAX_RANK]) {
+    int rank = hone_onnx_rank(im, tensor);
+    for (int i = 0, at = 1; i < HONE_MAX_RANK; i++)
+        perm[i] = (int8_t)(i >= rank ? i : tensor->perm[i] == 0 ? 0 : at++);
+}
+
+// The node of this kind that makes `value`, or NULL.
+static const struct hone_node *made_by(const struct hone_onnx_import *im, hone_value value,
+                                       const struct hone_op *op) {
+    const struct hone_node *node = hone_graph_producer(im->graph, value);
+    return node && node->op == op ? node : NULL;
+}
+
+hone_value hone_onnx_emit_reshape(struct hone_onnx_import *im, const char *name,
+                                  const struct hone_shape_attrs *attrs, hone_value value) {
+    struct hone_shape_attrs to = *attrs;
+    const struct hone_node *before = made_by(im, value, &hone_op_reshape);
+    if (im->graph->status == HONE_OK && before) {
+        int32_t own = hone_graph_desc(im->graph, value)->dim[0];
+        value = before->inputs[0];
+        const struct hone_desc *from = hone_graph_desc(im->graph, value);
+        // The batch's axis: as it was, or with other axes joined to it, whatever stood between.
+        int64_t rest = 1;
+        for (int i = 1; i < to.rank; i++) rest *= to.dim[i];
+        int64_t first = to.dim[0] == 0 ? own : hone_desc_elements(from) / rest;
+        to.dim[0] = first == from->dim[0] ? 0 : -1;
+        bool same = to.rank == from->rank && to.dim[0] == 0;
+        for (int i = 1; i < to.rank && same; i++) same = to.dim[i] == from->dim[i];
+        if (same) return value;
+    }
+    return HONE_EMIT(im->graph, &hone_op_reshape, name, &to, value);
+}
+
+hone_value hone_onnx_emit_permute(struct hone_onnx_import *im, const char *name,
+                                  const struct hone_permute_attrs *attrs, hone_value value) {
+    struct hone_permute_attrs to = *attrs;
+    const struct hone_node *before = made_by(im, value, &hone_op_permute);
+    if (im->graph->status == HONE_OK && before) {
+        const struct hone_permute_attrs *by = before->attrs;
+        value = before->inputs[0];
+        int rank = hone_graph_desc(im->graph, value)->rank;
+        bool same = true;
+        for (int j = 0; j < rank; j++) {
+            to.perm[j] = by->perm[attrs->perm[j]];
+            same &= to.perm[j] == j;
+        }
+        if (same) return value;
+    }
+    return HONE_EMIT(im->graph, &hone_op_permute, name, &to, value);
 }
 
 hone_status hone_onnx_settle(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor) {
@@ -189,19 +263,33 @@ hone_status hone_onnx_arrange(struct hone_onnx_import *im, struct hone_onnx_tens
     HONE_TRY(hone_onnx_settle(im, tensor));
     struct hone_desc desc = *hone_graph_desc(im->graph, tensor->value);
     if (hone_onnx_is(tensor, perm, desc.rank)) return HONE_OK;
+    if (perm[hone_onnx_batch_axis(tensor)] != 0)
+        return hone_fail(HONE_UNSUPPORTED,
+                         "the batch must stay the first axis; in its input '%s' it is not",
+                         tensor->name);
     int8_t move[HONE_MAX_RANK] = {0};
     for (int i = 0; i < desc.rank; i++) move[perm[i]] = tensor->perm[i];
     if (arrange_is_reshape(&desc, move)) {
         struct hone_shape_attrs attrs = {.rank = desc.rank};
         for (int j = 1; j < desc.rank; j++) attrs.dim[j] = desc.dim[move[j]];
-        tensor->value = HONE_EMIT(im->graph, &hone_op_reshape, tensor->name, &attrs, tensor->value);
+        tensor->value = hone_onnx_emit_reshape(im, tensor->name, &attrs, tensor->value);
     } else {
         struct hone_permute_attrs attrs = {{0}};
         for (int j = 0; j < desc.rank; j++) attrs.perm[j] = move[j];
-        tensor->value = HONE_EMIT(im->graph, &hone_op_permute, tensor->name, &attrs, tensor->value);
+        tensor->value = hone_onnx_emit_permute(im, tensor->name, &attrs, tensor->value);
     }
     memcpy(tensor->perm, perm, sizeof tensor->perm);
     return hone_graph_status(im->graph);
+}
+
+hone_status hone_onnx_arrange_last(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor) {
+    int8_t order[HONE_MAX_RANK];
+    int last = hone_onnx_rank(im, tensor) - 1;
+    hone_onnx_file_order(im, tensor, order);
+    if (order[last] != last)
+        return hone_fail(HONE_UNSUPPORTED, "the batch is the last axis of its input '%s'",
+                         tensor->name);
+    return tensor->perm[last] == last ? HONE_OK : hone_onnx_arrange(im, tensor, order);
 }
 
 // ---- Parameters

@@ -13,6 +13,8 @@
 struct hone_onnx_written {
     const char *name; // NULL: not written yet
     int8_t perm[HONE_MAX_RANK];
+    const char *turned; // the same in the order turned_perm, where it was written last
+    int8_t turned_perm[HONE_MAX_RANK];
 };
 
 struct hone_onnx_writer {

@@ -185,16 +185,32 @@ CASE(reshape_elements) {
     LIST("s", "0 100");
     NODE("Reshape", "x s", "y");
 }
-CASE(reshape_mixed) { // N * 2 is no batch any more
+static void reshape_computed_by(struct test_onnx *f, const char *op) {
     NODE("Shape", "x", "s");
     LIST("zero", "0");
     LIST("two", "2");
     LIST("rest", "-1");
     NODE("Gather", "s zero", "n");
-    NODE("Mul", "n two", "m");
+    NODE(op, "n two", "m");
     NODE("Concat", "m rest", "t");
     INT("axis", 0);
     NODE("Reshape", "x t", "y");
+}
+CASE(reshape_double) {
+    reshape_computed_by(f, "Mul");
+}
+CASE(reshape_mixed) { // N + 2 is no multiple of the batch
+    reshape_computed_by(f, "Add");
+}
+CASE(reshape_torn) {
+    NODE("Transpose", "x", "t");
+    INTS("perm", "1 0 2 3");
+    LIST("s", "2 -1");
+    NODE("Reshape", "t s", "y");
+}
+CASE(reshape_copy) {
+    LIST("s", "0 0 0 0 0");
+    NODE("Reshape", "x s", "y");
 }
 CASE(reshape_two) {
     LIST("s", "0 -1 -1");
@@ -263,10 +279,6 @@ CASE(norm_missing) {
 CASE(softmax_rows) {
     NODE("Softmax", "x", "y");
     INT("axis", 0);
-}
-CASE(softmax_flat) {
-    NODE("Softmax", "x", "y");
-    INT("axis", 1);
 }
 CASE(mean_batch) {
     NODE("ReduceMean", "x", "y");
@@ -442,9 +454,12 @@ static const struct wrong cases[] = {
     {"'w.bin' cannot be read from here", HONE_INVALID, data_outside, 13},
     {"'w' must be floats", HONE_UNSUPPORTED, integers, 13},
     {"rank 7 are not supported", HONE_UNSUPPORTED, reshape_rank, 13},
-    {"must stay the batch", HONE_UNSUPPORTED, reshape_batch, 13},
+    {"has 3 rows a picture", HONE_UNSUPPORTED, reshape_batch, 13},
+    {"would tear the pictures", HONE_UNSUPPORTED, reshape_torn, 13},
+    {"no dimension 4 to copy", HONE_INVALID, reshape_copy, 13},
     {"192 elements a picture cannot become 100", HONE_INVALID, reshape_elements, 13},
-    {"must stay the batch", HONE_UNSUPPORTED, reshape_mixed, 13},
+    {"has 2 rows a picture", HONE_UNSUPPORTED, reshape_double, 13},
+    {"dimension 0 depends on the batch size", HONE_UNSUPPORTED, reshape_mixed, 13},
     {"two dimensions of -1", HONE_INVALID, reshape_two, 13},
     {"must be constant integers", HONE_UNSUPPORTED, reshape_computed, 13},
     {"the batch must stay the first axis", HONE_UNSUPPORTED, transpose_batch, 13},
@@ -461,7 +476,6 @@ static const struct wrong cases[] = {
     {"scale 'p' has 4 elements, not 3", HONE_INVALID, norm_size, 13},
     {"input 3 is missing", HONE_INVALID, norm_missing, 13},
     {"softmax over axis 0 of 4", HONE_UNSUPPORTED, softmax_rows, 13},
-    {"softmax over axis 1 of 4", HONE_UNSUPPORTED, softmax_flat, 11},
     {"axis 0 of rank 4 cannot be summed up", HONE_UNSUPPORTED, mean_batch, 13},
     {"a sum over the batch", HONE_UNSUPPORTED, mean_all, 13},
     {"dilated pooling", HONE_UNSUPPORTED, pool_dilated, 13},
@@ -487,7 +501,7 @@ static const struct wrong cases[] = {
     {"cannot be cast to type 7", HONE_UNSUPPORTED, cast_integer, 13},
     {"the output 'y' does not depend on the picture", HONE_INVALID, constant_output, 13},
     {"a division by zero", HONE_INVALID, divide_zero, 13},
-    {"192 elements a picture cannot become 1", HONE_INVALID, rank_one, 13},
+    {"has 192 rows a picture", HONE_UNSUPPORTED, rank_one, 13},
     {"metadata 'hone.classes'", HONE_INVALID, meta_json, 13},
     {"entry 0 is no string", HONE_INVALID, meta_classes, 13},
     {"'mean' must be three numbers", HONE_INVALID, meta_mean, 13},

@@ -65,7 +65,8 @@ class Net:
         onnx.save(model, path)
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         fed = x_nchw.transpose(0, 2, 3, 1) if self.shape[3] == 3 else x_nchw
-        y = session.run(None, {"x": fed})[0]
+        runs = [fed] if self.shape[0] == "N" else [fed[i:i + 1] for i in range(len(fed))]
+        y = np.concatenate([session.run(None, {"x": part})[0] for part in runs])
         assert np.abs(y).max() > 1e-3, self.name  # a net that says nothing tests nothing
         out[f"{self.name}.y"] = y.reshape(y.shape[0], -1)
 
@@ -412,7 +413,87 @@ def transformers():
     n.done(flatten=False)
 
 
+def batches():
+    """The batch behind other axes, and joined with them: torch's attention with tokens first, windows of pictures."""
+    def attend(n, t, dynamic):
+        def shape(*sizes):
+            if not dynamic:
+                return n.ints(*[1 if size == "N" else 2 if size == "2N" else size for size in sizes])
+            batch = n.op("Gather", n.op("Shape", "x"), n.ints(0))
+            named = {"N": batch, "2N": n.op("Mul", batch, n.ints(2))}
+            return n.op("Concat", *[named.get(size) or n.ints(size) for size in sizes], axis=0)
+        t = n.op("Add", n.op("MatMul", n.op("Transpose", t, perm=[1, 0, 2]), n.const(weight(16, 48))), n.const(weight(48)))
+        parts = []
+        for k, perm in enumerate(([1, 0, 2], [1, 2, 0], [1, 0, 2])):
+            part = n.op("Slice", t, n.ints(16 * k), n.ints(16 * k + 16), n.ints(-1))
+            parts.append(n.op("Transpose", n.op("Reshape", part, shape(7, "2N", 8)), perm=perm))
+        p = n.op("Softmax", n.op("MatMul", n.op("Div", parts[0], n.floats(8**0.5)), parts[1]), axis=-1)
+        t = n.op("Transpose", n.op("MatMul", p, parts[2]), perm=[1, 0, 2])
+        rows = n.op("Reshape", t, n.ints(-1, 16) if dynamic else n.ints(7, 16))
+        t = n.op("Gemm", rows, n.const(weight(16, 16)), n.const(weight(16)), transB=1)
+        return n.op("Transpose", n.op("Reshape", t, shape(7, "N", 16)), perm=[1, 0, 2])
+
+    for dynamic in (True, False):
+        n = Tokens("tokens_first" if dynamic else "tokens_first_fixed")
+        if not dynamic:
+            n.shape = (1, 3, H, W)
+        t = n.op("Add", n.t, attend(n, n.t, dynamic))
+        n.op("Add", t, attend(n, t, dynamic))
+        n.end()
+    n = Net("windows")  # of 2x2, moved by one, attention inside, a bias for each pair and a mask for each window
+    t = n.op("Transpose", n.conv("x", 8, 3, 3, strides=[2, 2], pads=[0, 1, 0, 1]), perm=[0, 2, 3, 1])  # (N,6,6,8)
+    t = n.op("Concat", n.op("Slice", t, n.ints(1), n.ints(9), n.ints(1)), n.op("Slice", t, n.ints(0), n.ints(1), n.ints(1)), axis=1)
+    t = n.op("Transpose", n.op("Reshape", t, n.ints(-1, 3, 2, 3, 2, 8)), perm=[0, 1, 3, 2, 4, 5])
+    t = n.op("Reshape", t, n.ints(-1, 4, 8))
+    t = n.op("Reshape", n.op("MatMul", t, n.const(weight(8, 24))), n.ints(-1, 4, 3, 2, 4))
+    t = n.op("Transpose", t, perm=[2, 0, 3, 1, 4])
+    q, k, v = (n.op("Gather", t, n.const(np.array(i)), axis=0) for i in range(3))
+    p = n.op("MatMul", n.op("Mul", q, n.floats(0.5)), n.op("Transpose", k, perm=[0, 1, 3, 2]))
+    table = n.op("Gather", n.const(weight(9, 2)), n.const(rng.randint(0, 9, 16)), axis=0)
+    table = n.op("Unsqueeze", n.op("Transpose", n.op("Reshape", table, n.ints(4, 4, -1)), perm=[2, 0, 1]), n.ints(0))
+    p = n.op("Add", p, table)
+    mask = n.op("Unsqueeze", n.const(np.where(rng.rand(9, 1, 4, 4) < 0.3, -100, 0).astype("float32")), n.ints(0))
+    p = n.op("Reshape", n.op("Add", n.op("Reshape", p, n.ints(-1, 9, 2, 4, 4)), mask), n.ints(-1, 2, 4, 4))
+    t = n.op("Transpose", n.op("MatMul", n.op("Softmax", p, axis=-1), v), perm=[0, 2, 1, 3])
+    t = n.op("Reshape", n.op("MatMul", n.op("Reshape", t, n.ints(-1, 4, 8)), n.const(weight(8, 8))), n.ints(-1, 3, 3, 2, 2, 8))
+    t = n.op("Reshape", n.op("Transpose", t, perm=[0, 1, 3, 2, 4, 5]), n.ints(-1, 6, 6, 8))
+    # what the next stage reads: every second, four times
+    parts = [n.op("Slice", t, n.ints(i, j), n.ints(9, 9), n.ints(1, 2), n.ints(2, 2)) for j in (0, 1) for i in (0, 1)]
+    n.op("Add", n.op("Concat", *parts, axis=-1), n.const(weight(3, 3, 32)))
+    n.done()
+    n = Net("every_third")
+    n.op("Slice", n.conv("x", 4, 3, 1), n.ints(1, -10), n.ints(2**40, 11), n.ints(2, 3), n.ints(3, 2))
+    n.done()
+    n = Net("softmax_axes")
+    t = n.op("Softmax", n.conv("x", 4, 3, 3), axis=2)
+    n.op("Softmax", n.op("Reshape", t, n.ints(0, 4, 3, 33)), axis=-2)
+    n.done()
+    n = Net("softmax_rest", opset=11)
+    n.op("Softmax", n.conv("x", 4, 3, 3), axis=1)
+    n.conv(n.t, 2, 4, 3)
+    n.done()
+    n = Net("matrix_left")  # MLP-Mixer over tokens
+    t = n.op("Reshape", n.conv("x", 5, 3, 4, strides=[4, 4]), n.ints(0, 5, 6))
+    t = n.op("Add", n.op("MatMul", n.const(weight(3, 5)), t), n.const(weight(3, 1)))
+    n.op("MatMul", t, n.const(weight(6, 2)))
+    n.done()
+    n = Net("constants_computed")  # as masks and tables of places are
+    places = n.op("Range", n.const(np.array(0)), n.const(np.array(6)), n.const(np.array(1)))
+    odd = n.op("Cast", n.op("Equal", n.op("Mod", places, n.ints(2)), n.ints(1)), to=TensorProto.BOOL)
+    table = n.op("Where", n.op("Or", odd, n.op("Less", places, n.ints(2))), n.floats(0.5), n.const(weight(2, 6)))
+    table = n.op("ScatterND", table, n.const(np.array([[0, 1], [1, 5]])), n.const(np.float32([2, -3])))
+    table = n.op("Concat", table, n.op("Tile", n.op("Slice", table, n.ints(-1), n.ints(-3), n.ints(0), n.ints(-1)), n.ints(2, 1)), axis=0)
+    table = n.op("Gather", table, n.const(np.array([5, 0, -2])), axis=1)
+    table = n.op("Min", n.op("Max", n.op("Pow", table, n.floats(2)), n.floats(0.3)), n.floats(4))
+    table = n.op("Reciprocal", n.op("Sqrt", table))
+    whole = n.const(rng.randint(-128, 128, (6, 3)).astype("int8"))
+    w = n.op("DequantizeLinear", whole, n.const(np.float32([0.01, 0.02, 0.03])), n.const(np.int8([3, 0, -1])), axis=1)
+    t = n.op("MatMul", n.op("Transpose", "x", perm=[0, 2, 3, 1]), n.op("Transpose", w, perm=[1, 0]))
+    n.op("MatMul", t, n.op("Transpose", n.op("Concat", table, table, axis=1), perm=[1, 0]))
+    n.done()
+
+
 os.makedirs(FOLDER, exist_ok=True)
-for make in (convolutions, linear, norm, activations, arithmetic, pads, pools, shapes, ends, parts, functions, layer_norms, transformers):
+for make in (convolutions, linear, norm, activations, arithmetic, pads, pools, shapes, ends, parts, functions, layer_norms, transformers, batches):
     make()
 save(f"{FOLDER}/expected.safetensors", out)

@@ -1,0 +1,212 @@
+// onnx_fold_math.c: arithmetic on constants.
+#include "formats/onnx_fold.h"
+
+#include <math.h>
+#include <string.h>
+
+hone_status hone_onnx_fold_cast(const struct hone_onnx_fold_args *a) {
+    HONE_TRY(hone_onnx_fold_need(a, 1));
+    const struct hone_onnx_const *data = a->in[0];
+    int64_t to = hone_onnx_attr_int(a->node, "to", 0);
+    bool real = to == HONE_ONNX_FLOAT || to == HONE_ONNX_DOUBLE || to == HONE_ONNX_FLOAT16 ||
+                to == HONE_ONNX_BFLOAT16;
+    if (!real && to != HONE_ONNX_INT64 && to != HONE_ONNX_INT32 && to != HONE_ONNX_BOOL)
+        return hone_fail(HONE_UNSUPPORTED, "a cast to type %lld", (long long)to);
+    if (real == (data->f != NULL) && to != HONE_ONNX_BOOL) {
+        *a->out = *data;
+        return HONE_OK;
+    }
+    a->out->rank = data->rank;
+    memcpy(a->out->dim, data->dim, sizeof data->dim);
+    float *f;
+    int64_t *i;
+    uint8_t *m;
+    HONE_TRY(hone_onnx_fold_alloc(a, real, data->marks != NULL, &f, &i, &m));
+    for (int64_t k = 0; k < data->count; k++) {
+        if (f) {
+            f[k] = (float)data->i[k];
+        } else {
+            double value = data->f ? trunc((double)data->f[k]) : (double)data->i[k];
+            if (to == HONE_ONNX_BOOL) value = hone_onnx_const_number(data, k) != 0;
+            if (!(fabs(value) <= 0x1p53)) return hone_fail(HONE_INVALID, "a cast of %g", value);
+            i[k] = (int64_t)value;
+        }
+        if (m) m[k] = data->marks[k];
+    }
+    return HONE_OK;
+}
+
+// ---- Two operands
+// -------------------------------------------------------------------------------------------
+
+// Both values and the result; integers stay below 2^53 so that nothing overflows.
+static hone_status fold_number(char op, bool real, double x, double y, double *out) {
+    double value = 0;
+    if ((op == '/' || op == '%') && y == 0 && !real)
+        return hone_fail(HONE_INVALID, "a division by zero");
+    switch (op) {
+    case '+': value = x + y; break;
+    case '-': value = x - y; break;
+    case '*': value = x * y; break;
+    case '/': value = real ? x / y : trunc(x / y); break;
+    case '^': value = pow(x, y); break;
+    case '<': value = x < y ? x : y; break;
+    case '>': value = x > y ? x : y; break;
+    default: // the remainder, with the sign of y
+        value = fmod(x, y);
+        if (value != 0 && (value < 0) != (y < 0)) value += y;
+    }
+    if (!real && !(fabs(value) <= 0x1p53)) return hone_fail(HONE_INVALID, "%g is too large", value);
+    *out = value;
+    return HONE_OK;
+}
+
+// Multiples of the batch add up, and a quotient of two depends on it no more.
+static enum hone_onnx_mark fold_mark(char op, enum hone_onnx_mark x, enum hone_onnx_mark y,
+                                     double xv, double yv) {
+    bool bx = x == HONE_MARK_BATCH, by = y == HONE_MARK_BATCH;
+    if (x == HONE_MARK_MIXED || y == HONE_MARK_MIXED) return HONE_MARK_MIXED;
+    if (!bx && !by) return HONE_MARK_NONE;
+    bool neutral = (op == '+' || op == '-') && ((bx && !by && yv == 0) || (op == '+' && xv == 0));
+    if (neutral || (op == '*' && bx != by)) return HONE_MARK_BATCH;
+    if (op == '/' && bx && by) return HONE_MARK_NONE;
+    if (op == '/' && bx && fmod(xv, yv) == 0) return HONE_MARK_BATCH;
+    return bx && by && (op == '+' || op == '-') ? HONE_MARK_BATCH : HONE_MARK_MIXED;
+}
+
+hone_status hone_onnx_fold_binary(const struct hone_onnx_fold_args *a) {
+    static const char *const names[] = {"Add", "Sub", "Mul", "Div", "Mod", "Pow", "Min", "Max"};
+    HONE_TRY(hone_onnx_fold_need(a, 2));
+    int n = 0;
+    while (strcmp(names[n], a->node->op_type) != 0) n++;
+    char op = "+-*/%^<>"[n];
+    if (a->input_count > 2) return hone_fail(HONE_UNSUPPORTED, "more than two constants");
+    const struct hone_onnx_const *x = a->in[0], *y = a->in[1];
+    bool real = x->f != NULL;
+    if (real != (y->f != NULL) && op != '^')
+        return hone_fail(HONE_INVALID, "its inputs differ in type");
+    HONE_TRY(hone_onnx_fold_broadcast(x, y, a->out));
+    float *f;
+    int64_t *i;
+    uint8_t *m;
+    HONE_TRY(hone_onnx_fold_alloc(a, real, x->marks || y->marks, &f, &i, &m));
+    int64_t along[HONE_ONNX_MAX_RANK] = {0};
+    for (int64_t k = 0; k < a->out->count; k++) {
+        int64_t kx = hone_onnx_fold_offset(x, a->out->rank, along),
+                ky = hone_onnx_fold_offset(y, a->out->rank, along);
+        double xv = hone_onnx_const_number(x, kx), yv = hone_onnx_const_number(y, ky), value;
+        HONE_TRY(fold_number(op, real, xv, yv, &value));
+        if (f)
+            f[k] = (float)value;
+        else
+            i[k] = (int64_t)value;
+        if (m)
+            m[k] = (uint8_t)fold_mark(op, hone_onnx_const_mark(x, kx), hone_onnx_const_mark(y, ky),
+                                      xv, yv);
+        hone_onnx_fold_next(a->out, along);
+    }
+    return HONE_OK;
+}
+hone_status hone_onnx_fold_compare(const struct hone_onnx_fold_args *a) {
+    static const char *const names[] = {"Equal",          "Less", "Greater", "LessOrEqual",
+                                        "GreaterOrEqual", "And",  "Or"};
+    HONE_TRY(hone_onnx_fold_need(a, 2));
+    const struct hone_onnx_const *x = a->in[0], *y = a->in[1];
+    int n = 0;
+    while (strcmp(names[n], a->node->op_type) != 0) n++;
+    HONE_TRY(hone_onnx_fold_broadcast(x, y, a->out));
+    float *f;
+    int64_t *i, along[HONE_ONNX_MAX_RANK] = {0};
+    uint8_t *m;
+    HONE_TRY(hone_onnx_fold_alloc(a, false, false, &f, &i, &m));
+    for (int64_t k = 0; k < a->out->count; k++) {
+        int64_t kx = hone_onnx_fold_offset(x, a->out->rank, along);
+        int64_t ky = hone_onnx_fold_offset(y, a->out->rank, along);
+        double v = hone_onnx_const_number(x, kx), w = hone_onnx_const_number(y, ky);
+        bool open = hone_onnx_const_mark(x, kx) || hone_onnx_const_mark(y, ky);
+        if (open && n > 0) return hone_fail(HONE_UNSUPPORTED, "it depends on the batch size");
+        const bool is[] = {v == w && !open,  v<w, v> w,       v <= w, v >= w,
+                           v != 0 && w != 0, v != 0 || w != 0}; // the batch equals no constant
+        i[k] = is[n];
+        hone_onnx_fold_next(a->out, along);
+    }
+    return HONE_OK;
+}
+
+// ---- One operand
+// --------------------------------------------------------------------------------------------
+
+static double negate(double x) {
+    return -x;
+}
+static double not(double x) {
+    return x == 0;
+}
+static double invert(double x) {
+    return 1 / x;
+}
+static double above_zero(double x) {
+    return x < 0 ? 0 : x;
+}
+static double sigmoid(double x) {
+    return 1 / (1 + exp(-x));
+}
+
+hone_status hone_onnx_fold_unary(const struct hone_onnx_fold_args *a) {
+    static const struct {
+        const char *name;
+        double (*fn)(double);
+    } table[] = {
+        {"Abs", fabs},          {"Ceil", ceil},       {"Cos", cos},    {"Exp", exp},
+        {"Floor", floor},       {"Log", log},         {"Neg", negate}, {"Not", not },
+        {"Reciprocal", invert}, {"Relu", above_zero}, {"Round", rint}, {"Sigmoid", sigmoid},
+        {"Sin", sin},           {"Sqrt", sqrt},       {"Tanh", tanh},
+    };
+    HONE_TRY(hone_onnx_fold_need(a, 1));
+    size_t n = 0;
+    while (strcmp(table[n].name, a->node->op_type) != 0) n++;
+    double (*fn)(double) = table[n].fn;
+    const struct hone_onnx_const *x = a->in[0];
+    a->out->rank = x->rank;
+    memcpy(a->out->dim, x->dim, sizeof x->dim);
+    float *f;
+    int64_t *i;
+    uint8_t *m;
+    HONE_TRY(hone_onnx_fold_alloc(a, x->f != NULL, x->marks != NULL, &f, &i, &m));
+    for (int64_t k = 0; k < x->count; k++) {
+        double value = hone_onnx_const_number(x, k);
+        if (!f && !(fabs(value) <= 0x1p53))
+            return hone_fail(HONE_INVALID, "%g is too large", value);
+        if (f)
+            f[k] = (float)fn(value);
+        else
+            i[k] = (int64_t)fn(value);
+        bool kept = fn(value) == value; // a whole number, rounded
+        if (m) m[k] = kept || !x->marks[k] ? x->marks[k] : HONE_MARK_MIXED;
+    }
+    return HONE_OK;
+}
+// (x - zero) scale, of all or of each along an axis: weights kept as integers.
+hone_status hone_onnx_fold_dequantize(const struct hone_onnx_fold_args *a) {
+    HONE_TRY(hone_onnx_fold_need(a, 2));
+    const struct hone_onnx_const *x = a->in[0], *scale = a->in[1];
+    const struct hone_onnx_const *zero = a->input_count > 2 ? a->in[2] : NULL;
+    int axis = 0;
+    int64_t behind = 1, many = scale->count;
+    if (many != 1) HONE_TRY(hone_onnx_fold_axis(a, 1, x->rank, &axis));
+    for (int d = axis + 1; d < x->rank; d++) behind *= x->dim[d];
+    if (!x->i || !scale->f || scale->rank > 1 || (many != 1 && many != x->dim[axis]) ||
+        (zero && (!zero->i || zero->count != many)))
+        return hone_fail(HONE_UNSUPPORTED, "only one scale, or one along an axis, is supported");
+    a->out->rank = x->rank;
+    memcpy(a->out->dim, x->dim, sizeof x->dim);
+    float *f;
+    int64_t *i;
+    uint8_t *m;
+    HONE_TRY(hone_onnx_fold_alloc(a, true, false, &f, &i, &m));
+    for (int64_t k = 0; k < x->count; k++) {
+        int64_t c = many == 1 ? 0 : k / behind % many;
+        f[k] = (float)(x->i[k] - (zero ? zero->i[c] : 0)) * scale->f[c];
+    }
+    return HONE_OK;
+}
