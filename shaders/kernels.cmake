@@ -200,6 +200,8 @@ hone_kernel(ema_vec4 optim/ema.comp BINDINGS 4 PUSH 4 SPEC 1)
 hone_kernel(adamw_vec4 optim/adamw.comp BINDINGS 9 PUSH 24 SPEC 1)
 hone_kernel(stats_rows optim/stats_rows.comp BINDINGS 3 PUSH 8 SPEC 2)
 hone_kernel(stats_sum optim/stats_sum.comp BINDINGS 4 PUSH 4 SPEC 2)
+hone_kernel(unscale_vec4 optim/unscale.comp BINDINGS 4 PUSH 8 SPEC 1)
+hone_kernel(unscale_step optim/unscale_step.comp BINDINGS 5 PUSH 16 SPEC 2)
 
 # Batch norm, four channels or one an invocation
 foreach(variant ";1" "_vec4;4")

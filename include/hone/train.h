@@ -51,6 +51,16 @@ enum hone_norms { HONE_NORMS_AUTO, HONE_NORMS_FROZEN, HONE_NORMS_BATCH };
 // ends in a pooled map, else last.
 enum hone_features { HONE_FEATURES_AUTO, HONE_FEATURES_LAST, HONE_FEATURES_STAGES };
 enum hone_optimizer { HONE_OPTIMIZER_ADAMW, HONE_OPTIMIZER_SGD };
+// How the step stores what flows through the net: sums are f32 in any case, and so are the weights,
+// the optimiser, statistics and gradients of weights. f16 scales the loss, and leaves out steps in
+// which a gradient overflows; bf16 has the range of f32 and 8 bits. auto: bf16 or f16 where the
+// device has matrix units for it, else f32. Judging is in f32, as sessions run the model.
+enum hone_precision {
+    HONE_PRECISION_AUTO,
+    HONE_PRECISION_F32,
+    HONE_PRECISION_F16,
+    HONE_PRECISION_BF16,
+};
 enum hone_schedule { HONE_SCHEDULE_COSINE, HONE_SCHEDULE_LINEAR, HONE_SCHEDULE_CONSTANT };
 // Weight of a class in the loss, scaled so that the mean over the training pictures is 1. auto:
 // balanced where only the head is trained, sqrt elsewhere.
@@ -102,6 +112,7 @@ struct hone_train_params {
     int norms;          // enum hone_norms
     int features;       // enum hone_features
     const char *preprocess;      // "imagenet", "tf", "none" or "MEAN,STD"; NULL: as the file says
+    int precision;               // enum hone_precision
     int32_t epochs, batch, size; // size: pixels; 0: as the file says, else 224
     float lr;
     float head_lr;    // of the new classifier, as a multiple of lr; 0: by the recipe

@@ -1,5 +1,6 @@
 // adamw: w *= 1 - lr decay;  m' = beta1 m + (1 - beta1) g;  v' = beta2 v + (1 - beta2) g^2
 //        w' = w - lr (m' / c1) / (sqrt(v' / c2) + eps)
+//        a negative lr changes nothing
 // w, g, m, v, w', m', v' (count) vec4   segments (count / 16) {rate factor, decay}   hyper (4) lr, c1, c2, unused
 // grid linear over count   spec WG   push count beta1 beta2 1-beta1 1-beta2 eps   each output may be its input
 #version 460
@@ -26,6 +27,12 @@ void main() {
     vec2 segment = segments[i / VECTORS];
     float lr = hyper[0] * segment.x;
     vec4 gradient = g[i], weight = w[i];
+    if (hyper[0] < 0) {
+        w1[i] = weight;
+        m1[i] = m[i];
+        v1[i] = v[i];
+        return;
+    }
     vec4 next_m = beta1 * m[i] + rest1 * gradient;
     vec4 next_v = beta2 * v[i] + rest2 * gradient * gradient;
     vec4 direction = next_m / hyper[1] / (sqrt(next_v / hyper[2]) + eps);

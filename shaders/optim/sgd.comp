@@ -1,4 +1,5 @@
 // sgd: g += decay w;  m' = momentum m + g;  w' = w - lr (NESTEROV ? g + momentum m' : m')
+//      a negative lr changes nothing
 // w, g, m, w', m' (count) vec4   segments (count / 16) {rate factor, decay}   hyper (4) lr, unused...
 // grid linear over count   spec WG NESTEROV   push count momentum   w' may be w, m' may be m
 #version 460
@@ -23,6 +24,11 @@ void main() {
     if (i >= count) return;
     vec2 segment = segments[i / VECTORS];
     vec4 weight = w[i];
+    if (hyper[0] < 0) {
+        w1[i] = weight;
+        m1[i] = m[i];
+        return;
+    }
     vec4 gradient = g[i] + segment.y * weight;
     vec4 next = momentum * m[i] + gradient;
     vec4 direction = NESTEROV != 0 ? gradient + momentum * next : next;

@@ -50,6 +50,48 @@ static void fill_hyper(double *const *in, double *out, int64_t count) {
             .c = 8                                                                                 \
         }                                                                                          \
     }
+// A step that unscale leaves out.
+static void fill_left_out(double *const *in, double *out, int64_t count) {
+    fill_hyper(in, out, count);
+    out[0] = -1;
+    out[3] = 0;
+}
+#define LEFT_OUT                                                                                   \
+    { .desc = OP_F32(4), .fill = fill_left_out }
+
+// Gradients of a loss scaled by 1024, finite but for the last in every other case.
+static void fill_scaled(double *const *in, double *out, int64_t count) {
+    (void)in;
+    for (int64_t i = 0; i < count; i++) out[i] = (double)(i * 37 % 101 - 50) * 20.48;
+}
+static void fill_infinite(double *const *in, double *out, int64_t count) {
+    fill_scaled(in, out, count);
+    out[count - 1] = (double)INFINITY;
+}
+static void fill_no_number(double *const *in, double *out, int64_t count) {
+    fill_scaled(in, out, count);
+    out[count / 2] = (double)NAN;
+}
+static void fill_scaler(double *const *in, double *out, int64_t count) {
+    static const double values[] = {1024, 6, 0.1, 0.001, 3};
+    (void)in;
+    for (int64_t i = 0; i < count; i++) out[i] = i < 5 ? values[i] : 0;
+}
+static void fill_first(double *const *in, double *out, int64_t count) {
+    (void)in;
+    for (int64_t i = 0; i < count; i++) out[i] = i ? 0 : 1;
+}
+#define UNSCALE(name_, n, slab_, scaler_, interval_)                                               \
+    {                                                                                              \
+        .op = &hone_op_unscale, .name = name_,                                                     \
+        .attrs = &(const struct hone_unscale_attrs){0.9f, 0.999f, interval_}, .input_count = 3,    \
+        .in = {                                                                                    \
+            {.desc = OP_F32(n), .fill = slab_},                                                    \
+            {.desc = OP_F32(8), .fill = scaler_},                                                  \
+            HYPER                                                                                  \
+        }                                                                                          \
+    }
+
 #define EMA(name_, n)                                                                              \
     {                                                                                              \
         .op = &hone_op_ema, .name = name_, .input_count = 3, .in = { SLAB(n), SLAB(n), HYPER }     \
@@ -81,6 +123,28 @@ const struct hone_case hone_cases_optim[] = {
     SGD("plain", 64, .momentum = 0),
     ADAMW("usual", 832, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f),
     ADAMW("large eps", 192, .beta1 = 0.8f, .beta2 = 0.9f, .eps = 0.1f),
+    {.op = &hone_op_sgd,
+     .name = "left out",
+     .attrs = &(const struct hone_sgd_attrs){.momentum = 0.9f},
+     .input_count = 5,
+     .in = {SLAB(192), SLAB(192), SLAB(192), SEGMENTS(192), LEFT_OUT}},
+    {.op = &hone_op_adamw,
+     .name = "left out",
+     .attrs = &(const struct hone_adamw_attrs){0.9f, 0.999f, 1e-8f},
+     .input_count = 6,
+     .in = {SLAB(192),
+            SLAB(192),
+            SLAB(192),
+            {.desc = OP_F32(192), .values = VALUES_POSITIVE},
+            SEGMENTS(192),
+            LEFT_OUT}},
+    UNSCALE("finite", 832, fill_scaled, fill_scaler, 2000),
+    UNSCALE("the scale doubles", 64, fill_scaled, fill_scaler, 7),
+    UNSCALE("infinite", 832, fill_infinite, fill_scaler, 2000),
+    UNSCALE("no number", 192, fill_no_number, fill_scaler, 7),
+    UNSCALE("the first step, at the least scale", 192, fill_no_number, fill_first, 2000),
+    UNSCALE("the first step", 192, fill_scaled, fill_first, 2000),
+    UNSCALE("more vectors than flags", 80000, fill_infinite, fill_scaler, 2000),
     EMA("usual", 832),
     EMA("one segment", 64),
     STATS("some rows skipped", 67, 5, -2),

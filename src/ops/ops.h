@@ -328,4 +328,13 @@ struct hone_adamw_attrs {
 // train_stats(stats (4), loss (1), logits (N,C), labels (N) i32) -> stats': adds loss n, n,
 // correct, 0, where n
 //   counts the rows with a label >= 0 and correct those whose first largest logit is the label
+// A negative learning rate: sgd and adamw change nothing.
+// unscale(g (L), scaler (8), hyper (4)) -> g' (L), scaler' (8), hyper' (4): gradients of a loss that
+// was scaled back to their size; where one is no finite number, hyper' leaves the step out and the
+// scale halves. scaler: scale (a power of two), good steps in a row, 1 - beta1^t, 1 - beta2^t of the
+// steps made, steps left out; 0 but for the scale at the start. The formula is in scaling.c.
+struct hone_unscale_attrs {
+    float beta1, beta2; // of the optimiser; 0 where it has none
+    int32_t interval;   // good steps until the scale doubles
+};
 #endif

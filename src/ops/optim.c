@@ -12,7 +12,7 @@
 //
 // hyper (4) = lr, c1 = 1 - beta1^t, c2 = 1 - beta2^t, share. Row s of segments (L /
 // HONE_PACK_ALIGN, 2) holds, for the elements s HONE_PACK_ALIGN and on, a factor on lr and the
-// decay. A factor of 0 leaves w as it is, bit for bit.
+// decay. A factor of 0 leaves w as it is, bit for bit; a negative lr leaves all as it is (unscale).
 #include "ops/common.h"
 #include "ops/ops.h"
 
@@ -74,6 +74,11 @@ static void sgd_ref(const struct hone_ref_args *args) {
     double momentum = (double)attrs->momentum, lr = args->in[4][0];
     int64_t count = hone_desc_elements(&args->out_desc[0]);
     for (int64_t i = 0; i < count; i++) {
+        if (lr < 0) {
+            args->out[0][i] = w[i];
+            args->out[1][i] = m[i];
+            continue;
+        }
         const double *segment = segments + i / HONE_PACK_ALIGN * 2;
         double gradient = g[i] + segment[1] * w[i];
         double next = momentum * m[i] + gradient;
@@ -90,6 +95,12 @@ static void adamw_ref(const struct hone_ref_args *args) {
     double beta1 = (double)attrs->beta1, beta2 = (double)attrs->beta2;
     int64_t count = hone_desc_elements(&args->out_desc[0]);
     for (int64_t i = 0; i < count; i++) {
+        if (hyper[0] < 0) {
+            args->out[0][i] = w[i];
+            args->out[1][i] = m[i];
+            args->out[2][i] = v[i];
+            continue;
+        }
         const double *segment = segments + i / HONE_PACK_ALIGN * 2;
         double lr = hyper[0] * segment[0];
         double next_m = beta1 * m[i] + (1 - beta1) * g[i];

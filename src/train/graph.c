@@ -56,6 +56,28 @@ static hone_value emit_net(struct hone_graph *graph, const struct hone_train_gra
     return logits;
 }
 
+enum { SCALER = 8, SCALE_INTERVAL = 2000 };
+
+void hone_train_scaler(float scaler[8]) {
+    for (int i = 0; i < SCALER; i++) scaler[i] = i ? 0 : 65536;
+}
+
+static hone_value emit_scaler(struct hone_graph *graph) {
+    hone_value state = hone_graph_find(graph, "scaler");
+    return state != HONE_NO_VALUE
+               ? state
+               : hone_graph_state(graph, "scaler", hone_desc_make(HONE_F32, 1, SCALER, 0, 0, 0));
+}
+
+// What the gradients are of: the loss times its scale.
+static hone_value emit_scaled(struct hone_graph *graph, const struct hone_train_graph_params *p,
+                              hone_value loss) {
+    static const struct hone_view_attrs first = {.rank = 1, .dim = {1}};
+    if (!p->scaled) return loss;
+    hone_value scale = HONE_EMIT(graph, &hone_op_view, "scale", &first, emit_scaler(graph));
+    return HONE_EMIT(graph, &hone_op_mul, "scaled_loss", NULL, loss, scale);
+}
+
 // Gradients of the trained tensors as one slab.
 static hone_value emit_gradients(struct hone_graph *graph, const struct hone_train_layout *layout,
                                  const hone_value *views, hone_value loss, hone_value *gradients) {
@@ -79,6 +101,14 @@ static void emit_update(struct hone_graph *graph, const struct hone_train_graph_
         graph, "segments", hone_desc_make(HONE_F32, 2, slab.dim[0] / HONE_PACK_ALIGN, 2, 0, 0));
     hone_value hyper = hone_graph_input(graph, "hyper", hone_desc_make(HONE_F32, 1, 4, 0, 0, 0));
     hone_value out[HONE_OP_MAX_OUTPUTS];
+    if (p->scaled) {
+        struct hone_unscale_attrs attrs = {p->beta1, p->beta2, SCALE_INTERVAL};
+        hone_value scaler = emit_scaler(graph), in[] = {gradient, scaler, hyper};
+        hone_graph_node(graph, &hone_op_unscale, "unscale", &attrs, in, 3, out);
+        hone_graph_set_next(graph, scaler, out[1]);
+        gradient = out[0];
+        hyper = out[2];
+    }
     if (p->optimizer == HONE_OPTIMIZER_SGD) {
         struct hone_sgd_attrs attrs = {.momentum = p->momentum};
         hone_value in[] = {weights, gradient, momentum, segments, hyper};
@@ -114,7 +144,8 @@ static void build(struct hone_graph *graph, const struct hone_train_graph_params
     struct hone_cross_entropy_attrs attrs = {.smoothing = p->label_smoothing};
     hone_value loss =
         HONE_EMIT(graph, &hone_op_cross_entropy, "loss", &attrs, logits, labels, weights);
-    hone_value gradient = emit_gradients(graph, p->layout, binding->views, loss, gradients);
+    hone_value gradient =
+        emit_gradients(graph, p->layout, binding->views, emit_scaled(graph, p, loss), gradients);
     emit_update(graph, p, binding->slab, gradient);
     hone_value totals =
         HONE_EMIT(graph, &hone_op_train_stats, "train_stats", NULL, stats, loss, logits, labels);

@@ -3,7 +3,7 @@
 //   train.c     the order of a run: read, compile, train, write
 //   params.c    options        decide.c   what they leave open
 //   layout.c, graph.c   the step as a graph        step.c   compiled, and run
-//   tune.c      fine-tuning: epochs of steps
+//   tune.c      fine-tuning: epochs of steps               precision.c   in 16 bits
 //   features.c, head.c, lbfgs.c   the classifier alone
 //   judge.c     probabilities of a part with the weights on the device
 //   save.c      weights to the host, model.onnx, summary      report.c   report.html
@@ -60,6 +60,7 @@ struct hone_trainer {
     int64_t steps_done;
     size_t batches_done;  // of the epoch at work
     double average_decay; // of the average of the weights
+    float left_out;       // steps that unscale left out, as told last
 
     // The best epoch so far.
     float *best; // all parameters of the model, one after the other; NULL: none yet
@@ -93,6 +94,17 @@ void hone_trainer_decide(struct hone_trainer *t);
 hone_status hone_trainer_plan_weights(struct hone_trainer *t);
 // Needs the pictures.
 hone_status hone_trainer_weigh_classes(struct hone_trainer *t);
+
+// precision.c
+// Decides what --precision auto leaves open. Needs the device.
+void hone_trainer_decide_precision(struct hone_trainer *t);
+// The type that the step computes with.
+enum hone_dtype hone_trainer_compute(const struct hone_trainer *t);
+// What the scale is at the start, or where a run goes on.
+hone_status hone_trainer_take_scale(struct hone_trainer *t);
+// At the end of an epoch of `steps` steps: says what the scale of the loss came to. HONE_INVALID
+// where no step could be made.
+hone_status hone_trainer_check_scale(struct hone_trainer *t, size_t steps);
 
 // tune.c, features.c: train, keeping t->best and the results. HONE_CANCELLED when asked to stop.
 hone_status hone_trainer_tune(struct hone_trainer *t);

@@ -20,8 +20,10 @@ static bool stop_tuning(void *user, size_t done, size_t total, const char *node)
 static hone_status measure(struct hone_trainer *t, const struct hone_graph *graph) {
     bool full = t->params.tune == HONE_TUNE_FULL;
     bool cpu = hone_device_caps(t->device)->kind == HONE_DEVICE_CPU;
-    struct hone_tune_params params = {
-        .budget_s = full ? 0 : TUNE_BUDGET_SECONDS, .progress = stop_tuning, .user = t};
+    struct hone_tune_params params = {.budget_s = full ? 0 : TUNE_BUDGET_SECONDS,
+                                      .compute = hone_trainer_compute(t),
+                                      .progress = stop_tuning,
+                                      .user = t};
     struct hone_tune_result result;
     char *path;
     if (t->params.tune == HONE_TUNE_OFF || t->params.tuning || (cpu && !full)) return HONE_OK;

@@ -44,6 +44,10 @@ static const hone_option train_rows[] = {
                   "last three resolutions; auto: stages where the classifier is solved for first"),
     TRAIN(preprocess, STRING, "preprocess", .metavar = "imagenet|tf|none|MEAN,STD",
           .help = "how pixels become numbers; left out: as the file states, else imagenet"),
+    TRAIN(precision, ENUM, "precision", .initial = "auto", .words = "auto|f32|f16|bf16",
+          .help =
+              "how the step stores what flows through the net (sums, weights and optimiser stay "
+              "f32); auto: 16 bits where the device has matrix units for them"),
     TRAIN(epochs, I32, "epochs", .initial = "10", .least = 1, .most = 100000, .metavar = "N",
           .help =
               "passes over the training pictures (for the classifier alone the solver decides)"),

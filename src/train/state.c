@@ -31,6 +31,7 @@ static const struct kept_state {
     {"variance", "optimizer.variance", 0, false},
     {"params", "optimizer.params", 0, true},
     {"stats", "epoch.totals", 4, false},
+    {"scaler", "scaler", 8, false},
 };
 enum { KEPT_STATES = sizeof kept_states / sizeof *kept_states, ANSWERS = 1 };
 
@@ -248,7 +249,7 @@ static hone_status take_model(struct hone_trainer *t, const struct hone_checkpoi
 }
 
 static hone_status take_states(struct hone_trainer *t, const struct hone_checkpoint *from) {
-    float *slab = hone_calloc((size_t)t->layout.length + 4, sizeof *slab, "the optimiser's state");
+    float *slab = hone_calloc((size_t)t->layout.length + 8, sizeof *slab, "the optimiser's state");
     hone_status status = slab ? HONE_OK : HONE_OUT_OF_MEMORY;
     for (size_t k = 0; k < KEPT_STATES && status == HONE_OK; k++) {
         const struct kept_state *kept = &kept_states[k];

@@ -51,13 +51,15 @@ static hone_status compile_step(struct hone_trainer *t) {
                                             .beta2 = BETA2,
                                             .epsilon = EPSILON,
                                             .label_smoothing = p->label_smoothing,
-                                            .average = p->average > 0};
+                                            .average = p->average > 0,
+                                            .scaled = p->precision == HONE_PRECISION_F16};
+    const struct hone_compile_params compile = {.compute = hone_trainer_compute(t)};
     hone_train_augment_plan(p, &build.augment);
     struct hone_graph *graph;
     t->clock = build.augment.any;
     HONE_TRY(hone_train_graph(&build, &graph));
     hone_status status = hone_trainer_tune_kernels(t, graph);
-    if (status == HONE_OK) status = hone_trust_compile(t->store, graph, NULL, &t->step);
+    if (status == HONE_OK) status = hone_trust_compile(t->store, graph, &compile, &t->step);
     hone_graph_destroy(&graph);
     HONE_TRY(status);
     struct hone_program_memory memory = hone_program_memory(t->step);
@@ -88,6 +90,11 @@ hone_status hone_trainer_prepare(struct hone_trainer *t) {
     if (status == HONE_OK) {
         hone_train_layout_segments(&t->layout, table);
         status = hone_store_write(t->store, "segments", table, segments * sizeof *table);
+    }
+    if (status == HONE_OK && hone_store_has(t->store, "scaler")) {
+        float scaler[8];
+        hone_train_scaler(scaler);
+        status = hone_store_write(t->store, "scaler", scaler, sizeof scaler);
     }
     if (status == HONE_OK)
         status = hone_store_write(t->store, "class_weights", t->class_weights,

@@ -230,6 +230,7 @@ static hone_status run(struct hone_trainer *t) {
     HONE_TRY(copy_classes(t));
     if (t->recipe == HONE_RECIPE_SCRATCH) hone_model_randomize(t->model, (uint64_t)t->params.seed);
     hone_trainer_decide(t);
+    hone_trainer_decide_precision(t);
     HONE_TRY(hone_trainer_plan_weights(t));
     HONE_TRY(read_pictures(t));
     hone_trainer_phase(t, "pictures read");

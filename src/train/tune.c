@@ -49,6 +49,7 @@ static hone_status run_epoch(struct hone_trainer *t, uint32_t *order,
     HONE_TRY(hone_trainer_read_stats(t, &stats));
     t->spent.wait += hone_seconds() - last;
     t->spent.train += hone_seconds() - start;
+    if (!cancelled) HONE_TRY(hone_trainer_check_scale(t, steps));
     row->train_loss = stats.loss;
     row->train_accuracy = stats.accuracy;
     row->pictures_per_second = (double)(seen - before) / (hone_seconds() - start);
@@ -110,6 +111,7 @@ hone_status hone_trainer_tune(struct hone_trainer *t) {
     int32_t done;
     HONE_TRY(hone_trainer_prepare(t));
     HONE_TRY(begin(t, &done));
+    HONE_TRY(hone_trainer_take_scale(t));
     size_t steps = hone_batch_count(t->pictures[HONE_PART_TRAIN].count, (size_t)t->params.batch);
     t->average_decay = hone_train_average_decay(t->params.average, (int64_t)steps);
     uint32_t *order = hone_calloc(t->pictures[HONE_PART_TRAIN].count, sizeof *order, "an order");
