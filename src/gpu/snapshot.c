@@ -1,9 +1,11 @@
 // snapshot.c: asks a physical device everything once. Thin: no decision is taken here.
 #include "gpu/internal.h"
+#include "gpu/restrict.h"
 
 #include "base/alloc.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -324,7 +326,8 @@ hone_status hone_gpu_snapshot_take(VkPhysicalDevice device, struct hone_gpu_snap
     take_families(device, out);
     if (out->kind == HONE_DEVICE_CPU) out->cores = machine_cores();
     HONE_TRY(take_matrices(device, out));
-    return take_flexible_matrices(device, out);
+    HONE_TRY(take_flexible_matrices(device, out));
+    return hone_gpu_restrict(out, getenv("HONE_LIMITS"));
 }
 
 void hone_gpu_uuid_text(const uint8_t uuid[16], char text[40]) {
