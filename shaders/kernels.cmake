@@ -229,6 +229,7 @@ endforeach()
 hone_kernel(image_draw image/draw.comp BINDINGS 2 PUSH 88 SPEC 1)
 hone_kernel(image_blur image/blur.comp BINDINGS 3 PUSH 16 SPEC 1)
 hone_kernel(image_blocks image/blocks.comp BINDINGS 3 PUSH 12 SPEC 1)
+hone_kernel(image_mix image/mix.comp BINDINGS 3 PUSH 12 SPEC 1)
 hone_kernel(image_style image/style.comp BINDINGS 3 PUSH 36 SPEC 1)
 hone_kernel(image_warp image/warp.comp BINDINGS 3 PUSH 36 SPEC 1)
 
@@ -265,10 +266,10 @@ endforeach()
 # Softmax and loss
 hone_kernel(softmax softmax/softmax.comp BINDINGS 2 PUSH 8 SPEC 2)
 hone_kernel(softmax_bwd softmax/softmax_bwd.comp BINDINGS 3 PUSH 8 SPEC 2)
-hone_kernel(loss_rows softmax/loss_rows.comp BINDINGS 4 PUSH 12 SPEC 2)
+hone_kernel(loss_rows softmax/loss_rows.comp BINDINGS 4 PUSH 16 SPEC 2)
 hone_kernel(loss_sum softmax/loss_sum.comp BINDINGS 2 PUSH 4 SPEC 2)
 hone_kernel(loss_weights softmax/loss_weights.comp BINDINGS 3 PUSH 8 SPEC 2)
-hone_kernel(loss_bwd softmax/loss_bwd.comp BINDINGS 6 PUSH 12 SPEC 2)
+hone_kernel(loss_bwd softmax/loss_bwd.comp BINDINGS 6 PUSH 16 SPEC 2)
 
 # Yardsticks of a device: exec/yardstick.c
 hone_kernel(bench_copy bench/copy.comp BINDINGS 2 PUSH 4 SPEC 1)

@@ -30,7 +30,9 @@ typedef struct hone_option {
     size_t offset;       // of the field
     const char *initial; // the default as text; NULL: zero, false, the first word, not given
     double least, most;  // numbers: the range, both included; both 0: any
-    const char *words;   // enum: "stretch|letterbox|crop"
+    // enum: "stretch|letterbox|crop". Numbers: words that stand for -1, -2, ... in place of a
+    // number in the range, which is then above 0.
+    const char *words;
     const char *metavar; // "N", "FILE"; NULL: enums show their words, bools nothing
     const char *help;    // one sentence, no full stop
 } hone_option;

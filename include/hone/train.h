@@ -13,6 +13,7 @@
 //   confusion.csv     of the validation part and of the test part
 //   tuning.tune       the tuning records that held for the device, where there were any
 //   report.html       all of it as one page: verdict, curves, confusion, hardest pictures, options
+//   lr_find.svg       the range test of the learning rate, where there was one
 //   summary.json      the figures of the best epoch and of the test part
 #ifndef HONE_TRAIN_H
 #define HONE_TRAIN_H
@@ -67,9 +68,17 @@ enum hone_schedule { HONE_SCHEDULE_COSINE, HONE_SCHEDULE_LINEAR, HONE_SCHEDULE_C
 enum hone_class_weights {
     HONE_CLASS_WEIGHTS_AUTO,
     HONE_CLASS_WEIGHTS_NONE,
-    HONE_CLASS_WEIGHTS_SQRT,     // 1 / sqrt(pictures of the class)
-    HONE_CLASS_WEIGHTS_BALANCED, // 1 / pictures of the class
+    HONE_CLASS_WEIGHTS_SQRT,      // 1 / sqrt(pictures of the class)
+    HONE_CLASS_WEIGHTS_BALANCED,  // 1 / pictures of the class
+    HONE_CLASS_WEIGHTS_EFFECTIVE, // 1 / effective number of them (Cui et al. 2019, beta 0.999)
 };
+// focal: the loss of a picture times (1 - probability of its class)^focal_gamma.
+enum hone_loss { HONE_LOSS_CROSS_ENTROPY, HONE_LOSS_FOCAL };
+// Which pictures an epoch shows: each once, or each class as often as any other.
+enum hone_sampling { HONE_SAMPLING_NATURAL, HONE_SAMPLING_BALANCED };
+// By what epochs are compared, on the validation part: the best one is kept, patience counts from
+// it.
+enum hone_metric { HONE_METRIC_MACRO_F1, HONE_METRIC_ACCURACY, HONE_METRIC_LOSS };
 // Measuring kernels at first use, at most 20 seconds: auto: on GPUs, once for each device and
 // driver; full: every kernel of the step, without a limit, on CPU drivers too.
 enum hone_tune { HONE_TUNE_AUTO, HONE_TUNE_OFF, HONE_TUNE_FULL };
@@ -96,6 +105,7 @@ enum hone_augment_choice {
 
 // hone_options_init(&hone_train_options, &params) fills the defaults; a zeroed struct is completed
 // by hone_train() where 0 is out of range. Strings are borrowed for the call.
+enum { HONE_LR_FIND = -1 };
 struct hone_train_params {
     const char *backbone; // the pretrained model file; required
     const char *arch;     // the net, where it is a weight file; NULL: by the names of its tensors
@@ -114,16 +124,24 @@ struct hone_train_params {
     const char *preprocess;      // "imagenet", "tf", "none" or "MEAN,STD"; NULL: as the file says
     int precision;               // enum hone_precision
     int32_t epochs, batch, size; // size: pixels; 0: as the file says, else 224
-    float lr;
-    float head_lr;    // of the new classifier, as a multiple of lr; 0: by the recipe
-    float first_lr;   // of the first layer, as a multiple of lr; layers between in equal ratios
-    float average;    // epochs over which weights are averaged for judging and saving; 0: off
+    float lr;                    // or HONE_LR_FIND: by a range test before the first epoch
+    float head_lr;               // of the new classifier, as a multiple of lr; 0: by the recipe
+    float first_lr;     // of the first layer, as a multiple of lr; layers between in equal ratios
+    float average;      // epochs over which weights are averaged for judging and saving; 0: off
+    const char *budget; // "90s", "10m", "1h30m": as many epochs as fit in, instead of `epochs`;
+                        // then how many there are depends on the machine. NULL: none
     int32_t patience; // end after so many epochs without a better one; 0: never
     int optimizer;    // enum hone_optimizer
     int schedule;     // enum hone_schedule
     float warmup;     // share of all steps over which the rate rises from 0
     float weight_decay, momentum, label_smoothing;
-    int class_weights;  // enum hone_class_weights
+    int class_weights; // enum hone_class_weights
+    int sampling;      // enum hone_sampling; of the steps
+    int loss;          // enum hone_loss; of the steps
+    float focal_gamma;
+    float logit_adjust; // strength of the classes' shares in the loss (Menon et al. 2021): the
+                        // model answers as if all classes were equally frequent where it is 1
+    int metric;         // enum hone_metric
     float l2;           // classifier alone: strength of the ridge on its weights
     int augment;        // enum hone_augment: what is not given below is the preset's
     int augment_choice; // enum hone_augment_choice
@@ -135,6 +153,9 @@ struct hone_train_params {
     float hue;                                     // degrees, each way
     float blur;                                    // deviation in pixels, at most 1.5
     float noise, blocks, erase; // deviation; least wave kept, as of JPEGs; side of what is erased
+    // Pictures of a batch mixed in pairs, labels with them, in every step (in turns at random where
+    // both are on): shares from a beta distribution with both parameters this; 0: off.
+    float mixup, cutmix;
     int64_t seed;
     int tune;           // enum hone_tune
     const char *tuning; // file of tuning records; NULL: the user's, "off": none. The same records

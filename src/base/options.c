@@ -48,6 +48,37 @@ static bool hone_option_ranged(const hone_option *option) {
     return option->least != 0 || option->most != 0;
 }
 
+// Word number `index` of "a|b|c": its start and length; false past the end.
+static bool hone_option_word(const char *words, int index, const char **out, size_t *length) {
+    for (; index > 0; index--) {
+        words = strchr(words, '|');
+        if (!words) return false;
+        words++;
+    }
+    *out = words;
+    *length = strcspn(words, "|");
+    return index == 0;
+}
+
+static size_t hone_option_bytes(hone_option_type type) {
+    static const size_t bytes[] = {
+        [HONE_OPTION_I32] = sizeof(int32_t), [HONE_OPTION_I64] = sizeof(int64_t),
+        [HONE_OPTION_F32] = sizeof(float),   [HONE_OPTION_F64] = sizeof(double),
+        [HONE_OPTION_BOOL] = sizeof(bool),   [HONE_OPTION_STRING] = sizeof(const char *),
+        [HONE_OPTION_ENUM] = sizeof(int),
+    };
+    return bytes[type];
+}
+
+// Which of the words `text` is, from 0; -1: none.
+static int hone_option_find_word(const hone_option *option, const char *text) {
+    const char *word;
+    size_t length;
+    for (int i = 0; option->words && hone_option_word(option->words, i, &word, &length); i++)
+        if (strlen(text) == length && strncmp(text, word, length) == 0) return i;
+    return -1;
+}
+
 static hone_status hone_option_read_integer(const hone_option *option, const char *text,
                                             void *field) {
     bool wide = option->type == HONE_OPTION_I64;
@@ -86,31 +117,47 @@ static hone_status hone_option_read_bool(const char *text, void *field) {
     return hone_fail(HONE_INVALID, "'%s' is not yes or no", text);
 }
 
-// Word number `index` of "a|b|c": its start and length; false past the end.
-static bool hone_option_word(const char *words, int index, const char **out, size_t *length) {
-    for (; index > 0; index--) {
-        words = strchr(words, '|');
-        if (!words) return false;
-        words++;
-    }
-    *out = words;
-    *length = strcspn(words, "|");
-    return index == 0;
+static hone_status hone_option_read_enum(const hone_option *option, const char *text, int *field) {
+    int word = hone_option_find_word(option, text);
+    if (word < 0) return hone_fail(HONE_INVALID, "'%s' is not one of %s", text, option->words);
+    *field = word;
+    return HONE_OK;
 }
 
-static hone_status hone_option_read_enum(const hone_option *option, const char *text, int *field) {
+// A word in place of a number.
+static void hone_option_put_word(const hone_option *option, int word, void *field) {
+    int32_t i32 = -1 - word;
+    int64_t i64 = i32;
+    float f32 = (float)i32;
+    double f64 = i32;
+    const void *values[] = {[HONE_OPTION_I32] = &i32,
+                            [HONE_OPTION_I64] = &i64,
+                            [HONE_OPTION_F32] = &f32,
+                            [HONE_OPTION_F64] = &f64};
+    memcpy(field, values[option->type], hone_option_bytes(option->type));
+}
+
+// The word that the number in the field stands for, or -1.
+static int hone_option_get_word(const hone_option *option, const void *field) {
     const char *word;
     size_t length;
-    for (int i = 0; hone_option_word(option->words, i, &word, &length); i++) {
-        if (strlen(text) != length || strncmp(text, word, length) != 0) continue;
-        *field = i;
-        return HONE_OK;
-    }
-    return hone_fail(HONE_INVALID, "'%s' is not one of %s", text, option->words);
+    if (option->type > HONE_OPTION_F64 || !option->words) return -1;
+    double value = option->type == HONE_OPTION_I32   ? *(const int32_t *)field
+                   : option->type == HONE_OPTION_I64 ? (double)*(const int64_t *)field
+                   : option->type == HONE_OPTION_F32 ? (double)*(const float *)field
+                                                     : *(const double *)field;
+    if (!(value <= -1 && value >= -1000) || value != (int)value) return -1;
+    int index = -1 - (int)value;
+    return hone_option_word(option->words, index, &word, &length) ? index : -1;
 }
 
 static hone_status hone_option_read(const hone_option *option, void *params, const char *text) {
     void *field = (char *)params + option->offset;
+    int word = option->type <= HONE_OPTION_F64 ? hone_option_find_word(option, text) : -1;
+    if (word >= 0) {
+        hone_option_put_word(option, word, field);
+        return HONE_OK;
+    }
     switch (option->type) {
     case HONE_OPTION_I32:
     case HONE_OPTION_I64: return hone_option_read_integer(option, text, field);
@@ -121,16 +168,6 @@ static hone_status hone_option_read(const hone_option *option, void *params, con
     case HONE_OPTION_ENUM: return hone_option_read_enum(option, text, field);
     }
     return hone_fail(HONE_INTERNAL, "unknown option type %d", (int)option->type);
-}
-
-static size_t hone_option_bytes(hone_option_type type) {
-    static const size_t bytes[] = {
-        [HONE_OPTION_I32] = sizeof(int32_t), [HONE_OPTION_I64] = sizeof(int64_t),
-        [HONE_OPTION_F32] = sizeof(float),   [HONE_OPTION_F64] = sizeof(double),
-        [HONE_OPTION_BOOL] = sizeof(bool),   [HONE_OPTION_STRING] = sizeof(const char *),
-        [HONE_OPTION_ENUM] = sizeof(int),
-    };
-    return bytes[type];
 }
 
 static hone_status hone_option_reset(const hone_option *option, void *params) {
@@ -166,6 +203,11 @@ static hone_status hone_option_write(const hone_option *option, const void *para
     const void *field = (const char *)params + option->offset;
     const char *word;
     size_t length;
+    int special = hone_option_get_word(option, field);
+    if (special >= 0) {
+        hone_option_word(option->words, special, &word, &length);
+        return hone_text_append(text, word, length);
+    }
     switch (option->type) {
     case HONE_OPTION_I32: return hone_text_printf(text, "%ld", (long)*(const int32_t *)field);
     case HONE_OPTION_I64: return hone_text_printf(text, "%lld", (long long)*(const int64_t *)field);

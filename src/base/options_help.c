@@ -25,7 +25,8 @@ static void hone_help_note(const hone_option *option, char *out, size_t bytes) {
     char range[64] = "", initial[96] = "";
     bool number = option->type <= HONE_OPTION_F64;
     if (number && (option->least != 0 || option->most != 0))
-        snprintf(range, sizeof range, "%.12g..%.12g", option->least, option->most);
+        snprintf(range, sizeof range, "%.12g..%.12g%s%s", option->least, option->most,
+                 option->words ? "|" : "", option->words ? option->words : "");
     if (option->initial && option->type != HONE_OPTION_BOOL)
         snprintf(initial, sizeof initial, "default %s", option->initial);
     *out = '\0';

@@ -70,6 +70,22 @@ static void fill_plans(double *const *in, double *out, int64_t count) {
             PICTURES(__VA_ARGS__)                                                                  \
         }                                                                                          \
     }
+static void fill_mix_blend(double *const *in, double *out, int64_t count) {
+    (void)in;
+    for (int64_t i = 0; i < count; i++) out[i] = i ? 0 : 0.375;
+}
+static void fill_mix_box(double *const *in, double *out, int64_t count) {
+    static const double box[HONE_MIX_NUMBERS] = {1, 2, 0, 5, 3, 0.5};
+    (void)in;
+    for (int64_t i = 0; i < count; i++) out[i] = box[i];
+}
+#define MIX(title, how, n, h, w)                                                                   \
+    {                                                                                              \
+        .op = &hone_op_image_mix, .name = title, .input_count = 2, .in = {                         \
+            LEVELS(n, h, w, 3),                                                                    \
+            {.desc = OP_F32(HONE_MIX_NUMBERS), .fill = how}                                        \
+        }                                                                                          \
+    }
 #define CLOCK(seed, step)                                                                          \
     { .desc = OP_I32(2), .values = VALUES_CLOCK, .lo = seed, .hi = step }
 // sin and cos of a driver may be 2^-11 off (Vulkan, "Precision of core SPIR-V instructions"); the
@@ -101,6 +117,10 @@ const struct hone_case hone_cases_image[] = {
     WARP("whole words", 6, 8, 12),
     WARP("odd", 7, 7, 5),
     WARP("larger", 6, 31, 37),
+    MIX("blended, even", fill_mix_blend, 4, 6, 8),
+    MIX("blended, odd", fill_mix_blend, 3, 5, 7),
+    MIX("a box, even", fill_mix_box, 4, 6, 8),
+    MIX("a box, odd", fill_mix_box, 5, 7, 3),
     STYLE(blur, "rows", &rows, 8, 17, 23, .c = 16),
     STYLE(blur, "columns", &columns, 8, 17, 23, .c = 16),
     STYLE(blur, "smaller than the filter", &rows, 8, 2, 1, .c = 16),

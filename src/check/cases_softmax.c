@@ -2,6 +2,8 @@
 #include "check/case.h"
 
 static const struct hone_cross_entropy_attrs hard = {0}, smooth = {.smoothing = 0.1f};
+static const struct hone_cross_entropy_attrs focal = {.gamma = 2},
+                                             focal_smooth = {.smoothing = 0.1f, .gamma = 0.5f};
 
 // exp of a driver may be 3 + 2 |x| units off.
 #define SOFTMAX(title, lo_, hi_, ...)                                                              \
@@ -54,10 +56,16 @@ const struct hone_case hone_cases_softmax[] = {
     LOSS("some ignored", &smooth, 71, 5, -2, 5, 1),
     LOSS("none counts", &smooth, 7, 5, -3, 0, 1),
     LOSS("many classes, far apart", &smooth, 3, 149, 0, 149, 40),
+    LOSS("focal", &focal, 7, 5, 0, 5, 1),
+    LOSS("focal, some ignored", &focal_smooth, 71, 5, -2, 5, 1),
+    LOSS("focal, far apart", &focal, 3, 149, 0, 149, 40),
     LOSS_BWD("hard labels", &hard, 7, 5, 0, 5, 1),
     LOSS_BWD("some ignored", &smooth, 71, 5, -2, 5, 1),
     LOSS_BWD("none counts", &smooth, 7, 5, -3, 0, 1),
     LOSS_BWD("many classes, far apart", &smooth, 3, 149, 0, 149, 40),
+    LOSS_BWD("focal", &focal, 7, 5, 0, 5, 1),
+    LOSS_BWD("focal, some ignored", &focal_smooth, 71, 5, -2, 5, 1),
+    LOSS_BWD("focal, far apart", &focal, 3, 149, 0, 149, 40),
     // More columns and more rows than loops of Mesa 22.3 have rounds
     {.op = &hone_op_softmax,
      .name = "very long rows",

@@ -8,6 +8,13 @@
 // Numbers 0..count-1 in the order of this epoch: a shuffle that depends on seed and epoch alone.
 void hone_epoch_order(uint64_t seed, uint32_t epoch, uint32_t *out, uint32_t count);
 
+// As many numbers, in such an order that every class that has pictures comes as often as any other
+// (once more at most): each class walks its own pictures in random order, as often as it takes, and
+// goes on in the next epoch with another order. `labels` (count), below `classes`.
+// HONE_OUT_OF_MEMORY.
+hone_status hone_epoch_order_balanced(uint64_t seed, uint32_t epoch, const int32_t *labels,
+                                      int32_t classes, uint32_t *out, uint32_t count);
+
 // Batches of an epoch; the last may be partly filled.
 size_t hone_batch_count(size_t pictures, size_t batch);
 

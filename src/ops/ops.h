@@ -240,10 +240,12 @@ struct hone_pool_attrs {
 // -> over the last axis;   softmax_bwd(dy, y) -> dx cross_entropy(logits (N,C), labels (N) i32,
 // weights (C)) -> loss (1): the weighted mean of PyTorch's
 //   CrossEntropyLoss(weight, label_smoothing, reduction="mean"); rows with a negative label count
-//   nothing
+//   nothing. gamma > 0 makes it a focal loss (Lin et al. 2017): each row's loss is multiplied by
+//   (1 - p[label])^gamma, so that what is known already counts little
 // cross_entropy_bwd(dloss (1), logits, labels, weights) -> dlogits
 struct hone_cross_entropy_attrs {
     float smoothing;
+    float gamma;
 };
 
 // ---- Random
@@ -267,6 +269,10 @@ struct hone_dropout_attrs {
 struct hone_normalize_attrs {
     float scale[3], shift[3];
 };
+// image_mix(x (N,H,W,3), mix (8)) -> each picture mixed with the one at the same place from the
+// other end of the batch. mix: 0 the share of its own levels, outside the box 1..4 (top, left,
+// bottom, right in pixels, ends not included), which is the other's; 5 and up are not read
+enum { HONE_MIX_NUMBERS = 8 };
 // augment_draw(clock) -> plan (N,32): what happens to each picture, drawn at random. Columns:
 //   0..7 a map from output to input pixel centres in units of the picture's size about its centre:
 //     (u, v) = (m0 x + m1 y, m3 x + m4 y) / (1 + m6 x + m7 y) + (m2, m5), x, y in [-1/2, 1/2]

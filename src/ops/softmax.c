@@ -6,7 +6,8 @@
 //     w[label] nll(n, c) = log sum_j exp(logits[n,j]) - logits[n,c],  s the label smoothing
 //   as PyTorch's CrossEntropyLoss(weight, label_smoothing, reduction="mean"). Rows whose label is
 //   not in [0, C) count nothing; when none counts (W = 0) loss and gradient are 0, where PyTorch
-//   gives NaN.
+//   gives NaN. With gamma > 0 the summand of row n is multiplied by (1 - p[n,label])^gamma, p the
+//   softmax: a focal loss (Lin et al. 2017, in its form for many classes).
 #include "ops/common.h"
 #include "ops/ops.h"
 
@@ -148,9 +149,10 @@ const struct hone_op hone_op_softmax_bwd = {
 
 static const struct hone_field loss_fields[] = {
     HONE_FIELD(hone_cross_entropy_attrs, smoothing, HONE_FIELD_F32, 1),
+    HONE_FIELD(hone_cross_entropy_attrs, gamma, HONE_FIELD_F32, 1),
 };
 #define LOSS_ATTRS                                                                                 \
-    .attrs_bytes = sizeof(struct hone_cross_entropy_attrs), .fields = loss_fields, .field_count = 1
+    .attrs_bytes = sizeof(struct hone_cross_entropy_attrs), .fields = loss_fields, .field_count = 2
 
 // logits, labels and weights at in[first ..].
 static hone_status expect_scores(const struct hone_infer_args *args, int first) {
@@ -158,6 +160,8 @@ static hone_status expect_scores(const struct hone_infer_args *args, int first) 
     if (!(attrs->smoothing >= 0.0f && attrs->smoothing <= 1.0f))
         return hone_fail(HONE_INVALID, "smoothing is %g; it must be in 0..1",
                          (double)attrs->smoothing);
+    if (!(attrs->gamma >= 0.0f && attrs->gamma <= 100.0f))
+        return hone_fail(HONE_INVALID, "gamma is %g; it must be in 0..100", (double)attrs->gamma);
     HONE_TRY(hone_op_expect_f32(args, first, "logits", 2));
     HONE_TRY(hone_op_expect(args, first + 1, "labels", HONE_I32, 1));
     HONE_TRY(hone_op_expect_f32(args, first + 2, "weights", 1));
@@ -187,7 +191,7 @@ static void loss_grad(struct hone_graph *graph, const struct hone_node *node,
 struct scores {
     const double *logits, *labels, *weights;
     int64_t rows, classes;
-    double smoothing, weight_sum; // weight_sum: of all classes
+    double smoothing, gamma, weight_sum; // weight_sum: of all classes
 };
 
 static struct scores scores_of(const struct hone_ref_args *args, int first) {
@@ -198,6 +202,7 @@ static struct scores scores_of(const struct hone_ref_args *args, int first) {
                        args->in_desc[first].dim[0],
                        args->in_desc[first].dim[1],
                        (double)attrs->smoothing,
+                       (double)attrs->gamma,
                        0};
     for (int64_t c = 0; c < s.classes; c++) s.weight_sum += s.weights[c];
     return s;
@@ -216,18 +221,33 @@ static double counted_weight(const struct scores *s) {
     return sum;
 }
 
+// The cross-entropy of a row that counts, weighted and smoothed.
+static double row_loss(const struct scores *s, int64_t row, int64_t label) {
+    const double *x = s->logits + row * s->classes;
+    double shift = row_max(x, s->classes), log_sum = log(row_sum_exp(x, s->classes, shift)),
+           smooth = 0;
+    for (int64_t c = 0; c < s->classes; c++) smooth += s->weights[c] * (log_sum - (x[c] - shift));
+    return (1.0 - s->smoothing) * s->weights[label] * (log_sum - (x[label] - shift)) +
+           s->smoothing / (double)s->classes * smooth;
+}
+
+// 1 - p[label], from the other classes: near 1 a difference would lose its digits. Never 0, of
+// which the gradient's power may be none.
+static double row_doubt(const struct scores *s, int64_t row, int64_t label) {
+    const double *x = s->logits + row * s->classes;
+    double shift = row_max(x, s->classes), sum = row_sum_exp(x, s->classes, shift), rest = 0;
+    for (int64_t c = 0; c < s->classes; c++) rest += c == label ? 0 : exp(x[c] - shift);
+    return fmax(rest / sum, 1e-20);
+}
+
 static void loss_ref(const struct hone_ref_args *args) {
     struct scores s = scores_of(args, 0);
     double loss = 0, total = counted_weight(&s);
     for (int64_t row = 0; row < s.rows; row++) {
         int64_t label = label_of(&s, row);
         if (label < 0) continue;
-        const double *x = s.logits + row * s.classes;
-        double shift = row_max(x, s.classes), log_sum = log(row_sum_exp(x, s.classes, shift)),
-               smooth = 0;
-        for (int64_t c = 0; c < s.classes; c++) smooth += s.weights[c] * (log_sum - (x[c] - shift));
-        loss += (1.0 - s.smoothing) * s.weights[label] * (log_sum - (x[label] - shift)) +
-                s.smoothing / (double)s.classes * smooth;
+        double focus = s.gamma > 0 ? pow(row_doubt(&s, row, label), s.gamma) : 1;
+        loss += focus * row_loss(&s, row, label);
     }
     args->out[0][0] = total > 0 ? loss / total : 0;
 }
@@ -241,7 +261,7 @@ static hone_status loss_setup(const struct hone_row_args *args, struct hone_laun
     const struct hone_cross_entropy_attrs *attrs = args->node->attrs;
     struct hone_dispatch *pass;
     HONE_TRY(add_rows(args, launch, "loss_rows", &args->node->in[0], &pass));
-    hone_dispatch_push(pass, &attrs->smoothing, sizeof attrs->smoothing);
+    hone_dispatch_push(pass, attrs, sizeof *attrs);
     hone_op_bind_all(pass, 3, 0);
     hone_dispatch_scratch(pass, 0);
     uint32_t rows = (uint32_t)args->node->in[0].dim[0];
@@ -271,7 +291,9 @@ const struct hone_op hone_op_cross_entropy = {
 
 // ---- cross_entropy_bwd(dloss, logits, labels, weights) -> dlogits ----
 // dlogits[n,c] = dloss / W (p[n,c] A - (1 - s) w[label] [c = label] - s / C w[c]),
-// A = (1 - s) w[label] + s / C sum_c w[c], p the softmax of the row
+// A = (1 - s) w[label] + s / C sum_c w[c], p the softmax of the row. With gamma all of it times
+// q^gamma, q = 1 - p[n,label], plus dloss / W L gamma q^(gamma-1) p[n,label] (p[n,c] - [c =
+// label]), L the row's loss without the factor
 
 static hone_status loss_bwd_infer(const struct hone_infer_args *args) {
     HONE_TRY(hone_op_expect_f32(args, 0, "dloss", 1));
@@ -291,10 +313,18 @@ static void loss_bwd_ref(const struct hone_ref_args *args) {
         double *dx = args->out[0] + row * s.classes;
         double shift = row_max(x, s.classes), sum = row_sum_exp(x, s.classes, shift);
         double hard = label >= 0 ? (1.0 - s.smoothing) * s.weights[label] : 0;
+        double focus = 1, bend = 0;
+        if (s.gamma > 0 && label >= 0) {
+            double doubt = row_doubt(&s, row, label), known = exp(x[label] - shift) / sum;
+            focus = pow(doubt, s.gamma);
+            bend = row_loss(&s, row, label) * s.gamma * pow(doubt, s.gamma - 1) * known;
+        }
         for (int64_t c = 0; c < s.classes; c++) {
             double p = exp(x[c] - shift) / sum;
             double target = share * s.weights[c] + (c == label ? hard : 0);
-            dx[c] = label >= 0 ? scale * (p * (hard + share * s.weight_sum) - target) : 0;
+            double slope = focus * (p * (hard + share * s.weight_sum) - target) +
+                           bend * (p - (c == label ? 1 : 0));
+            dx[c] = label >= 0 ? scale * slope : 0;
         }
     }
 }
@@ -322,7 +352,7 @@ static hone_status loss_bwd_setup(const struct hone_row_args *args, struct hone_
     hone_dispatch_push(pass, (const uint32_t[]){(uint32_t)dim[0], (uint32_t)dim[1]}, 8);
     launch->scratch_bytes[0] = 2 * sizeof(float);
     HONE_TRY(add_rows(args, launch, "loss_bwd", &args->node->in[1], &pass));
-    hone_dispatch_push(pass, &attrs->smoothing, sizeof attrs->smoothing);
+    hone_dispatch_push(pass, attrs, sizeof *attrs);
     hone_op_bind_all(pass, 4, 0);
     hone_dispatch_scratch(pass, 0);
     hone_dispatch_out(pass, 0);

@@ -10,9 +10,11 @@ enum { WIDTH = 460, HEIGHT = 250, LEFT = 52, RIGHT = 14, TOP = 34, BOTTOM = 30, 
 
 struct frame {
     double x_lo, x_hi, y_lo, y_hi;
+    bool log_x; // x_lo and x_hi are logarithms
 };
 
 static double place_x(const struct frame *f, double x) {
+    if (f->log_x) x = log10(x);
     return LEFT + (x - f->x_lo) / (f->x_hi - f->x_lo) * (WIDTH - LEFT - RIGHT);
 }
 
@@ -34,7 +36,12 @@ static bool line_any(const struct hone_chart *chart, int k) {
 }
 
 static struct frame chart_frame(const struct hone_chart *chart) {
-    struct frame f = {chart->x[0], chart->x[chart->count - 1], 0, chart->share ? 1 : 0};
+    struct frame f = {chart->x[0], chart->x[chart->count - 1], 0, chart->share ? 1 : 0,
+                      chart->log_x};
+    if (f.log_x) {
+        f.x_lo = log10(f.x_lo);
+        f.x_hi = log10(f.x_hi);
+    }
     for (int k = 0; k < chart->line_count && !chart->share; k++)
         for (size_t i = 0; i < chart->count; i++)
             if (isfinite(chart->line[k].y[i])) f.y_hi = fmax(f.y_hi, chart->line[k].y[i]);
@@ -54,9 +61,11 @@ static void draw_axes(struct hone_text *out, const struct frame *f) {
                          "<path class=\"grid\" d=\"M%d %.1fH%d\"/><text class=\"ty\" x=\"%d\" "
                          "y=\"%.1f\">%.3g</text>",
                          LEFT, place_y(f, y), WIDTH - RIGHT, LEFT - 6, place_y(f, y) + 4, y);
-    for (double x = ceil(f->x_lo / x_step) * x_step; x <= f->x_hi; x += x_step)
-        hone_text_printf(out, "<text class=\"tx\" x=\"%.1f\" y=\"%d\">%.6g</text>", place_x(f, x),
-                         HEIGHT - BOTTOM + 16, x);
+    for (double x = ceil(f->x_lo / x_step) * x_step; x <= f->x_hi * (1 + 1e-9); x += x_step) {
+        double value = f->log_x ? pow(10, x) : x; // tidy powers of ten
+        hone_text_printf(out, "<text class=\"tx\" x=\"%.1f\" y=\"%d\">%.6g</text>",
+                         place_x(f, value), HEIGHT - BOTTOM + 16, value);
+    }
 }
 
 // A gap where a number is missing begins a new stroke.
@@ -78,16 +87,19 @@ static void draw_line(struct hone_text *out, const struct hone_chart *chart, con
     hone_text_printf(out, "\"/>");
 }
 
-void hone_chart_svg(struct hone_text *out, const struct hone_chart *chart) {
+static void draw(struct hone_text *out, const struct hone_chart *chart, const char *style) {
     bool any = false;
     for (int k = 0; k < chart->line_count; k++) any = any || line_any(chart, k);
     if (!any) return;
     struct frame f = chart_frame(chart);
-    hone_text_printf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\"><title>", WIDTH, HEIGHT);
+    hone_text_printf(out,
+                     "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\">"
+                     "%s<title>",
+                     WIDTH, HEIGHT, style);
     hone_html_text(out, chart->title);
     hone_text_printf(out, "</title>");
     draw_axes(out, &f);
-    if (chart->mark >= f.x_lo && chart->mark <= f.x_hi)
+    if (chart->mark >= chart->x[0] && chart->mark <= chart->x[chart->count - 1])
         hone_text_printf(out, "<path class=\"mark\" d=\"M%.1f %dV%d\"/>", place_x(&f, chart->mark),
                          TOP, HEIGHT - BOTTOM);
     hone_text_printf(out, "<text class=\"title\" x=\"%d\" y=\"18\">", LEFT);
@@ -102,4 +114,17 @@ void hone_chart_svg(struct hone_text *out, const struct hone_chart *chart) {
     for (int k = 0, colour = 0; k < chart->line_count; k++)
         if (line_any(chart, k)) draw_line(out, chart, &f, k, colour++);
     hone_text_printf(out, "</svg>\n");
+}
+
+void hone_chart_svg(struct hone_text *out, const struct hone_chart *chart) {
+    draw(out, chart, "");
+}
+
+// A file has no page around it that says what it looks like.
+void hone_chart_file(struct hone_text *out, const struct hone_chart *chart) {
+    draw(out, chart,
+         "<style>svg{background:#fff}text{font:11px system-ui,sans-serif;fill:#5c6670}"
+         ".title{font-size:13px;font-weight:600;fill:#1c2126}.ty{text-anchor:end}"
+         ".tx{text-anchor:middle}.grid{stroke:#dfe3e7}.mark{stroke:#5c6670;stroke-dasharray:3 3}"
+         ".line{fill:none;stroke:#0b6bcb;stroke-width:2}tspan.l0{fill:#0b6bcb}</style>");
 }

@@ -96,6 +96,14 @@ static hone_status page_curves(struct hone_text *out, const struct hone_report *
         charts[k].mark = r->best_epoch;
         hone_chart_svg(out, &charts[k]);
     }
+    if (r->tried)
+        hone_chart_svg(out, &(struct hone_chart){.title = "Range test of the learning rate",
+                                                 .count = r->tried,
+                                                 .x = r->tried_rates,
+                                                 .line = {{"loss", r->tried_losses}},
+                                                 .line_count = 1,
+                                                 .log_x = true,
+                                                 .mark = r->found_rate});
     hone_text_printf(out, "</div>\n<p class=\"sub\">By epoch; the dashed line is the one that was "
                           "kept. The training loss has class weights and smoothing in it, the "
                           "validation loss has not.</p>\n");

@@ -48,6 +48,10 @@ struct hone_report {
     const char *alike_held, *alike_seen;
     const struct hone_report_fact *net, *machine, *times, *options;
     size_t net_count, machine_count, time_count, option_count;
+    // The range test of the learning rate, and what it found; tried 0: there was none.
+    const double *tried_rates, *tried_losses;
+    size_t tried;
+    double found_rate;
     const char *notes; // what the run said, a line each
 };
 

@@ -61,7 +61,8 @@ void hone_train_augment_plan(const struct hone_train_params *p, struct hone_trai
                                                 .blur = p->blur,
                                                 .noise = p->noise,
                                                 .blocks = p->blocks,
-                                                .erase = p->erase}};
+                                                .erase = p->erase},
+                                       .mix = p->mixup > 0 || p->cutmix > 0};
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
         out->any = out->any || *(const float *)((const char *)p + ranges[i].offset) > 0;
 }
@@ -71,10 +72,9 @@ static bool changes_pixels(const struct hone_augment_attrs *a) {
            a->hue > 0 || a->blur > 0 || a->noise > 0 || a->blocks > 0 || a->erase > 0;
 }
 
-hone_value hone_train_emit_augment(struct hone_graph *graph,
-                                   const struct hone_train_augment *augment,
-                                   const struct hone_preprocess *preprocess, hone_value images,
-                                   hone_value clock) {
+static hone_value emit_each(struct hone_graph *graph, const struct hone_train_augment *augment,
+                            const struct hone_preprocess *preprocess, hone_value images,
+                            hone_value clock) {
     static const struct hone_normalize_attrs unit = {{1 / 255.0f, 1 / 255.0f, 1 / 255.0f}, {0}};
     struct hone_normalize_attrs normalize;
     hone_infer_normalize_attrs(preprocess, &normalize);
@@ -93,4 +93,17 @@ hone_value hone_train_emit_augment(struct hone_graph *graph,
         x = HONE_EMIT(graph, &hone_op_image_blocks, "augment_blocks", NULL, x, plan);
     for (int c = 0; c < 3; c++) normalize.scale[c] *= 255;
     return HONE_EMIT(graph, &hone_op_image_style, "augment", &normalize, x, plan);
+}
+
+hone_value hone_train_emit_augment(struct hone_graph *graph,
+                                   const struct hone_train_augment *augment,
+                                   const struct hone_preprocess *preprocess, hone_value images,
+                                   hone_value *clock, hone_value *mix) {
+    *clock = *mix = HONE_NO_VALUE;
+    if (augment->any)
+        *clock = hone_graph_input(graph, "clock", hone_desc_make(HONE_I32, 1, 2, 0, 0, 0));
+    hone_value pixels = emit_each(graph, augment, preprocess, images, *clock);
+    if (!augment->mix) return pixels;
+    *mix = hone_graph_input(graph, "mix", hone_desc_make(HONE_F32, 1, HONE_MIX_NUMBERS, 0, 0, 0));
+    return HONE_EMIT(graph, &hone_op_image_mix, "mix_pictures", NULL, pixels, *mix);
 }

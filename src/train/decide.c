@@ -68,13 +68,53 @@ hone_status hone_trainer_plan_weights(struct hone_trainer *t) {
     return HONE_OK;
 }
 
+// What is done about rare classes, and why.
+static void tell_imbalance(struct hone_trainer *t, const int64_t *counts, int steps, int head) {
+    static const char *const weights[] = {[HONE_CLASS_WEIGHTS_NONE] = "the same",
+                                          [HONE_CLASS_WEIGHTS_SQRT] = "1 / sqrt(pictures)",
+                                          [HONE_CLASS_WEIGHTS_BALANCED] = "1 / pictures",
+                                          [HONE_CLASS_WEIGHTS_EFFECTIVE] =
+                                              "1 / effective number of pictures"};
+    const struct hone_train_params *p = &t->params;
+    int64_t least = 0, most = 0;
+    for (int32_t c = 0; c < t->classes; c++) {
+        if (counts[c] > most) most = counts[c];
+        if (counts[c] && (!least || counts[c] < least)) least = counts[c];
+    }
+    const char *why = p->class_weights == HONE_CLASS_WEIGHTS_AUTO ? "by the counts" : "as asked";
+    double ratio = least ? (double)most / (double)least : 1;
+    bool full = t->recipe == HONE_RECIPE_FULL || t->recipe == HONE_RECIPE_SCRATCH;
+    if (t->recipe == HONE_RECIPE_HEAD || full || steps == head)
+        hone_trainer_note(
+            t, "classes: the largest is %.1f times the smallest; weight of each: %s (%s)", ratio,
+            weights[full ? steps : head], why);
+    else
+        hone_trainer_note(t,
+                          "classes: the largest is %.1f times the smallest; weight of each: %s for "
+                          "the classifier alone, then %s (%s)",
+                          ratio, weights[head], weights[steps], why);
+    if (p->logit_adjust > 0)
+        hone_trainer_note(t,
+                          "classes: frequencies taken out of the answers, strength %g (as asked)",
+                          (double)p->logit_adjust);
+    if (t->recipe == HONE_RECIPE_HEAD) return;
+    if (p->sampling == HONE_SAMPLING_BALANCED)
+        hone_trainer_note(t, "sampling: each class as often as any (as asked)");
+    if (p->loss == HONE_LOSS_FOCAL)
+        hone_trainer_note(t, "loss: focal, gamma %g (as asked)", (double)p->focal_gamma);
+    if (p->mixup > 0 || p->cutmix > 0)
+        hone_trainer_note(t, "pictures: mixed in pairs, labels too (as asked: mixup %g, cutmix %g)",
+                          (double)p->mixup, (double)p->cutmix);
+}
+
 // Weights of the classes in the loss: of the steps, and of the classifier alone.
 hone_status hone_trainer_weigh_classes(struct hone_trainer *t) {
     const struct hone_pictures *train = &t->pictures[HONE_PART_TRAIN];
     int64_t *counts = hone_calloc((size_t)t->classes, sizeof *counts, "counts");
     t->class_weights = hone_calloc((size_t)t->classes, sizeof *t->class_weights, "class weights");
     t->head_weights = hone_calloc((size_t)t->classes, sizeof *t->head_weights, "class weights");
-    if (!counts || !t->class_weights || !t->head_weights) {
+    t->prior = hone_calloc((size_t)t->classes, sizeof *t->prior, "class weights");
+    if (!counts || !t->class_weights || !t->head_weights || !t->prior) {
         hone_free(counts);
         return HONE_OUT_OF_MEMORY;
     }
@@ -86,6 +126,8 @@ hone_status hone_trainer_weigh_classes(struct hone_trainer *t) {
     }
     hone_train_class_weights((enum hone_class_weights)kind, counts, t->classes, t->class_weights);
     hone_train_class_weights((enum hone_class_weights)of_head, counts, t->classes, t->head_weights);
+    hone_train_prior(counts, t->classes, t->params.logit_adjust, t->prior);
+    tell_imbalance(t, counts, kind, of_head);
     const float *shown = t->recipe == HONE_RECIPE_HEAD ? t->head_weights : t->class_weights;
     for (int32_t c = 0; c < t->classes; c++)
         hone_trainer_note(t, "class %s: %lld training pictures, weight %.3g", t->class_names[c],

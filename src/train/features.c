@@ -181,6 +181,7 @@ static hone_status features_solve(struct feature_work *w, int32_t *iterations) {
                                         .feature_count = w->feature_count,
                                         .classes = t->classes,
                                         .class_weights = t->head_weights,
+                                        .prior = t->prior,
                                         .l2 = t->params.l2,
                                         .iterations = ITERATIONS,
                                         .tolerance = TOLERANCE,

@@ -39,12 +39,12 @@ hone_value hone_train_bind(void *user, struct hone_graph *target, const struct h
 
 // The net on a batch; binding->views receives the trained tensors.
 static hone_value emit_net(struct hone_graph *graph, const struct hone_train_graph_params *p,
-                           struct hone_train_binding *binding, hone_value clock) {
+                           struct hone_train_binding *binding, hone_value *mix) {
     const struct hone_preprocess *pre = &p->model->preprocess;
-    hone_value logits = HONE_NO_VALUE;
+    hone_value logits = HONE_NO_VALUE, clock;
     hone_value images = hone_graph_input(
         graph, "images", hone_desc_make(HONE_U8, 4, p->batch, pre->height, pre->width, 3));
-    hone_value pixels = hone_train_emit_augment(graph, &p->augment, pre, images, clock);
+    hone_value pixels = hone_train_emit_augment(graph, &p->augment, pre, images, &clock, mix);
     pixels = hone_infer_emit_channels(graph, pixels, pre);
     struct hone_model_emit_params emit = {.train_norm_nodes = p->layout->train_norm,
                                           .clock = clock,
@@ -128,22 +128,39 @@ static void emit_update(struct hone_graph *graph, const struct hone_train_graph_
                         HONE_EMIT(graph, &hone_op_ema, "average", NULL, average, out[0], hyper));
 }
 
+// The loss of `logits`; of mixed pictures l2 + share (l1 - l2), l2 that of their partners' labels.
+static hone_value emit_loss(struct hone_graph *graph, const struct hone_train_graph_params *p,
+                            hone_value logits, hone_value labels, hone_value mix) {
+    struct hone_desc classes = hone_desc_make(HONE_F32, 1, p->model->head.classes, 0, 0, 0);
+    struct hone_cross_entropy_attrs attrs = {.smoothing = p->label_smoothing,
+                                             .gamma = p->focal_gamma};
+    hone_value weights = hone_graph_state(graph, "class_weights", classes);
+    if (p->prior)
+        logits = HONE_EMIT(graph, &hone_op_add, "adjusted", NULL, logits,
+                           hone_graph_state(graph, "prior", classes));
+    hone_value own =
+        HONE_EMIT(graph, &hone_op_cross_entropy, "loss", &attrs, logits, labels, weights);
+    if (mix == HONE_NO_VALUE) return own;
+    struct hone_slice_attrs at = {.begin = {HONE_MIX_SHARE}, .size = {1}};
+    hone_value partners =
+        hone_graph_input(graph, "partners", hone_desc_make(HONE_I32, 1, p->batch, 0, 0, 0));
+    hone_value theirs = HONE_EMIT(graph, &hone_op_cross_entropy, "loss_of_partners", &attrs, logits,
+                                  partners, weights);
+    hone_value share = HONE_EMIT(graph, &hone_op_slice, "share", &at, mix);
+    hone_value apart = HONE_EMIT(graph, &hone_op_sub, NULL, NULL, own, theirs);
+    apart = HONE_EMIT(graph, &hone_op_mul, NULL, NULL, share, apart);
+    return HONE_EMIT(graph, &hone_op_add, "mixed_loss", NULL, theirs, apart);
+}
+
 static void build(struct hone_graph *graph, const struct hone_train_graph_params *p,
                   struct hone_train_binding *binding, hone_value *gradients) {
-    int32_t classes = p->model->head.classes;
-    hone_value clock = HONE_NO_VALUE;
-    if (p->augment.any)
-        clock = hone_graph_input(graph, "clock", hone_desc_make(HONE_I32, 1, 2, 0, 0, 0));
+    hone_value mix = HONE_NO_VALUE;
     hone_value labels =
         hone_graph_input(graph, "labels", hone_desc_make(HONE_I32, 1, p->batch, 0, 0, 0));
-    hone_value weights =
-        hone_graph_state(graph, "class_weights", hone_desc_make(HONE_F32, 1, classes, 0, 0, 0));
     hone_value stats = hone_graph_state(graph, "stats", hone_desc_make(HONE_F32, 1, 4, 0, 0, 0));
-    hone_value logits = emit_net(graph, p, binding, clock);
+    hone_value logits = emit_net(graph, p, binding, &mix);
     if (logits == HONE_NO_VALUE) return;
-    struct hone_cross_entropy_attrs attrs = {.smoothing = p->label_smoothing};
-    hone_value loss =
-        HONE_EMIT(graph, &hone_op_cross_entropy, "loss", &attrs, logits, labels, weights);
+    hone_value loss = emit_loss(graph, p, logits, labels, mix);
     hone_value gradient =
         emit_gradients(graph, p->layout, binding->views, emit_scaled(graph, p, loss), gradients);
     emit_update(graph, p, binding->slab, gradient);

@@ -64,15 +64,18 @@ struct hone_train_graph_params {
     int optimizer; // enum hone_optimizer
     float momentum, beta1, beta2, epsilon;
     float label_smoothing;
-    bool average; // keep an average of the weights in the state "average", see hyper
-    bool scaled;  // the loss is scaled by the state "scaler" (8), see unscale: for f16
+    float focal_gamma; // 0: none
+    bool prior;        // add the state "prior" (classes) to the logits in the loss
+    bool average;      // keep an average of the weights in the state "average", see hyper
+    bool scaled;       // the loss is scaled by the state "scaler" (8), see unscale: for f16
     struct hone_train_augment augment;
 };
 // Inputs: images u8 (N,H,W,3); labels i32 (N), negative ones count nothing; clock i32 (2): seed,
-// step; hyper f32 (4). States: params, average (if asked for), momentum, variance (adamw),
-// segments, class_weights (classes), scaler (8; if asked for), stats (4), which after a run is the
-// output totals as well, and each parameter that is not trained, by its own name with "model." in
-// front.
+// step; where pictures are mixed, mix f32 (8) and partners i32 (N), the labels from the other end
+// of the batch; hyper f32 (4). States: params, average (if asked for), momentum, variance (adamw),
+// segments, class_weights (classes), prior (classes; if asked for), scaler (8; if asked for), stats
+// (4), which after a run is the output totals as well, and each parameter that is not trained, by
+// its own name with "model." in front.
 hone_status hone_train_graph(const struct hone_train_graph_params *params, struct hone_graph **out);
 
 // What the state "scaler" begins with.

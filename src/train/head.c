@@ -178,6 +178,7 @@ static void head_fold(struct head_solver *s, const double *x) {
             bias -= w * s->mean[f];
             s->out_weight[c * f_count + f] = (float)w;
         }
+        if (s->problem->prior) bias -= s->problem->prior[c];
         s->out_bias[c] = (float)bias;
     }
 }

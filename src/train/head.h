@@ -15,6 +15,8 @@ struct hone_head_problem {
     size_t count;
     int32_t feature_count, classes;
     const float *class_weights; // (classes)
+    const float *prior; // (classes), added to the scores in the loss; the solution is what goes
+                        // without it. NULL: none
     float l2;
     int32_t iterations; // at most
     double tolerance;   // of the gradient's norm, see lbfgs.h

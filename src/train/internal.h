@@ -4,6 +4,7 @@
 //   params.c    options        decide.c   what they leave open
 //   layout.c, graph.c   the step as a graph        step.c   compiled, and run
 //   tune.c      fine-tuning: epochs of steps               precision.c   in 16 bits
+//   trial.c     steps that are taken back: the learning rate's range test, what fits in a time
 //   features.c, head.c, lbfgs.c   the classifier alone
 //   judge.c     probabilities of a part with the weights on the device
 //   save.c      weights to the host, model.onnx, summary      report.c   report.html
@@ -49,18 +50,25 @@ struct hone_trainer {
     const char *const *class_names;
     float *class_weights; // (classes), of the loss of a step
     float *head_weights;  // (classes), of the classifier alone
+    float *prior;         // (classes), of the logits in the loss; zeros where nothing is adjusted
     struct hone_run run;
 
     // Fine-tuning.
     struct hone_train_layout layout;
     struct hone_store *store;
     struct hone_program *step, *judge;
-    int32_t *labels; // (batch)
-    bool clock;      // the step has an input "clock"
+    int32_t *labels, *partners; // (batch)
+    bool clock, mix;            // the step has inputs "clock", "mix" and "partners"
     int64_t steps_done;
     size_t batches_done;  // of the epoch at work
     double average_decay; // of the average of the weights
     float left_out;       // steps that unscale left out, as told last
+    double budget;        // seconds of the whole run; 0: none
+    float fixed_rate;     // of every step, in place of the schedule; 0: none
+    // The range test, for the report.
+    double *tried_rates, *tried_losses;
+    size_t tried;
+    double found_rate;
 
     // The best epoch so far.
     float *best; // all parameters of the model, one after the other; NULL: none yet
@@ -86,6 +94,7 @@ struct hone_trainer {
 
 // params.c
 hone_status hone_train_parse_freeze(const char *text, int32_t *layers);
+hone_status hone_train_parse_budget(const char *text, double *seconds);
 hone_status hone_train_check_params(const struct hone_train_params *params);
 
 // decide.c: in this order.
@@ -131,6 +140,11 @@ struct hone_step_stats {
 // waiting. HONE_INVALID where the loss is no number.
 hone_status hone_trainer_peek_stats(struct hone_trainer *t, struct hone_step_stats *out);
 hone_status hone_trainer_read_stats(struct hone_trainer *t, struct hone_step_stats *out);
+
+// trial.c, after hone_trainer_prepare: some steps, and all as before. What the options leave to
+// them is then decided and told: --lr find, --budget.
+hone_status hone_trainer_find_rate(struct hone_trainer *t);
+hone_status hone_trainer_fit_budget(struct hone_trainer *t);
 
 // judge.c. Compiles t->judge against t->store.
 hone_status hone_trainer_compile_judge(struct hone_trainer *t);

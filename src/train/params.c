@@ -2,6 +2,9 @@
 // ranges.
 #include "train/internal.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "base/options.h"
 
 #define TRAIN(field, kind, name, ...)                                                              \
@@ -55,8 +58,11 @@ static const hone_option train_rows[] = {
           .help = "pictures a step"),
     TRAIN(size, I32, "size", .initial = "0", .least = 0, .most = 4096, .metavar = "PIXELS",
           .help = "height and width that the network sees; 0: as the file states, else 224"),
-    TRAIN(lr, F32, "lr", .initial = "0.0001", .least = 1e-9, .most = 100, .metavar = "X",
-          .help = "highest learning rate of the backbone"),
+    TRAIN(lr, F32, "lr", .initial = "0.0001", .least = 1e-9, .most = 100, .words = "find",
+          .metavar = "X|find",
+          .help =
+              "highest learning rate of the backbone; find: by a range test of some steps, which "
+              "lr_find.svg shows"),
     TRAIN(head_lr, F32, "head-lr", .initial = "0", .least = 0, .most = 1e6, .metavar = "X",
           .help = "learning rate of the classifier, as a multiple of --lr; 0: 1 where it has "
                   "converged before, else 10"),
@@ -65,6 +71,10 @@ static const hone_option train_rows[] = {
               "learning rate of the first layer, as a multiple of --lr; rises to --lr at the last"),
     TRAIN(average, F32, "average", .initial = "1", .least = 0, .most = 1000, .metavar = "EPOCHS",
           .help = "judge and save an average of the weights over about so many epochs; 0: off"),
+    TRAIN(budget, STRING, "budget", .metavar = "TIME",
+          .help =
+              "time for the whole run, as 90s, 10m or 1h30m: as many epochs as fit in are made, "
+              "in place of --epochs"),
     TRAIN(patience, I32, "patience", .initial = "0", .least = 0, .most = 100000, .metavar = "N",
           .help = "end after N epochs without a better one on the validation part; 0: never"),
     TRAIN(optimizer, ENUM, "optimizer", .initial = "adamw", .words = "adamw|sgd",
@@ -79,10 +89,23 @@ static const hone_option train_rows[] = {
           .help = "of sgd"),
     TRAIN(label_smoothing, F32, "label-smoothing", .initial = "0.05", .least = 0, .most = 0.9,
           .metavar = "X", .help = "share of the target that goes to all classes alike"),
-    TRAIN(
-        class_weights, ENUM, "class-weights", .initial = "auto", .words = "auto|none|sqrt|balanced",
-        .help =
-            "weight of rare classes in the loss; auto: balanced for the classifier alone, else sqrt"),
+    TRAIN(class_weights, ENUM, "class-weights", .initial = "auto",
+          .words = "auto|none|sqrt|balanced|effective",
+          .help =
+              "weight of a class in the loss: 1 / sqrt of its pictures, 1 / pictures, 1 / their "
+              "effective number; auto: balanced for the classifier alone, else sqrt"),
+    TRAIN(sampling, ENUM, "sampling", .initial = "natural", .words = "natural|balanced",
+          .help = "pictures of an epoch of steps: each once, or each class as often as any"),
+    TRAIN(loss, ENUM, "loss", .initial = "cross-entropy", .words = "cross-entropy|focal",
+          .help = "of the steps; focal: what the net is sure of counts little"),
+    TRAIN(focal_gamma, F32, "focal-gamma", .initial = "2", .least = 0, .most = 10, .metavar = "X",
+          .help = "how little: the loss is multiplied by (1 - probability)^X"),
+    TRAIN(logit_adjust, F32, "logit-adjust", .initial = "0", .least = 0, .most = 3, .metavar = "X",
+          .help =
+              "take the classes' frequencies out of the answers, by X times their logarithms in "
+              "the loss; 1: all of it (goes with --class-weights none)"),
+    TRAIN(metric, ENUM, "metric", .initial = "macro-f1", .words = "macro-f1|accuracy|loss",
+          .help = "by what the best epoch is chosen on the validation part"),
     TRAIN(l2, F32, "l2", .initial = "0.03", .least = 0, .most = 1000, .metavar = "X",
           .help = "classifier alone: ridge on its weights"),
     TRAIN(augment, ENUM, "augment", .initial = "flips", .words = "flips|surface|object|none",
@@ -108,6 +131,12 @@ static const hone_option train_rows[] = {
     RANGE(blocks, "blocks", 1, "SHARE",
           "lose fine waves in blocks, as a JPEG does; 0.02 shows, 0.1 is coarse"),
     RANGE(erase, "erase", 1, "SHARE", "erase a box with sides up to this share"),
+    TRAIN(mixup, F32, "mixup", .initial = "0", .least = 0, .most = 10, .metavar = "ALPHA",
+          .help = "blend pictures and labels of a batch in pairs, by shares drawn from "
+                  "beta(ALPHA, ALPHA); 0: off, 0.2 is usual"),
+    TRAIN(cutmix, F32, "cutmix", .initial = "0", .least = 0, .most = 10, .metavar = "ALPHA",
+          .help = "take a box of each picture from another, and labels by its area, drawn from "
+                  "beta(ALPHA, ALPHA); 0: off, 1 is usual"),
     TRAIN(seed, I64, "seed", .initial = "0", .least = 0, .most = 4294967295.0, .metavar = "N",
           .help = "of every random choice: the same seed gives the same weights"),
     TRAIN(tune, ENUM, "tune", .initial = "auto", .words = "auto|off|full",
@@ -140,8 +169,34 @@ hone_status hone_train_parse_freeze(const char *text, int32_t *layers) {
     return HONE_OK;
 }
 
+// "1h30m", "10m", "90s", "2.5h", or seconds alone.
+hone_status hone_train_parse_budget(const char *text, double *seconds) {
+    static const struct {
+        char unit;
+        double seconds;
+    } units[] = {{'h', 3600}, {'m', 60}, {'s', 1}};
+    const char *at = text;
+    *seconds = 0;
+    for (size_t k = 0; k < sizeof units / sizeof *units && *at; k++) {
+        size_t digits = strspn(at, "0123456789.");
+        bool last = !at[digits] && k + 1 == sizeof units / sizeof *units; // a number alone
+        if (!digits || digits > 12 || (!last && at[digits] != units[k].unit)) continue;
+        char number[16];
+        double value;
+        snprintf(number, sizeof number, "%.*s", (int)digits, at);
+        if (hone_parse_f64(number, 0, 1e7, &value) != HONE_OK) break;
+        *seconds += value * units[k].seconds;
+        at += digits + (at[digits] ? 1 : 0);
+    }
+    if (*at || !(*seconds > 0))
+        return hone_fail(HONE_INVALID, "--budget: '%s' is no time such as 90s, 10m or 1h30m", text);
+    return HONE_OK;
+}
+
 hone_status hone_train_check_params(const struct hone_train_params *params) {
     int32_t layers;
+    double seconds;
+    if (params->budget) HONE_TRY(hone_train_parse_budget(params->budget, &seconds));
     if (!params->backbone)
         return hone_fail(HONE_INVALID, "no backbone is given: name a pretrained file with "
                                        "--backbone FILE");

@@ -260,6 +260,10 @@ static hone_status fill(struct work *w) {
         .machine = w->machine.rows,
         .times = w->times.rows,
         .options = w->options.rows,
+        .tried_rates = t->tried_rates,
+        .tried_losses = t->tried_losses,
+        .tried = t->tried,
+        .found_rate = t->found_rate,
         .notes = t->notes.data,
     };
     if (!r->created) return HONE_OUT_OF_MEMORY;

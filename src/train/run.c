@@ -121,7 +121,8 @@ static hone_status args_member(void *user, const hone_option *option, const char
     json_t *value = NULL;
     double number = 0;
     int64_t whole = 0;
-    switch (option->type) {
+    bool word = option->words && text && (text[0] < '0' || text[0] > '9') && text[0] != '-';
+    switch (word ? HONE_OPTION_STRING : option->type) {
     case HONE_OPTION_I32:
     case HONE_OPTION_I64:
         HONE_TRY(hone_parse_i64(text, INT64_MIN, INT64_MAX, &whole));

@@ -83,11 +83,22 @@ static void copy_params(struct hone_model *model, float *all, bool into_model) {
     }
 }
 
+// Larger is better.
+static double score_of(const struct hone_trainer *t, const struct hone_metrics *val) {
+    switch ((enum hone_metric)t->params.metric) {
+    case HONE_METRIC_ACCURACY: return val->accuracy;
+    case HONE_METRIC_LOSS: return -val->loss;
+    case HONE_METRIC_MACRO_F1: break;
+    }
+    return val->macro_f1;
+}
+
 hone_status hone_trainer_consider(struct hone_trainer *t, int32_t epoch, struct hone_metrics *val,
                                   bool *best) {
     bool judged = val->class_count != 0;
-    *best = !t->best || !judged || val->macro_f1 > t->best_score ||
-            (val->macro_f1 == t->best_score && val->loss < t->best_loss);
+    double score = judged ? score_of(t, val) : 0;
+    *best = !t->best || !judged || score > t->best_score ||
+            (score == t->best_score && val->loss < t->best_loss);
     if (*best) {
         size_t count = 0;
         for (size_t i = 0; i < t->model->param_count; i++)
@@ -102,7 +113,7 @@ hone_status hone_trainer_consider(struct hone_trainer *t, int32_t epoch, struct 
         t->best_answers = t->answers[HONE_PART_VAL];
         t->answers[HONE_PART_VAL] = NULL;
         t->best_epoch = epoch;
-        t->best_score = val->macro_f1;
+        t->best_score = score;
         t->best_loss = val->loss;
         hone_metrics_deinit(&t->best_val);
         t->best_val = *val;

@@ -15,6 +15,7 @@
 #include "model/model.h"
 #include "report/sheet.h"
 #include "train/augment.h"
+#include "train/schedule.h"
 
 #define SHOW(field, kind, name, ...)                                                               \
     HONE_OPTION(struct hone_show_params, field, kind, name, __VA_ARGS__)
@@ -38,7 +39,7 @@ struct show_work {
     struct hone_store *store;
     struct hone_program *program;
     struct hone_pictures pictures;
-    bool clock;
+    bool clock, mix;
     uint32_t *order;
     int32_t *labels;
     float *values; // (batch,H,W,3): what the net sees
@@ -79,14 +80,13 @@ static hone_status show_compile(struct show_work *w) {
     struct hone_graph *graph;
     hone_train_augment_plan(&w->train, &augment);
     w->clock = augment.any;
+    w->mix = augment.mix;
     HONE_TRY(hone_store_create(w->device, &w->store));
     HONE_TRY(hone_graph_create(&graph));
-    hone_value clock = HONE_NO_VALUE;
-    if (augment.any)
-        clock = hone_graph_input(graph, "clock", hone_desc_make(HONE_I32, 1, 2, 0, 0, 0));
+    hone_value clock, mix;
     hone_value images = hone_graph_input(
         graph, "images", hone_desc_make(HONE_U8, 4, w->train.batch, p->height, p->width, 3));
-    hone_graph_mark_output(graph, hone_train_emit_augment(graph, &augment, p, images, clock),
+    hone_graph_mark_output(graph, hone_train_emit_augment(graph, &augment, p, images, &clock, &mix),
                            "pixels");
     hone_status status = hone_graph_status(graph);
     if (status == HONE_OK) status = hone_program_compile(w->store, graph, NULL, &w->program);
@@ -134,8 +134,8 @@ static hone_status show_epoch(struct show_work *w) {
     const struct hone_pictures *pictures = &w->pictures;
     size_t batch = (size_t)w->train.batch, steps = hone_batch_count(pictures->count, batch);
     size_t bytes = batch * (size_t)pictures->height * (size_t)pictures->width * 3;
-    hone_epoch_order((uint64_t)w->train.seed, (uint32_t)w->show.epoch, w->order,
-                     (uint32_t)pictures->count);
+    HONE_TRY(hone_train_order(&w->train, pictures, hone_dataset_class_count(w->data), w->show.epoch,
+                              w->order));
     for (size_t k = 0; k < steps; k++) {
         void *pixels;
         bool wanted = false;
@@ -147,7 +147,10 @@ static hone_status show_epoch(struct show_work *w) {
         if (!wanted) continue;
         int64_t step = (int64_t)(w->show.epoch - 1) * (int64_t)steps + (int64_t)k;
         int32_t clock[2] = {(int32_t)(uint32_t)w->train.seed, (int32_t)step};
+        float mix[HONE_MIX_NUMBERS];
+        hone_train_draw_mix(&w->train, step, pictures->height, pictures->width, mix);
         if (w->clock) HONE_TRY(hone_program_write(w->program, "clock", clock, sizeof clock));
+        if (w->mix) HONE_TRY(hone_program_write(w->program, "mix", mix, sizeof mix));
         HONE_TRY(hone_program_run(w->program));
         HONE_TRY(hone_program_read(w->program, "pixels", w->values, bytes * sizeof *w->values));
         for (size_t i = 0; i < filled; i++)

@@ -115,12 +115,14 @@ static void add_answers(const struct hone_trainer *t, struct hone_checkpoint *to
 }
 
 static hone_status write_state(struct hone_trainer *t, const char *name, int32_t epoch, bool best) {
-    char step[32], at[32], batch[32], seed[32], build[64];
+    char step[32], at[32], batch[32], seed[32], build[64], epochs[32], rate[32];
     HONE_TRY(fingerprint(t));
     snprintf(step, sizeof step, "%lld", (long long)t->steps_done);
     snprintf(at, sizeof at, "%d", (int)epoch);
     snprintf(batch, sizeof batch, "%zu", t->batches_done);
     snprintf(seed, sizeof seed, "%lld", (long long)t->params.seed);
+    snprintf(epochs, sizeof epochs, "%d", (int)t->params.epochs);
+    snprintf(rate, sizeof rate, "%.9g", (double)t->params.lr);
     struct hone_checkpoint_note notes[] = {
         {"hone", hone_version()},
         {"build", hone_build_id(build)},
@@ -131,6 +133,8 @@ static hone_status write_state(struct hone_trainer *t, const char *name, int32_t
         {"batch", batch},
         {"step", step},
         {"seed", seed},
+        {"epochs", epochs},
+        {"lr", rate},
         {"optimizer", t->params.optimizer == HONE_OPTIMIZER_SGD ? "sgd" : "adamw"}};
     struct hone_checkpoint checkpoint = {.notes = notes,
                                          .note_count = sizeof notes / sizeof *notes};
@@ -306,6 +310,22 @@ static hone_status restore_best(struct hone_trainer *t, int64_t epochs_done) {
     return status;
 }
 
+// What the run found out before its first step: --lr find, --budget.
+static hone_status take_findings(struct hone_trainer *t, const struct hone_checkpoint *from) {
+    const char *text = hone_checkpoint_note(from, "lr");
+    int64_t epochs;
+    double rate;
+    if (t->params.lr == HONE_LR_FIND) {
+        if (!text) return hone_fail(HONE_INVALID, "the checkpoint does not say its lr");
+        HONE_TRY(hone_fail_context(hone_parse_f64(text, 1e-9, 100, &rate), "the checkpoint's lr"));
+        t->params.lr = (float)rate;
+    }
+    if (!(t->budget > 0)) return HONE_OK;
+    HONE_TRY(note_number(from, "epochs", 100000, &epochs));
+    t->params.epochs = (int32_t)epochs;
+    return HONE_OK;
+}
+
 // How far the run was.
 static hone_status take_place(struct hone_trainer *t, const struct hone_checkpoint *from,
                               int32_t *epochs_done) {
@@ -334,6 +354,8 @@ hone_status hone_trainer_restore(struct hone_trainer *t, int32_t *epoch) {
     struct hone_checkpoint last;
     HONE_TRY(open_state(t, LAST, &last));
     hone_status status = check_origin(t, &last);
+    if (status == HONE_OK)
+        status = hone_fail_context(take_findings(t, &last), "%s/" LAST, t->run.dir);
     if (status == HONE_OK)
         status = hone_fail_context(take_place(t, &last, epoch), "%s/" LAST, t->run.dir);
     if (status == HONE_OK) status = restore_best(t, *epoch);

@@ -51,12 +51,16 @@ static hone_status compile_step(struct hone_trainer *t) {
                                             .beta2 = BETA2,
                                             .epsilon = EPSILON,
                                             .label_smoothing = p->label_smoothing,
+                                            .focal_gamma =
+                                                p->loss == HONE_LOSS_FOCAL ? p->focal_gamma : 0,
+                                            .prior = p->logit_adjust > 0,
                                             .average = p->average > 0,
                                             .scaled = p->precision == HONE_PRECISION_F16};
     const struct hone_compile_params compile = {.compute = hone_trainer_compute(t)};
     hone_train_augment_plan(p, &build.augment);
     struct hone_graph *graph;
     t->clock = build.augment.any;
+    t->mix = build.augment.mix;
     HONE_TRY(hone_train_graph(&build, &graph));
     hone_status status = hone_trainer_tune_kernels(t, graph);
     if (status == HONE_OK) status = hone_trust_compile(t->store, graph, &compile, &t->step);
@@ -78,8 +82,9 @@ hone_status hone_trainer_prepare(struct hone_trainer *t) {
     hone_trainer_progress(t,
                           &(struct hone_train_progress){.phase = HONE_TRAIN_COMPILE, .loss = NAN});
     t->labels = hone_calloc((size_t)p->batch, sizeof *t->labels, "labels");
+    t->partners = hone_calloc((size_t)p->batch, sizeof *t->partners, "labels");
     float *table = hone_calloc(segments, sizeof *table, "the optimiser's table");
-    hone_status status = t->labels && table ? HONE_OK : HONE_OUT_OF_MEMORY;
+    hone_status status = t->labels && t->partners && table ? HONE_OK : HONE_OUT_OF_MEMORY;
     if (status == HONE_OK) status = hone_store_create(t->device, &t->store);
     if (status == HONE_OK) status = compile_step(t);
     hone_trainer_phase(t, "training step compiled");
@@ -99,8 +104,22 @@ hone_status hone_trainer_prepare(struct hone_trainer *t) {
     if (status == HONE_OK)
         status = hone_store_write(t->store, "class_weights", t->class_weights,
                                   (size_t)t->classes * sizeof *t->class_weights);
+    if (status == HONE_OK && p->logit_adjust > 0)
+        status =
+            hone_store_write(t->store, "prior", t->prior, (size_t)t->classes * sizeof *t->prior);
     hone_free(table);
     return status;
+}
+
+// How the pictures of the step are mixed, and the labels of their partners.
+static hone_status write_mix(struct hone_trainer *t) {
+    const struct hone_pictures *pictures = &t->pictures[HONE_PART_TRAIN];
+    size_t batch = (size_t)t->params.batch;
+    float mix[HONE_MIX_NUMBERS];
+    hone_train_draw_mix(&t->params, t->steps_done, pictures->height, pictures->width, mix);
+    HONE_TRY(hone_program_write(t->step, "mix", mix, sizeof mix));
+    for (size_t i = 0; i < batch; i++) t->partners[i] = t->labels[batch - 1 - i];
+    return hone_program_write(t->step, "partners", t->partners, batch * sizeof *t->partners);
 }
 
 // One batch. Rows past the end of the epoch have no label, but hold pictures from its start, so
@@ -120,11 +139,13 @@ hone_status hone_trainer_run_step(struct hone_trainer *t, const uint32_t *order,
     for (size_t row = *filled; row < batch; row++)
         memcpy((uint8_t *)pixels + row * bytes,
                pictures->pixels + order[(row - *filled) % pictures->count] * bytes, bytes);
-    *rate =
-        hone_train_rate((enum hone_schedule)p->schedule, p->lr, p->warmup, t->steps_done, total);
+    *rate = t->fixed_rate > 0 ? (double)t->fixed_rate
+                              : hone_train_rate((enum hone_schedule)p->schedule, p->lr, p->warmup,
+                                                t->steps_done, total);
     hone_train_hyper(*rate, BETA1, BETA2, t->average_decay, t->steps_done, hyper);
     HONE_TRY(hone_program_write(t->step, "labels", t->labels, batch * sizeof *t->labels));
     if (t->clock) HONE_TRY(hone_program_write(t->step, "clock", clock, sizeof clock));
+    if (t->mix) HONE_TRY(write_mix(t));
     HONE_TRY(hone_program_write(t->step, "hyper", hyper, sizeof hyper));
     if (t->steps_done == 0) hone_trainer_phase(t, "first step begins");
     double filled_at = hone_seconds();

@@ -223,6 +223,7 @@ static hone_status run(struct hone_trainer *t) {
     HONE_TRY(hone_train_check_params(&t->params));
     hone_train_augment_resolve(&t->params);
     HONE_TRY(hone_train_parse_freeze(t->params.freeze, &t->freeze));
+    if (t->params.budget) HONE_TRY(hone_train_parse_budget(t->params.budget, &t->budget));
     t->recipe = t->freeze < 0 ? HONE_RECIPE_HEAD : t->params.recipe;
     if (t->freeze < 0) t->freeze = 0;
     HONE_TRY(open_inputs(t));
@@ -249,6 +250,10 @@ static void trainer_deinit(struct hone_trainer *t) {
     hone_free((void *)t->class_names);
     hone_free(t->class_weights);
     hone_free(t->head_weights);
+    hone_free(t->prior);
+    hone_free(t->tried_rates);
+    hone_free(t->tried_losses);
+    hone_free(t->partners);
     hone_free(t->best);
     for (int part = 0; part < HONE_PART_COUNT; part++) hone_free(t->answers[part]);
     hone_free(t->best_answers);

@@ -23,8 +23,7 @@ static hone_status run_epoch(struct hone_trainer *t, uint32_t *order,
     else // all of them may be done
         row->lr = hone_train_rate((enum hone_schedule)t->params.schedule, t->params.lr,
                                   t->params.warmup, t->steps_done - 1, total);
-    hone_epoch_order((uint64_t)t->params.seed, (uint32_t)row->epoch, order,
-                     (uint32_t)pictures->count);
+    HONE_TRY(hone_train_order(&t->params, pictures, t->classes, row->epoch, order));
     for (size_t k = t->batches_done; k < steps && !cancelled; k++) {
         HONE_TRY(hone_trainer_run_step(t, order, k, total, &row->lr, &filled));
         seen += filled;
@@ -98,11 +97,23 @@ static bool is_patience_over(struct hone_trainer *t, int32_t epoch) {
     return over;
 }
 
+// More time has gone than the budget gives, where its estimate was too bright.
+static bool is_time_over(struct hone_trainer *t, int32_t epoch) {
+    double spent = hone_seconds() - t->start;
+    bool over = t->budget > 0 && spent > t->budget && epoch < t->params.epochs;
+    if (over)
+        hone_trainer_note(t, "stopped: %.0f s of %.0f are over (--budget %s)", spent, t->budget,
+                          t->params.budget);
+    return over;
+}
+
 // Where the steps begin: at a checkpoint, or at the start, which becomes one.
 static hone_status begin(struct hone_trainer *t, int32_t *epochs_done) {
     *epochs_done = 0;
     t->batches_done = 0;
     if (t->resumed) return hone_trainer_restore(t, epochs_done);
+    if (t->params.lr == HONE_LR_FIND) HONE_TRY(hone_trainer_find_rate(t));
+    if (t->budget > 0) HONE_TRY(hone_trainer_fit_budget(t));
     t->steps_done = 0;
     return hone_trainer_write_last(t, 0);
 }
@@ -125,6 +136,7 @@ hone_status hone_trainer_tune(struct hone_trainer *t) {
         if (end != HONE_OK) status = end;
         if (status != HONE_OK) break;
         done++;
+        if (is_time_over(t, done)) break;
     }
     hone_free(order);
     return status;

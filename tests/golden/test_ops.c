@@ -30,6 +30,8 @@ static const struct hone_layer_norm_attrs layer = {1e-3f};
 static const struct hone_attention_attrs heads = {0.35f};
 static const struct hone_batch_matmul_attrs batch = {0, 0};
 static const struct hone_cross_entropy_attrs hard = {0}, smooth = {.smoothing = 0.1f};
+static const struct hone_cross_entropy_attrs focal = {.gamma = 2},
+                                             focal_smooth = {.smoothing = 0.1f, .gamma = 0.5f};
 
 // Forward, and backward from what act.c saves.
 #define ACT(name, saved, ...)                                                                      \
@@ -97,6 +99,12 @@ static const struct row rows[] = {
     {&hone_op_cross_entropy,
      "cross_entropy_smooth",
      &smooth,
+     {"logits", "labels", "weights"},
+     {"loss"}},
+    {&hone_op_cross_entropy, "focal", &focal, {"logits", "labels", "weights"}, {"loss"}},
+    {&hone_op_cross_entropy,
+     "focal_smooth",
+     &focal_smooth,
      {"logits", "labels", "weights"},
      {"loss"}},
     ACT("relu", "y", HONE_ACT_RELU, 0, 0),
@@ -213,16 +221,19 @@ static void test_batch_norm_train_bwd(void **state) {
 static void test_cross_entropy_bwd(void **state) {
     (void)state;
     struct golden *golden = golden_open("ops.safetensors");
-    static const char *const prefixes[2] = {"cross_entropy", "cross_entropy_smooth"};
+    static const char *const prefixes[4] = {"cross_entropy", "cross_entropy_smooth", "focal",
+                                            "focal_smooth"};
+    static const struct hone_cross_entropy_attrs *const attrs[4] = {&hard, &smooth, &focal,
+                                                                    &focal_smooth};
     static const char *const names[3] = {"logits", "labels", "weights"};
     static const double one = 1;
-    for (int k = 0; k < 2; k++) {
+    for (int k = 0; k < 4; k++) {
         struct eval eval = {.count = 4, .in = {&one}};
         eval.in_desc[0] = hone_desc_make(HONE_F32, 1, 1, 0, 0, 0);
         for (int i = 0; i < 3; i++)
             eval.in[i + 1] =
                 golden_get(golden, &eval.in_desc[i + 1], "%s.%s", prefixes[k], names[i]);
-        eval_run(&eval, &hone_op_cross_entropy_bwd, k == 0 ? &hard : &smooth);
+        eval_run(&eval, &hone_op_cross_entropy_bwd, attrs[k]);
         eval_compare(&eval, golden, 0, prefixes[k], "dlogits");
         eval_deinit(&eval);
     }

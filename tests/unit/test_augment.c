@@ -53,10 +53,12 @@ static void expect_ops(const struct hone_train_params *params, const char *want)
     assert_ok(hone_preprocess_parse("imagenet", &preprocess));
     hone_train_augment_plan(params, &plan);
     assert_ok(hone_graph_create(&graph));
-    hone_value clock = hone_graph_input(graph, "clock", hone_desc_make(HONE_I32, 1, 2, 0, 0, 0));
     hone_value images = hone_graph_input(graph, "images", hone_desc_make(HONE_U8, 4, 5, 16, 24, 3));
-    hone_value pixels = hone_train_emit_augment(graph, &plan, &preprocess, images, clock);
+    hone_value clock, mix;
+    hone_value pixels = hone_train_emit_augment(graph, &plan, &preprocess, images, &clock, &mix);
     assert_ok(hone_graph_status(graph));
+    assert_true((hone_graph_find(graph, "clock") != HONE_NO_VALUE) == plan.any);
+    assert_true((hone_graph_find(graph, "mix") != HONE_NO_VALUE) == plan.mix);
     assert_true(hone_graph_desc(graph, pixels)->dim[0] == 5);
     for (size_t i = 0; i < graph->node_count; i++) {
         strcat(text, graph->nodes[i].op->name);
@@ -78,6 +80,57 @@ static void test_graphs(void **state) {
     p.blur = 1;
     p.blocks = 0.1f;
     expect_ops(&p, "augment_draw image_warp image_blur image_blur image_blocks image_style ");
+    p = given("none");
+    p.cutmix = 1;
+    hone_train_augment_resolve(&p);
+    expect_ops(&p, "image_normalize image_mix ");
+}
+
+// Shares of beta(a, a): mean 1/2, variance 1 / (4 (2 a + 1)).
+static void test_mixup(void **state) {
+    (void)state;
+    static const float alphas[] = {0.2f, 1, 3};
+    float mix[HONE_MIX_NUMBERS], again[HONE_MIX_NUMBERS];
+    for (int k = 0; k < 3; k++) {
+        struct hone_train_params p = {.mixup = alphas[k], .seed = 9};
+        double sum = 0, squares = 0;
+        for (int64_t step = 0; step < 4000; step++) {
+            hone_train_draw_mix(&p, step, 20, 30, mix);
+            assert_true(mix[0] >= 0 && mix[0] <= 1 && mix[HONE_MIX_SHARE] == mix[0]);
+            assert_true(mix[3] <= mix[1] && mix[4] <= mix[2]); // no box
+            sum += mix[0] / 4000.0;
+            squares += (mix[0] - 0.5) * (mix[0] - 0.5) / 4000.0;
+        }
+        double variance = 1 / (4 * (2 * (double)alphas[k] + 1));
+        assert_true(fabs(sum - 0.5) < 0.03 && fabs(squares / variance - 1) < 0.1);
+        hone_train_draw_mix(&p, 3999, 20, 30, again);
+        assert_memory_equal(mix, again, sizeof mix);
+        p.seed = 10;
+        hone_train_draw_mix(&p, 3999, 20, 30, again);
+        assert_true(mix[0] != again[0]);
+    }
+}
+
+static void test_cutmix(void **state) {
+    (void)state;
+    struct hone_train_params p = {.cutmix = 1, .seed = 9};
+    float mix[HONE_MIX_NUMBERS];
+    int boxes = 0, blends = 0;
+    for (int64_t step = 0; step < 1000; step++) {
+        hone_train_draw_mix(&p, step, 20, 30, mix);
+        assert_true(mix[0] == 1 && mix[1] >= 0 && mix[2] >= 0 && mix[3] <= 20 && mix[4] <= 30);
+        double area = (mix[3] - mix[1]) * (mix[4] - mix[2]);
+        assert_true(mix[3] >= mix[1] && mix[4] >= mix[2] && mix[1] == floor(mix[1]));
+        assert_true(fabs(mix[HONE_MIX_SHARE] - (1 - area / 600)) < 1e-6);
+        boxes += area > 0;
+    }
+    assert_true(boxes > 900);
+    p.mixup = 0.5f; // both: in turns
+    for (int64_t step = 0; step < 1000; step++) {
+        hone_train_draw_mix(&p, step, 20, 30, mix);
+        blends += mix[0] < 1;
+    }
+    assert_in_range(blends, 420, 580);
 }
 
 enum { PICTURES = 2000 };
@@ -183,10 +236,9 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_presets),
-        cmocka_unit_test(test_graphs),
-        cmocka_unit_test(test_draws),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_presets), cmocka_unit_test(test_graphs),
+        cmocka_unit_test(test_mixup),   cmocka_unit_test(test_cutmix),
+        cmocka_unit_test(test_draws),   cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

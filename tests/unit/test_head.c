@@ -38,6 +38,14 @@ static void test_solves_and_refuses_what_is_no_number(void **state) {
     assert_in_range(iterations, 1, 50);
     assert_ok(hone_head_apply(features, COUNT, FEATURES, CLASSES, weight, bias, probabilities));
     for (int i = 0; i < COUNT; i++) assert_true(probabilities[i * CLASSES + labels[i]] > 0.9f);
+    // What is added in the loss is not in the answers: the bias alone makes up for it.
+    const float prior[CLASSES] = {0, -2};
+    float own_weight[CLASSES * FEATURES], own_bias[CLASSES];
+    problem.prior = prior;
+    assert_ok(hone_head_solve(device, &problem, own_weight, own_bias, &iterations));
+    for (int i = 0; i < CLASSES * FEATURES; i++) assert_true(own_weight[i] == weight[i]);
+    assert_true(own_bias[0] == bias[0] && fabsf(own_bias[1] - bias[1] - 2) < 1e-5f);
+    problem.prior = NULL;
     // A solver left to itself would give weights of zero and call that converged.
     const float broken[] = {NAN, INFINITY};
     for (int i = 0; i < 2; i++) {

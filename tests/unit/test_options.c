@@ -24,7 +24,7 @@ static const hone_option rows[] = {
                 .metavar = "N", .help = "passes over the training pictures"),
     HONE_OPTION(struct params, seed, I64, "seed", .initial = "0", .help = "of every random choice"),
     HONE_OPTION(struct params, lr, F32, "lr", .initial = "0.001", .least = 1e-9, .most = 10,
-                .help = "learning rate"),
+                .words = "find|keep", .help = "learning rate"),
     HONE_OPTION(struct params, decay, F64, "weight-decay", .most = 1, .help = "of the weights"),
     HONE_OPTION(struct params, strict, BOOL, "strict", .help = "stop at a broken picture"),
     HONE_OPTION(struct params, out, STRING, "out", .metavar = "DIR",
@@ -104,6 +104,31 @@ static void test_complete(void **state) {
     test_expect_failure(hone_options_complete(&table, &p), HONE_INVALID, "--mode: value 3");
 }
 
+// Words stand for numbers below the range, and come back as words.
+static hone_status find_lr(void *user, const hone_option *option, const char *text) {
+    if (strcmp(option->key, "lr") == 0) snprintf(user, 32, "%s", text);
+    return HONE_OK;
+}
+
+static void test_words_for_numbers(void **state) {
+    (void)state;
+    struct params p;
+    char text[32];
+    assert_ok(hone_options_init(&table, &p));
+    assert_ok(hone_options_set(&table, &p, "lr", "keep"));
+    assert_true(p.lr == -2);
+    assert_ok(hone_options_complete(&table, &p));
+    assert_ok(hone_options_each(&table, &p, find_lr, text));
+    assert_string_equal(text, "keep");
+    assert_ok(hone_options_set(&table, &p, "lr", "find"));
+    assert_true(p.lr == -1);
+    test_expect_failure(hone_options_set(&table, &p, "lr", "-1"), HONE_INVALID, "out of range");
+    test_expect_failure(hone_options_set(&table, &p, "lr", "fin"), HONE_INVALID, "not a number");
+    p.lr = -3; // no such word
+    test_expect_failure(hone_options_complete(&table, &p), HONE_INVALID,
+                        "--lr: -3 is out of range");
+}
+
 static hone_status copy(void *user, const hone_option *option, const char *text) {
     static char kept[16][32];
     static int turn;
@@ -153,13 +178,15 @@ static void test_help(void **state) {
     assert_non_null(
         strstr(help, "  --mode stretch|letterbox|crop\n                            how"));
     assert_non_null(strstr(help, "(default crop)\n"));
+    assert_non_null(strstr(help, "1e-09..10|find|keep)\n"));
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),         cmocka_unit_test(test_set),
-        cmocka_unit_test(test_set_errors),       cmocka_unit_test(test_complete),
-        cmocka_unit_test(test_each_round_trips), cmocka_unit_test(test_help),
+        cmocka_unit_test(test_defaults),          cmocka_unit_test(test_set),
+        cmocka_unit_test(test_set_errors),        cmocka_unit_test(test_complete),
+        cmocka_unit_test(test_each_round_trips),  cmocka_unit_test(test_help),
+        cmocka_unit_test(test_words_for_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,9 @@
-// test_schedule: learning rates by hand, and class weights.
+// test_schedule: learning rates by hand, class weights, the order of pictures.
 #include "support/support.h"
 
 #include <math.h>
 
+#include "train/internal.h"
 #include "train/schedule.h"
 
 static void near(double got, double want) {
@@ -64,14 +65,102 @@ static void test_class_weights(void **state) {
     hone_train_class_weights(HONE_CLASS_WEIGHTS_SQRT, counts, 3, w);
     near(w[1] / w[0], 3);
     near((90 * w[0] + 10 * w[1]) / 100, 1);
+    // Effective numbers of a class: 90 give 86.1, 10 give 9.955.
+    hone_train_class_weights(HONE_CLASS_WEIGHTS_EFFECTIVE, counts, 3, w);
+    near(w[1] / w[0], (1 - pow(0.999, 90)) / (1 - pow(0.999, 10)));
+    near((90 * w[0] + 10 * w[1]) / 100, 1);
+    assert_true(w[2] == 0);
+}
+
+static void test_prior(void **state) {
+    (void)state;
+    const int64_t counts[] = {90, 10, 0};
+    float prior[3];
+    hone_train_prior(counts, 3, 1, prior);
+    near(prior[0], log(0.9));
+    near(prior[1], log(0.1));
+    assert_true(prior[2] == 0);
+    hone_train_prior(counts, 3, 0, prior);
+    assert_true(prior[0] == 0 && prior[1] == 0);
+}
+
+static void test_order(void **state) {
+    (void)state;
+    int32_t labels[40];
+    uint32_t natural[40], balanced[40], again[40];
+    int seen[40] = {0}, of_class[4] = {0};
+    for (int i = 0; i < 40; i++) labels[i] = i < 30 ? 0 : i < 39 ? 1 : 3; // none of class 2
+    struct hone_pictures pictures = {.count = 40, .labels = labels};
+    struct hone_train_params p = {.seed = 5};
+    assert_ok(hone_train_order(&p, &pictures, 4, 2, natural));
+    for (int i = 0; i < 40; i++) seen[natural[i]]++;
+    for (int i = 0; i < 40; i++) assert_int_equal(seen[i], 1);
+    p.sampling = HONE_SAMPLING_BALANCED;
+    assert_ok(hone_train_order(&p, &pictures, 4, 2, balanced));
+    for (int i = 0; i < 40; i++) {
+        of_class[labels[balanced[i]]]++;
+        seen[balanced[i]]++;
+    }
+    assert_int_equal(of_class[2], 0);
+    for (int c = 0; c < 4; c++)
+        if (c != 2) assert_in_range(of_class[c], 13, 14);
+    assert_int_equal(seen[39], 1 + of_class[3]);
+    for (int i = 30; i < 39; i++) assert_in_range(seen[i], 2, 3); // each of 9 once or twice
+    for (int i = 0; i < 30; i++) assert_in_range(seen[i], 1, 2);  // of 30 none twice
+    assert_ok(hone_train_order(&p, &pictures, 4, 2, again));
+    assert_memory_equal(balanced, again, sizeof again);
+    assert_ok(hone_train_order(&p, &pictures, 4, 3, again));
+    assert_memory_not_equal(balanced, again, sizeof again);
+}
+
+static void test_range(void **state) {
+    (void)state;
+    double rates[100], losses[100], smooth;
+    near(hone_train_trial_rate(0, 100), 1e-6);
+    near(hone_train_trial_rate(99, 100), 1);
+    near(hone_train_trial_rate(34, 103), 1e-4); // a third of the way, in equal ratios
+    // A valley: flat, falling from 1e-4 on, lowest at 1e-2, then away.
+    size_t count = 0;
+    bool over = false;
+    while (count < 100 && !over) {
+        rates[count] = hone_train_trial_rate(count, 100);
+        double x = log10(rates[count]);
+        losses[count] = x < -4 ? 2 : x < -2 ? 2 - 0.75 * (x + 4) : 0.5 + 40 * (x + 2) * (x + 2);
+        over = hone_train_diverged(losses, ++count, &smooth);
+    }
+    assert_true(over && count > 66 && count < 95 && isfinite(smooth));
+    double picked = hone_train_pick_rate(rates, losses, count); // the mean lags behind
+    assert_true(picked > 5e-4 && picked < 4e-3);
+    // A loss that only rises gives no rate; one that is no number ends the test at once.
+    for (int i = 0; i < 100; i++) losses[i] = 1 + i;
+    near(hone_train_pick_rate(rates, losses, 60), 0);
+    losses[5] = NAN;
+    assert_true(hone_train_diverged(losses, 6, &smooth));
+}
+
+static void test_budget(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        double seconds;
+    } good[] = {{"90s", 90},    {"10m", 600},  {"1h", 3600}, {"1h30m", 5400},
+                {"2.5h", 9000}, {"1m30s", 90}, {"45", 45}};
+    static const char *const bad[] = {"", "0s", "m", "10x", "5m1h", "-3m", "1h 5m", "nan"};
+    double seconds;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        assert_ok(hone_train_parse_budget(good[i].text, &seconds));
+        near(seconds, good[i].seconds);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        test_expect_failure(hone_train_parse_budget(bad[i], &seconds), HONE_INVALID, "--budget");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cosine),
-        cmocka_unit_test(test_other_shapes),
-        cmocka_unit_test(test_hyper),
-        cmocka_unit_test(test_class_weights),
+        cmocka_unit_test(test_cosine), cmocka_unit_test(test_other_shapes),
+        cmocka_unit_test(test_hyper),  cmocka_unit_test(test_class_weights),
+        cmocka_unit_test(test_prior),  cmocka_unit_test(test_order),
+        cmocka_unit_test(test_range),  cmocka_unit_test(test_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

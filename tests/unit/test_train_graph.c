@@ -112,6 +112,39 @@ static void test_frozen(void **state) {
     hone_model_destroy(&model);
 }
 
+// What the loss can be, and pictures mixed in pairs: their nodes and inputs.
+static void test_losses(void **state) {
+    (void)state;
+    struct hone_model *model = model_with_head();
+    struct hone_train_layout layout;
+    assert_ok(hone_train_layout_create(model, &usual, &layout));
+    for (int k = 0; k < 8; k++) {
+        bool mix = k & 1, prior = k & 2, focal = k & 4;
+        struct hone_graph *g;
+        struct hone_train_graph_params build = {.model = model,
+                                                .layout = &layout,
+                                                .batch = 4,
+                                                .focal_gamma = focal ? 2 : 0,
+                                                .prior = prior,
+                                                .augment = {.mix = mix}};
+        assert_ok(hone_train_graph(&build, &g));
+        assert_ok(hone_graph_verify(g));
+        assert_int_equal(count_op(g, "image_mix"), mix);
+        assert_int_equal(count_op(g, "cross_entropy"), mix ? 2 : 1);
+        assert_int_equal(count_op(g, "cross_entropy_bwd"), mix ? 2 : 1);
+        assert_true((hone_graph_find(g, "partners") != HONE_NO_VALUE) == mix);
+        assert_true((hone_graph_find(g, "prior") != HONE_NO_VALUE) == prior);
+        for (size_t n = 0; n < g->node_count; n++) {
+            const struct hone_cross_entropy_attrs *attrs = g->nodes[n].attrs;
+            if (g->nodes[n].op == &hone_op_cross_entropy)
+                assert_true(attrs->gamma == (focal ? 2 : 0));
+        }
+        hone_graph_destroy(&g);
+    }
+    hone_train_layout_deinit(&layout);
+    hone_model_destroy(&model);
+}
+
 // Some of ResNet-18 frozen: its norms are gone, nothing looks back into it, and no gradient of an
 // input is made that no trained tensor needs.
 static void test_nothing_below_the_first_trained(void **state) {
@@ -277,6 +310,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layout),
         cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_losses),
         cmocka_unit_test(test_nothing_below_the_first_trained),
         cmocka_unit_test(test_folding_keeps_losses),
         cmocka_unit_test(test_too_many),

@@ -93,6 +93,19 @@ def cross_entropy(prefix, smoothing, labels):
     put(prefix, logits=logits, labels=labels.int(), weights=weights, loss=loss.reshape(1), dlogits=logits.grad)
 
 
+def focal(prefix, gamma, smoothing, labels):
+    """The focal loss for many classes: PyTorch has none, but each row's cross-entropy and the softmax."""
+    logits, weights = randn(6, 5, scale=3.0), (torch.rand(5) + 0.5).float().double()
+    labels = torch.tensor(labels)
+    rows = F.cross_entropy(logits, labels, weights, ignore_index=-1, reduction="none",
+                           label_smoothing=float(torch.tensor(smoothing)))
+    counts = labels >= 0
+    known = logits.softmax(1)[torch.arange(6), labels.clamp(min=0)]
+    loss = ((1 - known) ** gamma * rows)[counts].sum() / weights[labels[counts]].sum()
+    loss.backward()
+    put(prefix, logits=logits, labels=labels.int(), weights=weights, loss=loss.reshape(1), dlogits=logits.grad)
+
+
 def activations(**kinds):
     for name, function in kinds.items():
         x = randn(5, 13, scale=4.0)
@@ -161,4 +174,6 @@ optimizer("adamw", lambda groups: torch.optim.AdamW(groups, lr=1, betas=(momentu
           {"m": "exp_avg", "v": "exp_avg_sq"}, (momentum, beta2))
 activations(gelu=F.gelu, gelu_tanh=lambda x: F.gelu(x, approximate="tanh"), tanh=torch.tanh)
 transformers()
+focal("focal", 2.0, 0.0, [0, 1, 2, 3, 4, 0])
+focal("focal_smooth", 0.5, 0.1, [4, -1, 2, 2, -1, 0])
 save("tests/golden/data/ops.safetensors", out)
