@@ -21,9 +21,12 @@ typedef struct hone_model hone_model;
 typedef struct hone_model_load_params {
     // Picture size; 0: the file's, or 224 where the file leaves it open. `size` sets both.
     int32_t size, height, width;
-    // "imagenet", "tf", "none" or "MEAN,STD"; NULL: what the file states, else imagenet.
+    // "imagenet", "tf", "none" or "MEAN,STD", and behind it, as needed, ":bgr", ":bilinear" or
+    // ":bicubic", ":stretch", ":letterbox" or ":crop=SHARE"; NULL: what the file states, or
+    // config.json beside it, else imagenet.
     const char *preprocess;
-    // The net of a weight file, such as "resnet50"; NULL: found by the names of its tensors.
+    // The net of a weight file, such as "resnet50"; NULL: as its metadata or config.json beside it
+    // says, else found by the names of its tensors.
     const char *arch;
 } hone_model_load_params;
 

@@ -18,7 +18,7 @@ static const hone_option import_rows[] = {
     CLI_OPTION(struct import_params, size, I32, "size", .initial = "0", .least = 0, .most = 8192,
                .metavar = "PIXELS", .help = "picture size; 0: as the file says"),
     CLI_OPTION(struct import_params, preprocess, STRING, "preprocess",
-               .metavar = "imagenet|tf|none|MEAN,STD",
+               .metavar = "imagenet|tf|none|MEAN,STD[:...]",
                .help = "what is done to pixels, in place of what the file says"),
     CLI_OPTION(struct import_params, arch, STRING, "arch", .metavar = "NAME",
                .help = "the net of a weight file; left out: by the names of its tensors"),

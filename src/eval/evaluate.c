@@ -18,7 +18,7 @@ static const hone_option eval_rows[] = {
     EVAL(device, STRING, "device", .metavar = "NAME",
          .help = "where to run: an index, a part of a device's name, a UUID, or ref; left out: the "
                  "best GPU"),
-    EVAL(preprocess, STRING, "preprocess", .metavar = "imagenet|tf|none|MEAN,STD",
+    EVAL(preprocess, STRING, "preprocess", .metavar = "imagenet|tf|none|MEAN,STD[:...]",
          .help = "how pixels become numbers; left out: as the file states, else imagenet"),
     EVAL(part, STRING, "part", .metavar = "train|val|test|all",
          .help = "which pictures; left out: test, where there are none val, else all"),

@@ -23,10 +23,16 @@ static hone_status load_weights(const struct hone_file_map *map, const char *pat
                                 const hone_model_load_params *params, struct hone_model **out) {
     struct hone_weights weights;
     hone_status status = hone_weights_open_bytes(map->data, map->bytes, &weights);
+    struct hone_zoo_config config = {0};
+    char *folder = hone_path_folder(path);
     if (status == HONE_OK) {
-        status = hone_zoo_load_weights(&weights, hone_path_base(path), params, out);
+        status = folder ? hone_zoo_config_read(folder, &config) : HONE_OUT_OF_MEMORY;
+        if (status == HONE_OK)
+            status = hone_zoo_load_weights(&weights, &config, hone_path_base(path), params, out);
         hone_weights_close(&weights);
     }
+    hone_zoo_config_deinit(&config);
+    hone_free(folder);
     return hone_fail_context(status, "import %s", hone_path_base(path));
 }
 

@@ -3,9 +3,10 @@
 //   hone.version     "0.1.0", plain text
 //   hone.classes     ["crack","good",...] in the order of the outputs
 //   hone.preprocess
-//   {"mean":[r,g,b],"std":[r,g,b],"order":"RGB","fit":"stretch","height":224,"width":224}:
+//   {"mean":[r,g,b],"std":[r,g,b],"order":"RGB","fit":"stretch","crop":1,"filter":"bilinear",
+//   "height":224,"width":224}:
 //                    input = (pixel - mean) / std, pixels 0..255; mean and std in the net's channel
-//                    order
+//                    order; of the picture, resized to size / crop, the middle is kept
 //   hone.thresholds  an object, as the evaluation wrote it
 #include "formats/onnx_meta.h"
 
@@ -21,6 +22,7 @@
 enum { META_SIZE_MOST = 16384, META_CLASSES_MOST = 1 << 20 };
 
 static const char *const meta_fits[] = {"stretch", "letterbox", "crop"};
+static const char *const meta_filters[] = {"bilinear", "bicubic"};
 
 static const char *meta_find(const HoneOnnx__Model *file, const char *key) {
     for (size_t i = 0; i < file->n_metadata_props; i++)
@@ -64,6 +66,12 @@ static hone_status meta_preprocess(const json_t *object, struct hone_preprocess 
     out->fit = 0;
     for (int i = 0; fit && i < 3; i++)
         if (strcmp(fit, meta_fits[i]) == 0) out->fit = i;
+    const char *filter = json_string_value(json_object_get(object, "filter"));
+    double crop = json_number_value(json_object_get(object, "crop"));
+    out->filter = filter && strcmp(filter, meta_filters[HONE_FILTER_BICUBIC]) == 0
+                      ? HONE_FILTER_BICUBIC
+                      : HONE_FILTER_BILINEAR;
+    out->crop = crop >= 0.05 && crop < 1 ? (float)crop : 0;
     return HONE_OK;
 }
 
@@ -164,10 +172,11 @@ const char *hone_onnx_meta_classes(struct hone_arena *arena, const struct hone_m
 const char *hone_onnx_meta_preprocess(struct hone_arena *arena, const struct hone_model *model) {
     const struct hone_preprocess *p = &model->preprocess;
     const struct hone_desc *image = hone_graph_desc(model->graph, model->image);
-    return meta_dump(arena,
-                     json_pack("{s:[f,f,f],s:[f,f,f],s:s,s:s,s:i,s:i}", "mean", (double)p->mean[0],
-                               (double)p->mean[1], (double)p->mean[2], "std", (double)p->std[0],
-                               (double)p->std[1], (double)p->std[2], "order",
-                               p->bgr ? "BGR" : "RGB", "fit", meta_fits[p->fit], "height",
-                               (int)image->dim[1], "width", (int)image->dim[2]));
+    return meta_dump(
+        arena, json_pack("{s:[f,f,f],s:[f,f,f],s:s,s:s,s:f,s:s,s:i,s:i}", "mean",
+                         (double)p->mean[0], (double)p->mean[1], (double)p->mean[2], "std",
+                         (double)p->std[0], (double)p->std[1], (double)p->std[2], "order",
+                         p->bgr ? "BGR" : "RGB", "fit", meta_fits[p->fit], "crop",
+                         p->crop > 0 ? (double)p->crop : 1.0, "filter", meta_filters[p->filter],
+                         "height", (int)image->dim[1], "width", (int)image->dim[2]));
 }

@@ -83,6 +83,8 @@ static hone_status write_header(const struct hone_model *model, struct hone_text
     uint64_t offset = 0;
     bool good = root && notes && preprocess && classes &&
                 json_object_set_new(notes, "hone.preprocess", json_string(preprocess)) == 0;
+    if (good && model->arch)
+        good = json_object_set_new(notes, "hone.arch", json_string(model->arch)) == 0;
     if (good && *classes)
         good = json_object_set_new(notes, "hone.classes", json_string(classes)) == 0;
     good = good && json_object_set(root, "__metadata__", notes) == 0;

@@ -18,10 +18,12 @@ static const struct hone_preset {
 enum { PRESET_COUNT = sizeof hone_presets / sizeof *hone_presets };
 
 static hone_status hone_preprocess_usage(const char *text) {
-    return hone_fail(HONE_INVALID,
-                     "'%s' is no preprocessing; give imagenet, tf, none, MEAN,STD or six numbers "
-                     "(three means, three deviations above 0)",
-                     text);
+    return hone_fail(
+        HONE_INVALID,
+        "'%s' is no preprocessing; give imagenet, tf, none, MEAN,STD or six numbers "
+        "(three means, three deviations above 0); behind it :bgr, :bilinear, :bicubic, "
+        ":stretch, :letterbox, :crop=SHARE as needed",
+        text);
 }
 
 // Two or six numbers, separated by commas, from `text` of `length` bytes.
@@ -50,10 +52,46 @@ static void hone_preprocess_set(struct hone_preprocess *out, const double mean[3
     out->bgr = bgr;
 }
 
-hone_status hone_preprocess_parse(const char *text, struct hone_preprocess *out) {
-    size_t length = strlen(text);
-    bool bgr = length >= 4 && hone_text_equal_nocase(text + length - 4, ":bgr");
-    if (bgr) length -= 4;
+static const char *const hone_fit_words[] = {"stretch", "letterbox", "crop"};
+static const char *const hone_filter_words[HONE_FILTERS] = {"bilinear", "bicubic"};
+
+// What stands between two colons, or behind "WORD=".
+static bool hone_preprocess_option(const char *word, size_t length, bool *bgr,
+                                   struct hone_preprocess *out) {
+    char name[32];
+    if (length >= sizeof name) return false;
+    memcpy(name, word, length);
+    name[length] = '\0';
+    if (hone_text_equal_nocase(name, "bgr")) return *bgr = true;
+    for (int i = 0; i < HONE_FILTERS; i++)
+        if (hone_text_equal_nocase(name, hone_filter_words[i])) {
+            out->filter = i;
+            return true;
+        }
+    char *share = strchr(name, '=');
+    double kept = 0;
+    if (share) *share++ = '\0';
+    if (share &&
+        (hone_parse_f64(share, 0.05, 1, &kept) != HONE_OK || strcmp(name, "letterbox") == 0))
+        return false;
+    for (int i = 0; i < 3; i++)
+        if (hone_text_equal_nocase(name, hone_fit_words[i])) {
+            out->fit = i;
+            out->crop = (float)kept;
+            return true;
+        }
+    return false;
+}
+
+hone_status hone_preprocess_parse(const char *text, struct hone_preprocess *result) {
+    size_t length = strcspn(text, ":");
+    bool bgr = false;
+    struct hone_preprocess parsed = *result, *out = &parsed;
+    for (const char *at = text + length; *at;) {
+        size_t word = strcspn(++at, ":");
+        if (!hone_preprocess_option(at, word, &bgr, out)) return hone_preprocess_usage(text);
+        at += word;
+    }
     for (int i = 0; i < PRESET_COUNT; i++) {
         const struct hone_preset *preset = &hone_presets[i];
         if (strlen(preset->name) != length || strncmp(text, preset->name, length) != 0) continue;
@@ -63,6 +101,7 @@ hone_status hone_preprocess_parse(const char *text, struct hone_preprocess *out)
             std[c] = preset->std[bgr ? 2 - c : c];
         }
         hone_preprocess_set(out, mean, std, bgr);
+        *result = parsed;
         return HONE_OK;
     }
     double v[6];
@@ -78,12 +117,34 @@ hone_status hone_preprocess_parse(const char *text, struct hone_preprocess *out)
     for (int i = 0; i < 6; i++) v[i] *= levels ? 1 : 255;
     if (!(v[3] > 0 && v[4] > 0 && v[5] > 0)) return hone_preprocess_usage(text);
     hone_preprocess_set(out, v, v + 3, bgr);
+    *result = parsed;
     return HONE_OK;
+}
+
+// What stands behind the numbers.
+static hone_status hone_preprocess_print_rest(const struct hone_preprocess *p,
+                                              struct hone_text *text) {
+    bool kept = p->crop > 0 && p->crop < 1;
+    if (p->bgr) hone_text_printf(text, ":bgr");
+    if (p->filter) hone_text_printf(text, ":%s", hone_filter_words[p->filter]);
+    if (p->fit || kept) hone_text_printf(text, ":%s", hone_fit_words[p->fit]);
+    if (kept && p->fit != HONE_FIT_LETTERBOX) {
+        hone_text_append(text, "=", 1);
+        hone_text_append_f32(text, p->crop);
+    }
+    return text->status;
+}
+
+bool hone_preprocess_keep_all(struct hone_preprocess *preprocess) {
+    bool crops = preprocess->fit == HONE_FIT_CROP || (preprocess->crop > 0 && preprocess->crop < 1);
+    if (!crops) return false;
+    preprocess->fit = HONE_FIT_STRETCH;
+    preprocess->crop = 0;
+    return true;
 }
 
 hone_status hone_preprocess_print(const struct hone_preprocess *preprocess,
                                   struct hone_text *text) {
-    const char *order = preprocess->bgr ? ":bgr" : "";
     for (int i = 0; i < PRESET_COUNT; i++) {
         bool same = true;
         for (int c = 0; c < 3; c++) {
@@ -91,7 +152,9 @@ hone_status hone_preprocess_print(const struct hone_preprocess *preprocess,
             same = same && preprocess->mean[c] == (float)hone_presets[i].mean[from] &&
                    preprocess->std[c] == (float)hone_presets[i].std[from];
         }
-        if (same) return hone_text_printf(text, "%s%s", hone_presets[i].name, order);
+        if (!same) continue;
+        hone_text_printf(text, "%s", hone_presets[i].name);
+        return hone_preprocess_print_rest(preprocess, text);
     }
     // Fractions, as people write them, unless they would be above 1 and read as grey levels.
     double v[6], most = 0;
@@ -104,7 +167,7 @@ hone_status hone_preprocess_print(const struct hone_preprocess *preprocess,
         if (i) hone_text_append(text, ",", 1);
         hone_text_append_f64(text, most > 255 ? v[i] : v[i] / 255);
     }
-    return hone_text_printf(text, "%s", order);
+    return hone_preprocess_print_rest(preprocess, text);
 }
 
 // Rows of `image` into the middle of the net's picture, or the middle of `image` into all of it.
@@ -134,15 +197,11 @@ static void hone_image_bars(const struct hone_preprocess *preprocess, uint8_t *p
     for (size_t i = 0; i < count; i++) memcpy(pixels + i * 3, colour, 3);
 }
 
-// The size that keeps the aspect: inside the net's for letterbox, around it for crop.
-static void hone_image_aspect(const struct hone_image *image,
-                              const struct hone_preprocess *preprocess, int32_t *width,
+// The size that keeps the aspect: inside (height, width) for letterbox, around it for crop.
+static void hone_image_aspect(const struct hone_image *image, bool inside, int32_t *width,
                               int32_t *height) {
-    int64_t by_height = (int64_t)preprocess->height * image->width;
-    int64_t by_width = (int64_t)preprocess->width * image->height;
-    bool inside = preprocess->fit == HONE_FIT_LETTERBOX;
-    *width = preprocess->width;
-    *height = preprocess->height;
+    int64_t by_height = (int64_t)*height * image->width;
+    int64_t by_width = (int64_t)*width * image->height;
     // The side that does not bind is scaled by the other; torchvision cuts the fraction off.
     if (inside ? by_height < by_width : by_height > by_width)
         *width = (int32_t)(by_height / image->height);
@@ -155,9 +214,15 @@ static void hone_image_aspect(const struct hone_image *image,
 hone_status hone_image_fit(const struct hone_image *image, const struct hone_preprocess *preprocess,
                            uint8_t *pixels) {
     int32_t width = preprocess->width, height = preprocess->height;
-    if (preprocess->fit != HONE_FIT_STRETCH) hone_image_aspect(image, preprocess, &width, &height);
+    bool inside = preprocess->fit == HONE_FIT_LETTERBOX;
+    if (preprocess->crop > 0 && preprocess->crop < 1 && !inside) {
+        // timm cuts the fraction off; the share is rounded to a float.
+        width = (int32_t)(width / (double)preprocess->crop + 1e-4);
+        height = (int32_t)(height / (double)preprocess->crop + 1e-4);
+    }
+    if (preprocess->fit != HONE_FIT_STRETCH) hone_image_aspect(image, inside, &width, &height);
     struct hone_image sized;
-    HONE_TRY(hone_image_resize(image, width, height, &sized));
+    HONE_TRY(hone_image_resize(image, width, height, (enum hone_filter)preprocess->filter, &sized));
     if (preprocess->fit == HONE_FIT_LETTERBOX) hone_image_bars(preprocess, pixels);
     hone_image_centre(&sized, preprocess, pixels);
     hone_image_destroy(&sized);

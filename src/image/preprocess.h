@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "image/image.h"
+#include "image/resize.h"
 
 // How a picture of another shape becomes (height, width).
 enum hone_fit {
@@ -20,22 +21,29 @@ enum hone_fit {
 struct hone_preprocess {
     int32_t height, width;
     int fit;       // enum hone_fit
+    int filter;    // enum hone_filter
+    float crop;    // stretch, crop: the share of each side that is kept, the middle; 0: all of it
     bool bgr;      // the net takes blue first; mean and std are in the net's order
     float mean[3]; // grey levels 0..255
     float std[3];  // the same; never 0
 };
 
-// Sets bgr, mean and std from text, and leaves the rest:
+// Sets bgr, mean and std from text, and of the rest what the text names:
 //   imagenet         (x/255 - (.485,.456,.406)) / (.229,.224,.225), what torchvision's nets take
 //   tf               x/127.5 - 1: TensorFlow's and TF-slim's
 //   none             x as it is, 0..255: nets that normalise inside
 //   MEAN,STD         two numbers for all channels, or six: three means, three deviations. Where any
 //   of
 //                    them is above 1 they are grey levels 0..255, else fractions: 0.5,0.5 is tf.
-// With ":bgr" behind it, blue comes first (Caffe: "103.94,116.78,123.68,1,1,1:bgr").
+// Behind it, in any order: ":bgr", blue comes first (Caffe: "103.94,116.78,123.68,1,1,1:bgr");
+// ":bilinear" or ":bicubic"; ":stretch", ":letterbox" or ":crop", the last of them and stretch with
+// the share that is kept (":crop=0.875": the shorter side at 256, the middle 224 of it).
 hone_status hone_preprocess_parse(const char *text, struct hone_preprocess *out);
 // Appends the text that parses back to the same mean, std and order.
 hone_status hone_preprocess_print(const struct hone_preprocess *preprocess, struct hone_text *text);
+
+// Leaves nothing of a picture out: what crops becomes a stretch. True where it changed something.
+bool hone_preprocess_keep_all(struct hone_preprocess *preprocess);
 
 // Any picture to (height, width, 3), u8, RGB. Into `pixels`, which the caller owns.
 hone_status hone_image_fit(const struct hone_image *image, const struct hone_preprocess *preprocess,

@@ -1,6 +1,5 @@
 // resize.c: see resize.h. Output pixel i has its centre at (i + 1/2) * scale of the input, and
-// weights max(0, 1 - |distance| / support) over the input pixels whose centres lie within the
-// support.
+// weights by the distance of the input pixels whose centres lie within the filter's support.
 #include "image/resize.h"
 
 #include <math.h>
@@ -29,41 +28,53 @@ static int32_t hone_clamp(double value, int32_t most) {
     return whole < 0 ? 0 : whole > most ? most : whole;
 }
 
+static const double hone_filter_support[HONE_FILTERS] = {1, 2};
+
+static double hone_filter_weight(enum hone_filter filter, double distance) {
+    if (filter == HONE_FILTER_BILINEAR) return distance < 1 ? 1 - distance : 0;
+    // Keys 1981, a = -0.5.
+    if (distance < 1) return (1.5 * distance - 2.5) * distance * distance + 1;
+    if (distance < 2) return (((distance - 5) * distance + 8) * distance - 4) * -0.5;
+    return 0;
+}
+
 // `row` is scratch for one output's weights in double.
 static void hone_resize_weights(struct hone_resize_axis *axis, int32_t input, int32_t output,
-                                double *row) {
-    double scale = (double)input / output, support = scale < 1 ? 1 : scale;
+                                enum hone_filter filter, double *row) {
+    double scale = (double)input / output, stretch = scale < 1 ? 1 : scale;
+    double support = hone_filter_support[filter] * stretch;
     for (int32_t i = 0; i < output; i++) {
         double centre = (i + 0.5) * scale, sum = 0;
         int32_t first = hone_clamp(centre - support + 0.5, input);
         int32_t count = hone_clamp(centre + support + 0.5, input) - first;
         for (int32_t k = 0; k < count; k++) {
-            double distance = fabs((k + first - centre + 0.5) * (1.0 / support));
-            row[k] = distance < 1 ? 1 - distance : 0;
+            double distance = fabs((k + first - centre + 0.5) * (1.0 / stretch));
+            row[k] = hone_filter_weight(filter, distance);
             sum += row[k];
         }
         for (int32_t k = 0; k < count; k++) {
             double weight = sum != 0 ? row[k] / sum : row[k];
             axis->weights[(size_t)i * (size_t)axis->stride + (size_t)k] =
-                (int32_t)(0.5 + weight * (1 << WEIGHT_BITS));
+                (int32_t)((weight < 0 ? -0.5 : 0.5) + weight * (1 << WEIGHT_BITS));
         }
         axis->first[i] = first;
         axis->count[i] = count;
     }
 }
 
-static hone_status hone_resize_axis_init(int32_t input, int32_t output,
+static hone_status hone_resize_axis_init(int32_t input, int32_t output, enum hone_filter filter,
                                          struct hone_resize_axis *axis) {
     double scale = (double)input / output;
+    double support = hone_filter_support[filter] * (scale < 1 ? 1 : scale);
     size_t outputs = (size_t)output;
-    *axis = (struct hone_resize_axis){.stride = (int32_t)ceil(scale < 1 ? 1 : scale) * 2 + 1};
+    *axis = (struct hone_resize_axis){.stride = (int32_t)ceil(support) * 2 + 1};
     axis->first = hone_calloc(outputs, sizeof *axis->first, "resizing");
     axis->count = hone_calloc(outputs, sizeof *axis->count, "resizing");
     axis->weights = hone_calloc(outputs * (size_t)axis->stride, sizeof *axis->weights, "resizing");
     double *row = hone_calloc((size_t)axis->stride, sizeof *row, "resizing");
     bool ok = axis->first && axis->count && axis->weights && row;
     if (ok)
-        hone_resize_weights(axis, input, output, row);
+        hone_resize_weights(axis, input, output, filter, row);
     else
         hone_resize_axis_deinit(axis);
     hone_free(row);
@@ -71,7 +82,8 @@ static hone_status hone_resize_axis_init(int32_t input, int32_t output,
 }
 
 static uint8_t hone_resize_round(int32_t sum) {
-    int32_t value = sum >> WEIGHT_BITS; // arithmetic shift: sums are never negative for a triangle
+    if (sum < 0) return 0; // a cubic overshoots
+    int32_t value = sum >> WEIGHT_BITS;
     return (uint8_t)(value > 255 ? 255 : value);
 }
 
@@ -93,9 +105,9 @@ static void hone_resize_row(const uint8_t *from, const struct hone_resize_axis *
 }
 
 static hone_status hone_resize_rows(const struct hone_image *image, int32_t width,
-                                    struct hone_image *out) {
+                                    enum hone_filter filter, struct hone_image *out) {
     struct hone_resize_axis axis;
-    HONE_TRY(hone_resize_axis_init(image->width, width, &axis));
+    HONE_TRY(hone_resize_axis_init(image->width, width, filter, &axis));
     hone_status status = hone_image_create(width, image->height, out);
     if (status == HONE_OK) {
         for (size_t y = 0; y < (size_t)image->height; y++)
@@ -124,9 +136,9 @@ static void hone_resize_column_pass(const struct hone_image *image,
 }
 
 static hone_status hone_resize_columns(const struct hone_image *image, int32_t height,
-                                       struct hone_image *out) {
+                                       enum hone_filter filter, struct hone_image *out) {
     struct hone_resize_axis axis;
-    HONE_TRY(hone_resize_axis_init(image->height, height, &axis));
+    HONE_TRY(hone_resize_axis_init(image->height, height, filter, &axis));
     int32_t *sums = hone_calloc((size_t)image->width * 3, sizeof *sums, "resizing");
     hone_status status = sums ? hone_image_create(image->width, height, out) : HONE_OUT_OF_MEMORY;
     if (status == HONE_OK) hone_resize_column_pass(image, &axis, sums, out);
@@ -136,7 +148,7 @@ static hone_status hone_resize_columns(const struct hone_image *image, int32_t h
 }
 
 hone_status hone_image_resize(const struct hone_image *image, int32_t width, int32_t height,
-                              struct hone_image *out) {
+                              enum hone_filter filter, struct hone_image *out) {
     *out = (struct hone_image){0};
     if (width < 1 || height < 1)
         return hone_fail(HONE_INVALID, "cannot resize to %dx%d pixels", (int)width, (int)height);
@@ -146,11 +158,11 @@ hone_status hone_image_resize(const struct hone_image *image, int32_t width, int
         memcpy(out->pixels, image->pixels, (size_t)width * (size_t)height * 3);
         return HONE_OK;
     }
-    if (!columns) return hone_resize_rows(image, width, out);
-    if (!rows) return hone_resize_columns(image, height, out);
+    if (!columns) return hone_resize_rows(image, width, filter, out);
+    if (!rows) return hone_resize_columns(image, height, filter, out);
     struct hone_image between;
-    HONE_TRY(hone_resize_rows(image, width, &between));
-    hone_status status = hone_resize_columns(&between, height, out);
+    HONE_TRY(hone_resize_rows(image, width, filter, &between));
+    hone_status status = hone_resize_columns(&between, height, filter, out);
     hone_image_destroy(&between);
     return status;
 }

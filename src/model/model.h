@@ -70,6 +70,7 @@ struct hone_model {
     int32_t class_count;               // 0: the file ends in features
     const char *thresholds;            // JSON text of hone.thresholds, or NULL
     const char *source;                // file name without folders
+    const char *arch;                  // the net of the zoo that it is, or NULL
     int32_t opset;
     const char **warnings;
     size_t warning_count, warning_capacity;

@@ -76,7 +76,8 @@ hone_status hone_html_picture(struct hone_text *out, const struct hone_image *im
     int32_t longest = image->width > image->height ? image->width : image->height;
     if (longest > side)
         HONE_TRY(hone_image_resize(image, shrink(image->width, longest, side),
-                                   shrink(image->height, longest, side), &small));
+                                   shrink(image->height, longest, side), HONE_FILTER_BILINEAR,
+                                   &small));
     const struct hone_image *shown = longest > side ? &small : image;
     hone_status status = hone_image_encode_jpeg(shown, JPEG_QUALITY, &file);
     if (status == HONE_OK) {

@@ -53,7 +53,7 @@ static hone_status draw_picture(struct hone_image *sheet, int32_t left, int32_t 
     struct hone_image small = {0};
     const struct hone_image *shown = image;
     if (width != image->width || height != image->height) {
-        HONE_TRY(hone_image_resize(image, width, height, &small));
+        HONE_TRY(hone_image_resize(image, width, height, HONE_FILTER_BILINEAR, &small));
         shown = &small;
     }
     for (int32_t y = 0; y < height; y++)

@@ -45,8 +45,10 @@ static const hone_option train_rows[] = {
     TRAIN(features, ENUM, "features", .initial = "auto", .words = "auto|last|stages",
           .help = "what the classifier reads: the mean of the last map, or mean and maximum of the "
                   "last three resolutions; auto: stages where the classifier is solved for first"),
-    TRAIN(preprocess, STRING, "preprocess", .metavar = "imagenet|tf|none|MEAN,STD",
-          .help = "how pixels become numbers; left out: as the file states, else imagenet"),
+    TRAIN(preprocess, STRING, "preprocess", .metavar = "imagenet|tf|none|MEAN,STD[:...]",
+          .help =
+              "how pixels become numbers; left out: as the file states, else imagenet; behind it "
+              ":bgr, :bicubic, :letterbox, :crop or :crop=SHARE"),
     TRAIN(precision, ENUM, "precision", .initial = "auto", .words = "auto|f32|f16|bf16",
           .help =
               "how the step stores what flows through the net (sums, weights and optimiser stay "

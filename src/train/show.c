@@ -63,6 +63,7 @@ static hone_status show_inputs(struct show_work *w, const struct hone_data_param
         HONE_TRY(hone_model_load(p->backbone, &load, &model));
         w->preprocess = model->preprocess;
         hone_model_destroy(&model);
+        if (!p->preprocess) hone_preprocess_keep_all(&w->preprocess); // as in training
     } else {
         int32_t size = p->size ? p->size : 224;
         w->preprocess = (struct hone_preprocess){.height = size, .width = size};

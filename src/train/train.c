@@ -69,6 +69,10 @@ static hone_status open_inputs(struct hone_trainer *t) {
     if (!hone_dataset_count(t->data, HONE_PART_TRAIN))
         return hone_fail(HONE_INVALID, "there are no pictures to train on");
     HONE_TRY(hone_model_load(p->backbone, &load, &t->model));
+    if (!p->preprocess && hone_preprocess_keep_all(&t->model->preprocess))
+        hone_trainer_note(t,
+                          "pictures are stretched: the crop that the backbone asks for would cut "
+                          "defects off (--preprocess imagenet:crop brings it back)");
     const char **names = hone_calloc((size_t)t->classes, sizeof *names, "class names");
     if (!names) return HONE_OUT_OF_MEMORY;
     for (int32_t c = 0; c < t->classes; c++) names[c] = hone_dataset_class_name(t->data, c);

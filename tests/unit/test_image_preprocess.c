@@ -34,23 +34,27 @@ static void test_resize_equals_pillow(void **state) {
     (void)state;
     FILE *list = fopen(IMAGES "resize.txt", "r");
     assert_non_null(list);
-    char name[64], path[512];
+    char name[64], path[512], filter[16];
     int width, height, count = 0;
-    while (fscanf(list, "%63s %d %d", name, &width, &height) == 3) {
+    while (fscanf(list, "%63s %d %d %15s", name, &width, &height, filter) == 4) {
         struct hone_image image, small;
+        bool cubic = strcmp(filter, "bicubic") == 0;
         snprintf(path, sizeof path, IMAGES "%s", name);
         assert_ok(hone_image_load(path, 0, &image));
-        assert_ok(hone_image_resize(&image, width, height, &small));
-        snprintf(path, sizeof path, IMAGES "%s-%dx%d.rgb", name, width, height);
+        assert_ok(hone_image_resize(&image, width, height,
+                                    cubic ? HONE_FILTER_BICUBIC : HONE_FILTER_BILINEAR, &small));
+        snprintf(path, sizeof path, IMAGES "%s-%dx%d-%s.rgb", name, width, height, filter);
         assert_int_equal(difference(&small, path), 0);
         hone_image_destroy(&small);
         hone_image_destroy(&image);
         count++;
     }
     fclose(list);
-    assert_int_equal(count, 7);
+    assert_int_equal(count, 14);
 }
 
+// Photographs: stretched, and as timm and torchvision prepare them: the shorter side to 224 / 0.9,
+// cubic, the middle of it.
 static void test_photographs_equal_pillow(void **state) {
     (void)state;
     const char *shared = test_shared_dir();
@@ -66,7 +70,11 @@ static void test_photographs_equal_pillow(void **state) {
         "/usr/bin/python3 -c \"import sys, os, numpy\nfrom PIL import Image, ImageOps\n"
         "for f in os.listdir(sys.argv[1]):\n if f.endswith('.json'): continue\n"
         " i = ImageOps.exif_transpose(Image.open(os.path.join(sys.argv[1], f))).convert('RGB')\n"
-        " numpy.asarray(i.resize((224, 224), Image.BILINEAR)).tofile(sys.argv[2] + '/' + f)\n"
+        " a = numpy.asarray(i.resize((224, 224), Image.BILINEAR))\n"
+        " w, h = i.size\n s = (248, int(248 * h / w)) if w < h else (int(248 * w / h), 248)\n"
+        " i = i.resize(s, Image.BICUBIC)\n x, y = round((s[0] - 224) / 2), round((s[1] - 224) / 2)\n"
+        " b = numpy.asarray(i.crop((x, y, x + 224, y + 224)))\n"
+        " numpy.concatenate([a, b]).tofile(sys.argv[2] + '/' + f)\n"
         "\" '%s/data/photos' '%s'",
         shared, dir);
     assert_int_equal(system(command), 0);
@@ -81,7 +89,11 @@ static void test_photographs_equal_pillow(void **state) {
         snprintf(path, sizeof path, "%s/data/photos/%s", shared, list[i].name);
         snprintf(raw, sizeof raw, "%s/%s", dir, list[i].name);
         assert_ok(hone_image_load(path, 0, &image));
-        assert_ok(hone_image_resize(&image, 224, 224, &small));
+        assert_ok(hone_image_create(224, 448, &small));
+        struct hone_preprocess stretch = {.height = 224, .width = 224}, crop = stretch;
+        assert_ok(hone_preprocess_parse("none:bicubic:crop=0.9", &crop));
+        assert_ok(hone_image_fit(&image, &stretch, small.pixels));
+        assert_ok(hone_image_fit(&image, &crop, small.pixels + 224 * 224 * 3));
         int most = difference(&small, raw);
         if (most > worst) worst = most;
         hone_image_destroy(&small);
@@ -144,6 +156,29 @@ static void test_crop(void **state) {
     hone_image_destroy(&image);
 }
 
+// With a share, the picture is resized to more than the net takes, and the middle kept.
+static void test_shares(void **state) {
+    (void)state;
+    struct hone_preprocess pre = {.height = 10, .width = 10}, all;
+    assert_ok(hone_preprocess_parse("none:stretch=0.5", &pre));
+    struct hone_image image = ramp(40, 20), sized;
+    uint8_t pixels[10 * 10 * 3];
+    assert_ok(hone_image_fit(&image, &pre, pixels));
+    assert_ok(hone_image_resize(&image, 20, 20, HONE_FILTER_BILINEAR, &sized));
+    for (int y = 0; y < 10; y++)
+        assert_memory_equal(pixels + y * 30, sized.pixels + ((y + 5) * 20 + 5) * 3, 30);
+    hone_image_destroy(&sized);
+    assert_ok(hone_preprocess_parse("none:crop=0.5:bicubic", &pre));
+    assert_ok(hone_image_fit(&image, &pre, pixels)); // no scaling: the middle as it stands
+    for (int y = 0; y < 10; y++)
+        assert_memory_equal(pixels + y * 30, image.pixels + ((y + 5) * 40 + 15) * 3, 30);
+    all = pre;
+    assert_true(hone_preprocess_keep_all(&all));
+    assert_true(all.fit == HONE_FIT_STRETCH && all.crop == 0 && all.filter == HONE_FILTER_BICUBIC);
+    assert_false(hone_preprocess_keep_all(&all));
+    hone_image_destroy(&image);
+}
+
 static void test_stretch_is_resize(void **state) {
     (void)state;
     struct hone_preprocess pre = {.height = 5, .width = 9};
@@ -151,10 +186,11 @@ static void test_stretch_is_resize(void **state) {
     struct hone_image image = ramp(31, 17), small;
     uint8_t pixels[5 * 9 * 3];
     assert_ok(hone_image_fit(&image, &pre, pixels));
-    assert_ok(hone_image_resize(&image, 9, 5, &small));
+    assert_ok(hone_image_resize(&image, 9, 5, HONE_FILTER_BILINEAR, &small));
     assert_memory_equal(pixels, small.pixels, sizeof pixels);
     hone_image_destroy(&small);
-    test_expect_failure(hone_image_resize(&image, 0, 5, &small), HONE_INVALID, "0x5");
+    test_expect_failure(hone_image_resize(&image, 0, 5, HONE_FILTER_BILINEAR, &small), HONE_INVALID,
+                        "0x5");
     hone_image_destroy(&image);
 }
 
@@ -201,11 +237,32 @@ static void test_channel_order(void **state) {
 
 static void test_texts(void **state) {
     (void)state;
-    static const char *const same[] = {"imagenet",         "tf",       "none",
-                                       "imagenet:bgr",     "none:bgr", "0.1,0.2,0.3,0.4,0.5,0.6",
-                                       "300,300,300,2,2,2"};
-    static const char *const wrong[] = {"",      "image", "1",      "1,2,3",    "1,2,3,4,5,6,7",
-                                        "0.5,0", "a,b",   "0.5,-1", "0.5,0.5,", "1,,2"};
+    static const char *const same[] = {"imagenet",
+                                       "tf",
+                                       "none",
+                                       "imagenet:bgr",
+                                       "none:bgr",
+                                       "0.1,0.2,0.3,0.4,0.5,0.6",
+                                       "300,300,300,2,2,2",
+                                       "imagenet:bicubic:crop=0.875",
+                                       "tf:bgr:letterbox",
+                                       "none:crop",
+                                       "imagenet:stretch=0.9"};
+    static const char *const wrong[] = {"",
+                                        "image",
+                                        "1",
+                                        "1,2,3",
+                                        "1,2,3,4,5,6,7",
+                                        "0.5,0",
+                                        "a,b",
+                                        "0.5,-1",
+                                        "0.5,0.5,",
+                                        "1,,2",
+                                        "tf:",
+                                        "tf:rgb",
+                                        "tf:crop=2",
+                                        "tf:letterbox=0.5",
+                                        "tf:bicubic=0.5"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         struct hone_preprocess pre = {0}, again = {0};
         struct hone_text text = {0};
@@ -250,6 +307,7 @@ int main(void) {
         cmocka_unit_test(test_photographs_equal_pillow),
         cmocka_unit_test(test_letterbox),
         cmocka_unit_test(test_crop),
+        cmocka_unit_test(test_shares),
         cmocka_unit_test(test_stretch_is_resize),
         cmocka_unit_test(test_normalisations),
         cmocka_unit_test(test_channel_order),

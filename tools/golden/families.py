@@ -27,11 +27,19 @@ class Family:
     size: int = 64
     batch: int = 8
     told: str = ""  # what was asked for beside the name
+    gradients: bool = True
 
 
-def _torchvision(family, names, size=64, batch=8, **more):
+def _torchvision(family, names, size=64, batch=8, gradients=True, told="", **more):
     for name in names.split():
-        yield name, Family(family, lambda name=name: torchvision.models.get_model(name, num_classes=CLASSES, **more), size, batch)
+        key = name if not told else f"{name}_small"
+        yield key, Family(family, lambda name=name: torchvision.models.get_model(name, num_classes=CLASSES, **more), size, batch, told, gradients)
+
+
+def _torchvision_class(family, name, **more):
+    """A net whose stock sizes take long: of the same class, smaller."""
+    told = " ".join(f"{key}={value}".replace(" ", "") for key, value in more.items() if key != "block")
+    yield name, Family(family, lambda: getattr(torchvision.models, name)(num_classes=CLASSES, **more), told=told)
 
 
 def _timm(family, names, size=64, batch=8, fuse=False, **more):
@@ -50,9 +58,12 @@ def _timm(family, names, size=64, batch=8, fuse=False, **more):
 _PLAIN = {"aux_logits": False, "init_weights": False, "transform_input": True}
 _SHALLOW = {"layers": (1, 1, 1, 1)}
 _LISTS = (
-    _torchvision("ResNet", "resnet18 resnet34 resnet50 resnet101"),
+    _torchvision("ResNet", "resnet18 resnet34 resnet50"),
+    _torchvision("ResNet", "resnet101", gradients=False),
+    _torchvision("ResNet", "resnet101", told="width_per_group=8", width_per_group=8),
     _torchvision("ResNeXt", "resnext50_32x4d"),
-    _torchvision("Wide ResNet", "wide_resnet50_2"),
+    _torchvision("Wide ResNet", "wide_resnet50_2", gradients=False),
+    _torchvision_class("Wide ResNet", "ResNet", block=torchvision.models.resnet.Bottleneck, layers=[1, 1, 1, 1], width_per_group=128),
     _torchvision("RegNet X", "regnet_x_400mf"),
     _torchvision("RegNet Y", "regnet_y_400mf"),
     _torchvision("DenseNet", "densenet121"),
@@ -65,18 +76,20 @@ _LISTS = (
     _torchvision("EfficientNetV2", "efficientnet_v2_s"),
     _torchvision("GoogLeNet", "googlenet", 96, 4, **_PLAIN),
     _torchvision("Inception v3", "inception_v3", 107, 4, **_PLAIN),
-    _torchvision("AlexNet", "alexnet", 224, 2),
-    _torchvision("VGG", "vgg11_bn", 224, 1),
+    _torchvision("AlexNet", "alexnet", 224, 2, gradients=False),
+    _torchvision("VGG", "vgg11_bn", 224, 2, gradients=False),
+    _timm("VGG", "vgg11_bn", 224, 2, num_features=64),
     _torchvision("ConvNeXt", "convnext_tiny", 64, 4),
-    _torchvision("ViT", "vit_b_32", 64, 4, image_size=64),
-    _torchvision("Swin", "swin_t", 64, 4),
+    _torchvision_class("ViT", "VisionTransformer", image_size=64, patch_size=16, num_layers=3, num_heads=3, hidden_dim=192,
+                       mlp_dim=768),
+    _torchvision_class("Swin", "SwinTransformer", patch_size=[4, 4], embed_dim=48, depths=[2, 2, 2, 2],
+                       num_heads=[2, 4, 8, 16], window_size=[4, 4]),
     _timm("ResNet", "resnet10t"),
     _timm("ResNet-D", "resnet18d"),
     _timm("ResNet v2", "resnetv2_50", **_SHALLOW),
     _timm("SE-ResNet", "seresnet18"),
     _timm("SK-ResNet", "skresnet18"),
     _timm("Res2Net", "res2net50_26w_4s", **_SHALLOW),
-    _timm("TResNet", "tresnet_m", **_SHALLOW),
     _timm("RegNet X", "regnetx_002"),
     _timm("RegNet Y", "regnety_002"),
     _timm("DenseNet", "densenet121", block_config=(2, 2, 2, 2)),
@@ -96,16 +109,11 @@ _LISTS = (
     _timm("EfficientNetV2", "efficientnetv2_rw_t"),
     _timm("MixNet", "mixnet_s"),
     _timm("LCNet", "lcnet_035"),
-    _timm("ReXNet", "rexnet_100"),
-    _timm("CSPDarknet", "cs3darknet_s"),
     _timm("Darknet, Mish", "darknet17", act_layer="mish"),
     _timm("Darknet, ELU", "darknet17", act_layer="elu"),
     _timm("VoVNet", "ese_vovnet19b_slim_dw"),
-    _timm("DPN", "dpn48b", k_sec=(1, 1, 1, 1)),
     _timm("HRNet", "hrnet_w18_small"),
     _timm("HGNet", "hgnetv2_b0"),
-    _timm("Xception", "xception41", 64, 4),
-    _timm("Inception-ResNet", "inception_resnet_v2", 107, 4),
     _timm("ConvMixer", "convmixer_768_32", dim=64, depth=3),
     _timm("ConvNeXt", "convnext_atto"),
     _timm("ConvNeXt V2", "convnextv2_atto"),

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """Writes tests/golden/data/images: small pictures of every format that hone reads, what Pillow (or, where
-Pillow is wrong for it, numpy) makes of them, and Pillow's bilinear resizes. Run once; the files are kept.
+Pillow is wrong for it, numpy) makes of them, and Pillow's resizes. Run once; the files are kept.
 
 decode.txt: file, width, height, kind (exact: equal; jpeg: equal with libjpeg) -> FILE.rgb
-resize.txt: source file, width, height -> SOURCE-WxH.rgb
+resize.txt: source file, width, height, filter -> SOURCE-WxH-FILTER.rgb
 """
 import os
 import struct
@@ -98,9 +98,10 @@ def main():
 
     resize = []
     for width, height in ((16, 16), (37, 9), (11, 23), (50, 41), (1, 1), (80, 5), (36, 22)):
-        small = image.resize((width, height), Image.BILINEAR)
-        np.asarray(small).tofile(os.path.join(OUT, f"rgb.png-{width}x{height}.rgb"))
-        resize.append(f"rgb.png {width} {height}")
+        for name, filter in (("bilinear", Image.BILINEAR), ("bicubic", Image.BICUBIC)):
+            small = image.resize((width, height), filter)
+            np.asarray(small).tofile(os.path.join(OUT, f"rgb.png-{width}x{height}-{name}.rgb"))
+            resize.append(f"rgb.png {width} {height} {name}")
     for name, rows in (("decode.txt", decode), ("resize.txt", resize)):
         with open(os.path.join(OUT, name), "w") as f:
             f.write("\n".join(rows) + "\n")

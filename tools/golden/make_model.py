@@ -1,14 +1,15 @@
 #!/usr/bin/python3
-"""Makes one net of families.py with random weights, as exporters write it, and what PyTorch computes with it.
+"""Makes nets of families.py with random weights, as exporters write them, and what PyTorch computes with them.
 
-    make_model.py NAME DIR
+    make_model.py DIR
 
-writes into DIR
-  NAME.OPSET.onnx   the stock exporter's, for each opset that it can write of OPSETS: inference, norms folded where it folds them
+reads names, a line each, writes into DIR
+  NAME.OPSET.onnx   the stock exporter's, at two of OPSETS: inference, norms folded where it folds them
   NAME.onnx         the same net with all of PyTorch's parameters by their names, to compare gradients
   NAME.safetensors  images u8 (N,H,W,3) (the net's input is image / 127.5 - 1), labels, class_weights, smoothing,
-                    eval.logits, train.logits, loss, and grad.PARAMETER, all computed in double
-and prints a line of JSON: parameters, and how far PyTorch's own float32 is from the gradients in double.
+                    eval.logits, train.logits, loss, and grad.PARAMETER, all computed in double; for nets of which families.py wants no gradients, NAME.onnx and
+                    what stands from train.logits on are missing
+and prints a line of JSON: parameters, and how far PyTorch's own float32 is from the gradients in double; or {"error": ...}.
 
 Gradients jump where an activation crosses a kink, and among millions of activations some always lie within rounding of
 one. So the shifts of the norms (or the biases of the layers) before the kinks are moved a little, channel by channel,
@@ -29,7 +30,7 @@ from torch.overrides import TorchFunctionMode
 from families import CLASSES, FAMILIES
 from tensors import nhwc, save
 
-OPSETS = (11, 16)
+OPSETS = (11, 16, 14)  # the first two that the exporter can write
 
 
 def kinks_of(function, args, kwargs):
@@ -137,8 +138,7 @@ def renamed(path):
     return {alias: found for alias, found in names.items() if alias != found[0]}
 
 
-def main():
-    name, folder = sys.argv[1:3]
+def make(name, folder):
     family = FAMILIES[name]
     torch.manual_seed(1)
     with torch.no_grad():
@@ -146,9 +146,11 @@ def main():
         randomise(net)
         images, labels = pictures(family.size, family.batch)
         x, target = torch.tensor(images.transpose(0, 3, 1, 2)).double() / 127.5 - 1, torch.tensor(labels).long()
-        with ClearKinks():
-            quiet(net.double().train())(x)
-        net = net.float()
+        quiet(net.train())
+        if family.gradients:
+            with ClearKinks():
+                net.double()(x)
+            net = net.float()
         for module in net.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.reset_running_stats()
@@ -156,18 +158,26 @@ def main():
     loss_of = nn.CrossEntropyLoss(label_smoothing=0.125)
     opsets = []
     for opset in OPSETS:
+        if len(opsets) == 2:
+            break
         try:
             export(net, f"{folder}/{name}.{opset}.onnx", family.size, opset)
             opsets.append(opset)
         except Exception as error:  # of any kind: the exporter's own limits
             print(f"{name}: opset {opset}: {str(error).splitlines()[0]}", file=sys.stderr)
-    export(net, f"{folder}/{name}.onnx", family.size, 13, training=torch.onnx.TrainingMode.PRESERVE,
-           do_constant_folding=False)
+    if family.gradients:
+        export(net, f"{folder}/{name}.onnx", family.size, 13, training=torch.onnx.TrainingMode.PRESERVE,
+               do_constant_folding=False)
     out = {
         "images": images, "labels": labels, "class_weights": numpy.ones(CLASSES, "float32"),
         "smoothing": numpy.array([0.125], "float32"),
         "eval.logits": copy.deepcopy(net).double().eval()(x).detach().numpy().astype("float32"),
     }
+    made = {"name": name, "family": family.family, "told": family.told, "size": family.size, "opsets": sorted(opsets),
+            "parameters": sum(value.numel() for value in net.parameters())}
+    if not family.gradients:
+        save(f"{folder}/{name}.safetensors", out)
+        return made
     logits, loss, exact = gradients(net, x, target, loss_of)
     out["train.logits"] = logits.detach().numpy().astype("float32")
     out["loss"] = numpy.array([loss.item()], "float32")
@@ -182,8 +192,16 @@ def main():
         single = gradients(net, x.float(), target, loss_of)[2]
     size = sum(value.pow(2).sum() for value in exact.values()).sqrt()
     errors = [((single[key] - value).norm() / max(value.norm(), 1e-4 * size)).item() for key, value in exact.items()]
-    print(json.dumps({"name": name, "family": family.family, "told": family.told, "size": family.size, "opsets": opsets,
-                      "parameters": sum(value.numel() for value in net.parameters()), "torch": max(errors)}))
+    return {**made, "torch": max(errors)}
+
+
+def main():
+    for line in sys.stdin:
+        try:
+            said = make(line.strip(), sys.argv[1])
+        except Exception as error:  # of any kind: the exporter's own limits
+            said = {"error": f"{type(error).__name__}: {error}".splitlines()[0]}
+        print(json.dumps(said), flush=True)
 
 
 main()

@@ -297,7 +297,7 @@ static hone_status zoo_build(const struct hone_zoo_net *net, int32_t height, int
     model->preprocess.width = width;
     model->preprocess_stated = true;
     model->output_kind = HONE_MODEL_LOGITS;
-    model->source = net->name;
+    model->source = model->arch = net->name;
     hone_value output = HONE_NO_VALUE;
     if (status == HONE_OK) output = net->build(&zoo, model->image, net->variant);
     if (status == HONE_OK) status = hone_graph_status(model->graph);
