@@ -1,5 +1,7 @@
 // file.c: reading, mapping, folders, paths. Writing stands in file_write.c.
-#define _XOPEN_SOURCE 700 // realpath
+#define _XOPEN_SOURCE   700 // realpath
+#define _DEFAULT_SOURCE     // madvise
+
 #include "base/file.h"
 
 #include "base/file_call.h"
@@ -116,6 +118,17 @@ hone_status hone_file_map_open(const char *path, struct hone_file_map *out) {
 void hone_file_map_close(struct hone_file_map *map) {
     if (map->bytes) munmap((void *)map->data, map->bytes);
     *map = (struct hone_file_map){0};
+}
+
+void hone_file_map_release(const struct hone_file_map *map, const void *data, size_t bytes) {
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t start = (uintptr_t)map->data, at = (uintptr_t)data;
+    if (at < start || at - start > map->bytes || bytes > map->bytes - (at - start)) return;
+    size_t from = at - start, to = from + bytes;
+    from = (from + page - 1) / page * page;
+    if (to < map->bytes) to = to / page * page; // the last page of the file may be a part
+    // Of no consequence where it fails.
+    if (from < to) (void)madvise((void *)(uintptr_t)(map->data + from), to - from, MADV_DONTNEED);
 }
 
 bool hone_file_exists(const char *path) {

@@ -13,8 +13,7 @@ static hone_status load_onnx(const struct hone_file_map *map, const char *path,
                              const hone_model_load_params *params, struct hone_model **out) {
     char *folder = hone_path_folder(path);
     if (!folder) return HONE_OUT_OF_MEMORY;
-    hone_status status =
-        hone_onnx_import(map->data, map->bytes, folder, hone_path_base(path), params, out);
+    hone_status status = hone_onnx_import_map(map, folder, hone_path_base(path), params, out);
     hone_free(folder);
     return status;
 }
@@ -23,6 +22,7 @@ static hone_status load_weights(const struct hone_file_map *map, const char *pat
                                 const hone_model_load_params *params, struct hone_model **out) {
     struct hone_weights weights;
     hone_status status = hone_weights_open_bytes(map->data, map->bytes, &weights);
+    weights.pages = status == HONE_OK ? map : NULL;
     struct hone_zoo_config config = {0};
     char *folder = hone_path_folder(path);
     if (status == HONE_OK) {

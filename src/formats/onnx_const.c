@@ -64,26 +64,45 @@ struct hone_onnx_seen {
     struct hone_onnx_seen *next;
     dev_t device;
     ino_t inode;
+    struct hone_file_map map;
 };
 
-// What a file may take grows by the size of each data file, however often it is named.
-static hone_status external_count(struct hone_onnx_store *store, const struct stat *info) {
+// Maps a data file, once however often it is named; what a model may take grows by its size.
+static hone_status external_map(struct hone_onnx_store *store, const char *path,
+                                const struct stat *info, const struct hone_file_map **out) {
     for (const struct hone_onnx_seen *s = store->seen; s; s = s->next)
-        if (s->device == info->st_dev && s->inode == info->st_ino) return HONE_OK;
+        if (s->device == info->st_dev && s->inode == info->st_ino) {
+            *out = &s->map;
+            return HONE_OK;
+        }
     struct hone_onnx_seen *seen = hone_arena_alloc(&store->arena, 1, sizeof *seen);
     if (!seen) return HONE_OUT_OF_MEMORY;
-    *seen = (struct hone_onnx_seen){store->seen, info->st_dev, info->st_ino};
+    *seen = (struct hone_onnx_seen){store->seen, info->st_dev, info->st_ino, {0}};
+    HONE_TRY(hone_file_map_open(path, &seen->map));
     store->seen = seen;
     store->limit += 4 * (uint64_t)info->st_size;
+    *out = &seen->map;
     return HONE_OK;
 }
 
+void hone_onnx_store_deinit(struct hone_onnx_store *store) {
+    for (struct hone_onnx_seen *s = store->seen; s; s = s->next) hone_file_map_close(&s->map);
+    hone_arena_deinit(&store->arena);
+    store->seen = NULL;
+}
+
+void hone_onnx_store_release(struct hone_onnx_store *store, const HoneOnnx__Tensor *tensor) {
+    if (tensor->has_raw_data && store->map)
+        hone_file_map_release(store->map, tensor->raw_data.data, tensor->raw_data.len);
+    for (struct hone_onnx_seen *s = store->seen; s && tensor->data_location == 1; s = s->next)
+        hone_file_map_release(&s->map, s->map.data, s->map.bytes);
+}
+
 // A regular file inside the folder, after links are followed.
-static hone_status external_check(struct hone_onnx_store *store, const char *location,
-                                  const char *path) {
+static hone_status external_check(const struct hone_onnx_store *store, const char *location,
+                                  const char *path, struct stat *info) {
     char root[PATH_MAX], real[PATH_MAX];
-    struct stat info;
-    if (stat(path, &info) != 0 || !S_ISREG(info.st_mode) || !realpath(store->folder, root) ||
+    if (stat(path, info) != 0 || !S_ISREG(info->st_mode) || !realpath(store->folder, root) ||
         !realpath(path, real))
         return hone_fail(HONE_NOT_FOUND, "external data '%s' is missing beside the model",
                          location);
@@ -92,22 +111,18 @@ static hone_status external_check(struct hone_onnx_store *store, const char *loc
     if (!inside || location[0] == '/')
         return hone_fail(HONE_INVALID, "external data '%s' lies outside the model's folder",
                          location);
-    return external_count(store, &info);
+    return HONE_OK;
 }
 
-static hone_status external_slice(struct hone_onnx_store *store, const struct hone_file_map *map,
-                                  const HoneOnnx__Tensor *tensor, const uint8_t **out,
-                                  size_t *out_bytes) {
+static hone_status external_slice(const struct hone_file_map *map, const HoneOnnx__Tensor *tensor,
+                                  const uint8_t **out, size_t *out_bytes) {
     const char *offset_text = external_value(tensor, "offset");
     const char *length_text = external_value(tensor, "length");
     int64_t offset = 0, length = 0;
     if (offset_text) HONE_TRY(hone_parse_i64(offset_text, 0, (int64_t)map->bytes, &offset));
     length = (int64_t)map->bytes - offset;
     if (length_text) HONE_TRY(hone_parse_i64(length_text, 0, length, &length));
-    void *data = hone_onnx_store_alloc(store, length, 1);
-    if (!data) return store->status;
-    if (length) memcpy(data, map->data + offset, (size_t)length);
-    *out = data;
+    *out = map->data + offset;
     *out_bytes = (size_t)length;
     return HONE_OK;
 }
@@ -120,11 +135,11 @@ hone_status hone_onnx_external_read(struct hone_onnx_store *store, const HoneOnn
         return hone_fail(HONE_INVALID, "external data '%s' cannot be read from here", location);
     char *path = hone_path_join(store->folder, location);
     if (!path) return HONE_OUT_OF_MEMORY;
-    struct hone_file_map map = {0};
-    hone_status status = external_check(store, location, path);
-    if (status == HONE_OK) status = hone_file_map_open(path, &map);
-    if (status == HONE_OK) status = external_slice(store, &map, tensor, out, out_bytes);
-    hone_file_map_close(&map);
+    const struct hone_file_map *map = NULL;
+    struct stat info;
+    hone_status status = external_check(store, location, path, &info);
+    if (status == HONE_OK) status = external_map(store, path, &info, &map);
+    if (status == HONE_OK) status = external_slice(map, tensor, out, out_bytes);
     hone_free(path);
     return status;
 }
@@ -217,12 +232,32 @@ static double typed_value(const HoneOnnx__Tensor *tensor, size_t k, int64_t *who
     }
 }
 
+// Room for its floats, in a block of their own where they are many.
+static float *const_floats(struct hone_onnx_store *store, bool own, struct hone_onnx_const *out) {
+    enum { OWN_LEAST = 4096 };
+    uint64_t bytes = (uint64_t)out->count * sizeof(float);
+    if (!own || out->count < OWN_LEAST || bytes > store->limit - store->used)
+        return hone_onnx_store_alloc(store, out->count, sizeof(float));
+    out->block = hone_realloc(NULL, (size_t)bytes, 1, "a tensor");
+    store->status = HONE_OUT_OF_MEMORY;
+    if (out->block) store->used += bytes;
+    return out->block;
+}
+
+void hone_onnx_const_drop(struct hone_onnx_store *store, struct hone_onnx_const *tensor) {
+    if (!tensor->block) return;
+    store->used -= (uint64_t)tensor->count * sizeof(float);
+    hone_free(tensor->block);
+    tensor->block = NULL;
+    tensor->f = NULL;
+}
+
 // Converts `raw` (NULL: the typed fields) element by element.
 static hone_status const_convert(struct hone_onnx_store *store, const HoneOnnx__Tensor *tensor,
-                                 const uint8_t *raw, struct hone_onnx_const *out) {
+                                 const uint8_t *raw, bool own, struct hone_onnx_const *out) {
     int type = tensor->data_type;
     bool real = type_is_float(type);
-    float *f = real ? hone_onnx_store_alloc(store, out->count, sizeof *f) : NULL;
+    float *f = real ? const_floats(store, own, out) : NULL;
     int64_t *whole = real ? NULL : hone_onnx_store_alloc(store, out->count, sizeof *whole);
     if (!f && !whole) return store->status;
     size_t step = type_bytes(type);
@@ -241,7 +276,7 @@ static hone_status const_convert(struct hone_onnx_store *store, const HoneOnnx__
 }
 
 hone_status hone_onnx_const_read(struct hone_onnx_store *store, const HoneOnnx__Tensor *tensor,
-                                 struct hone_onnx_const *out) {
+                                 bool own, struct hone_onnx_const *out) {
     memset(out, 0, sizeof *out);
     size_t step = type_bytes(tensor->data_type);
     if (step == 0)
@@ -262,14 +297,21 @@ hone_status hone_onnx_const_read(struct hone_onnx_store *store, const HoneOnnx__
     if (have != (size_t)out->count || (is_raw && bytes % step))
         return hone_fail(HONE_INVALID, "its shape has %lld elements, its data %zu",
                          (long long)out->count, have);
-    // Blocks come aligned from the allocator, so that float bytes can be read where they lie.
-    if (is_raw && tensor->data_type == HONE_ONNX_FLOAT && out->count > 0) {
+    bool floats = is_raw && tensor->data_type == HONE_ONNX_FLOAT && out->count > 0;
+    if (floats && (uintptr_t)raw % sizeof(float) == 0) {
         out->f = (const float *)(const void *)raw;
+        return HONE_OK;
+    }
+    if (floats) { // as the file has them, at any place
+        float *copy = const_floats(store, own, out);
+        if (!copy) return store->status;
+        memcpy(copy, raw, bytes);
+        out->f = copy;
         return HONE_OK;
     }
     if (!is_raw && tensor->data_type == HONE_ONNX_FLOAT && out->count > 0) {
         out->f = tensor->float_data;
         return HONE_OK;
     }
-    return const_convert(store, tensor, out->count ? raw : NULL, out);
+    return const_convert(store, tensor, out->count ? raw : NULL, own, out);
 }

@@ -3,6 +3,7 @@
 #ifndef HONE_FORMATS_ONNX_CONST_H
 #define HONE_FORMATS_ONNX_CONST_H
 
+#include "base/file.h"
 #include "formats/onnx_file.h"
 
 enum { HONE_ONNX_MAX_RANK = 8 };
@@ -19,23 +20,31 @@ struct hone_onnx_const {
     const float *f;
     const int64_t *i;
     const uint8_t *marks; // enum hone_onnx_mark per element; NULL: none depends on the batch
+    void *block;          // of an initializer: memory that f lies in, of its own, or NULL
 };
 
 // Memory of constants: an arena with a bound, so that a small file cannot ask for much.
 struct hone_onnx_store {
     struct hone_arena arena;
     uint64_t used, limit;
-    const char *folder;          // for external data; NULL: refused
-    hone_status status;          // of the last failure of hone_onnx_store_alloc()
-    struct hone_onnx_seen *seen; // files of external data, which raise the limit once each
+    const char *folder;              // for external data; NULL: refused
+    hone_status status;              // of the last failure of hone_onnx_store_alloc()
+    struct hone_onnx_seen *seen;     // files of external data, which raise the limit once each
+    const struct hone_file_map *map; // of the model file; NULL: its bytes are no map
 };
+void hone_onnx_store_deinit(struct hone_onnx_store *store);
+// What hone has read of a tensor's bytes and needs no more: pages of mapped files leave memory.
+void hone_onnx_store_release(struct hone_onnx_store *store, const HoneOnnx__Tensor *tensor);
 // Zeroed; NULL with the message and store->status set.
 void *hone_onnx_store_alloc(struct hone_onnx_store *store, int64_t count, size_t size);
 
-// Reads a tensor of a file. Where the file's bytes are floats already, f points into `tensor`.
+// Reads a tensor of a file. Where the file's bytes are aligned floats already, f points at them,
+// else into the arena or, `own`, into a block that hone_onnx_const_drop() frees.
 hone_status hone_onnx_const_read(struct hone_onnx_store *store, const HoneOnnx__Tensor *tensor,
-                                 struct hone_onnx_const *out);
-// The file of an external tensor, checked to lie inside the store's folder, read into the arena.
+                                 bool own, struct hone_onnx_const *out);
+void hone_onnx_const_drop(struct hone_onnx_store *store, struct hone_onnx_const *tensor);
+// The bytes of an external tensor, in its file, which is checked to lie inside the store's folder
+// and stays mapped until hone_onnx_store_deinit().
 hone_status hone_onnx_external_read(struct hone_onnx_store *store, const HoneOnnx__Tensor *tensor,
                                     const uint8_t **out, size_t *out_bytes);
 

@@ -1,7 +1,10 @@
-// onnx_file.c: bytes to messages by protobuf-c, through hone's allocator and a budget.
+// onnx_file.c: bytes to messages by protobuf-c, through hone's allocator and a budget; the numbers
+// of large tensors stay where they are (onnx_wire.c).
 #include "formats/onnx_file.h"
 
 #include <string.h>
+
+#include "formats/onnx_wire.h"
 
 // A parsed message may take this many times its bytes, plus a floor: nodes with long attribute
 // lists reach about 15, empty messages in a hostile file more than 60.
@@ -21,8 +24,10 @@ static void *onnx_alloc(void *data, size_t bytes) {
 }
 
 static void onnx_free(void *data, void *block) {
-    (void)data; // what was freed stays counted: the budget bounds the work too
-    hone_free(block);
+    const struct hone_onnx_memory *memory = data;
+    const uint8_t *at = block;
+    if (at && at >= memory->file && at < memory->file + memory->file_bytes) return;
+    hone_free(block); // and stays counted: the budget bounds the work too
 }
 
 static hone_status onnx_read_opset(struct hone_onnx_file *file) {
@@ -41,6 +46,23 @@ static hone_status onnx_read_opset(struct hone_onnx_file *file) {
     return HONE_OK;
 }
 
+// The message, its large tensors pointing into `data`.
+static hone_status onnx_unpack(struct hone_onnx_file *file, const uint8_t *data, size_t bytes) {
+    struct hone_onnx_slim slim;
+    HONE_TRY(hone_onnx_wire_cut(data, bytes, &slim));
+    file->model = hone_onnx__model__unpack(&file->memory.allocator, slim.data ? slim.bytes : bytes,
+                                           slim.data ? slim.data : data);
+    const HoneOnnx__Graph *graph = file->model ? file->model->graph : NULL;
+    for (size_t i = 0; graph && i < slim.count && i < graph->n_initializer; i++) {
+        if (!slim.cuts[i].data) continue;
+        graph->initializer[i]->has_raw_data = 1;
+        graph->initializer[i]->raw_data.data = (uint8_t *)(uintptr_t)slim.cuts[i].data;
+        graph->initializer[i]->raw_data.len = slim.cuts[i].bytes;
+    }
+    hone_onnx_slim_deinit(&slim);
+    return HONE_OK;
+}
+
 hone_status hone_onnx_file_parse(const uint8_t *data, size_t bytes, struct hone_onnx_file *out) {
     memset(out, 0, sizeof *out);
     struct hone_onnx_memory *memory = &out->memory;
@@ -49,9 +71,10 @@ hone_status hone_onnx_file_parse(const uint8_t *data, size_t bytes, struct hone_
     memory->limit = bytes * ONNX_MEMORY_FACTOR + ONNX_MEMORY_FLOOR;
     memory->allocator =
         (ProtobufCAllocator){.alloc = onnx_alloc, .free = onnx_free, .allocator_data = memory};
-    out->model = hone_onnx__model__unpack(&memory->allocator, bytes, data);
-    hone_status status = HONE_OK;
-    if (memory->failed)
+    memory->file = data;
+    memory->file_bytes = bytes;
+    hone_status status = onnx_unpack(out, data, bytes);
+    if (status == HONE_OUT_OF_MEMORY || memory->failed)
         status = HONE_OUT_OF_MEMORY;
     else if (memory->over)
         status = hone_fail(HONE_INVALID, "the file unpacks to more memory than a sound file needs");

@@ -34,6 +34,8 @@ enum {
 struct hone_onnx_memory {
     ProtobufCAllocator allocator; // points back at this struct: it must not move
     size_t used, limit;
+    const uint8_t *file; // what lies in it is not freed
+    size_t file_bytes;
     bool over, failed;
 };
 
@@ -42,7 +44,8 @@ struct hone_onnx_file {
     HoneOnnx__Model *model; // graph is never NULL
     int opset;              // of the default domain
 };
-// Parses `data`, which may be dropped afterwards. Close is harmless on a zeroed struct.
+// Parses `data`, which must stay until close: the raw_data of large initializers lies in it. Close
+// is harmless on a zeroed struct.
 hone_status hone_onnx_file_parse(const uint8_t *data, size_t bytes, struct hone_onnx_file *out);
 void hone_onnx_file_close(struct hone_onnx_file *file);
 

@@ -103,7 +103,7 @@ static hone_status fold_identity(const struct hone_onnx_fold_args *a) {
 static hone_status fold_constant(const struct hone_onnx_fold_args *a) {
     const HoneOnnx__Attribute *attr = hone_onnx_attr(a->node, "value");
     struct hone_onnx_const *out = a->out;
-    if (attr && attr->t) return hone_onnx_const_read(a->store, attr->t, out);
+    if (attr && attr->t) return hone_onnx_const_read(a->store, attr->t, false, out);
     if ((attr = hone_onnx_attr(a->node, "value_float"))) {
         out->f = &attr->f;
     } else if ((attr = hone_onnx_attr(a->node, "value_int"))) {
@@ -131,7 +131,7 @@ static hone_status fold_constant_of_shape(const struct hone_onnx_fold_args *a) {
     for (int d = 0; d < a->out->rank; d++) a->out->dim[d] = shape.data[d];
     struct hone_onnx_const value = {.count = 0};
     const HoneOnnx__Attribute *attr = hone_onnx_attr(a->node, "value");
-    if (attr && attr->t) HONE_TRY(hone_onnx_const_read(a->store, attr->t, &value));
+    if (attr && attr->t) HONE_TRY(hone_onnx_const_read(a->store, attr->t, false, &value));
     if (attr && value.count != 1) return hone_fail(HONE_INVALID, "its value is not one number");
     float *f;
     int64_t *i;

@@ -322,12 +322,12 @@ static hone_status import_build(struct hone_onnx_import *im, const hone_model_lo
     return HONE_OK;
 }
 
-hone_status hone_onnx_import(const uint8_t *data, size_t bytes, const char *folder,
-                             const char *source, const hone_model_load_params *params,
-                             struct hone_model **out) {
+static hone_status import_all(const uint8_t *data, size_t bytes, const struct hone_file_map *map,
+                              const char *folder, const char *source,
+                              const hone_model_load_params *params, struct hone_model **out) {
     static const hone_model_load_params defaults = {0};
     struct hone_onnx_import im = {
-        .store = {.limit = 16 * (uint64_t)bytes + (64u << 20), .folder = folder}};
+        .store = {.limit = 16 * (uint64_t)bytes + (64u << 20), .folder = folder, .map = map}};
     *out = NULL;
     hone_status status = hone_onnx_file_parse(data, bytes, &im.file);
     if (status == HONE_OK) status = hone_model_create(&im.model);
@@ -339,7 +339,9 @@ hone_status hone_onnx_import(const uint8_t *data, size_t bytes, const char *fold
             im.model->source ? import_build(&im, params ? params : &defaults) : HONE_OUT_OF_MEMORY;
     }
     hone_onnx_file_close(&im.file);
-    hone_arena_deinit(&im.store.arena);
+    for (size_t i = 0; im.tensors && i < im.slots; i++)
+        if (im.tensors[i].initializer) hone_onnx_const_drop(&im.store, &im.tensors[i].constant);
+    hone_onnx_store_deinit(&im.store);
     hone_free(im.tensors);
     hone_free(im.live);
     hone_free(im.absorbed);
@@ -349,4 +351,16 @@ hone_status hone_onnx_import(const uint8_t *data, size_t bytes, const char *fold
     }
     *out = im.model;
     return HONE_OK;
+}
+
+hone_status hone_onnx_import(const uint8_t *data, size_t bytes, const char *folder,
+                             const char *source, const hone_model_load_params *params,
+                             struct hone_model **out) {
+    return import_all(data, bytes, NULL, folder, source, params, out);
+}
+
+hone_status hone_onnx_import_map(const struct hone_file_map *map, const char *folder,
+                                 const char *source, const hone_model_load_params *params,
+                                 struct hone_model **out) {
+    return import_all(map->data, map->bytes, map, folder, source, params, out);
 }

@@ -17,7 +17,8 @@ const char *hone_onnx_node_name(const HoneOnnx__Node *node) {
 
 hone_status hone_onnx_resolve(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor) {
     if (tensor->state != HONE_ONNX_UNSET || !tensor->initializer) return HONE_OK;
-    hone_status status = hone_onnx_const_read(&im->store, tensor->initializer, &tensor->constant);
+    hone_status status =
+        hone_onnx_const_read(&im->store, tensor->initializer, true, &tensor->constant);
     if (status != HONE_OK) return hone_fail_context(status, "tensor '%s'", tensor->name);
     tensor->state = HONE_ONNX_CONST;
     return HONE_OK;
@@ -295,6 +296,16 @@ hone_status hone_onnx_arrange_last(struct hone_onnx_import *im, struct hone_onnx
 // ---- Parameters
 // -------------------------------------------------------------------------------------------
 
+// The numbers of an initializer whose only reader has them now: memory holds them once.
+static void param_release(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor) {
+    if (!tensor->initializer || tensor->uses != 1) return;
+    if (tensor->constant.block) {
+        hone_onnx_const_drop(&im->store, &tensor->constant);
+        tensor->state = HONE_ONNX_UNSET; // whoever asks again reads again
+    }
+    hone_onnx_store_release(&im->store, tensor->initializer);
+}
+
 static bool param_moves(enum hone_param_kind kind) {
     return kind >= HONE_PARAM_NORM_SCALE && kind <= HONE_PARAM_NORM_VAR;
 }
@@ -338,6 +349,7 @@ hone_status hone_onnx_param(struct hone_onnx_import *im, struct hone_onnx_tensor
         tensor->param_kind = kind;
         tensor->param_layout = layout;
     }
+    if (!data) param_release(im, tensor);
     *out = model->params[index].value;
     return HONE_OK;
 }

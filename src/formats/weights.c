@@ -171,14 +171,21 @@ static void convert(const struct hone_weight *weight, const uint8_t *data, float
             out[i] = element(weight->type, data + (size_t)i * type_bytes[weight->type]);
 }
 
+enum { RELEASE_LEAST = 1 << 20 };
+
 hone_status hone_weights_read(const struct hone_weights *weights, const struct hone_weight *weight,
                               float *out) {
     uint64_t bytes = (uint64_t)span(weight) * type_bytes[weight->type];
     if (bytes == 0) return HONE_OK;
     if (weight->entry < 0) {
         convert(weight, weights->data + weight->offset, out);
+        if (weights->pages)
+            hone_file_map_release(weights->pages, weights->data + weight->offset, (size_t)bytes);
         return HONE_OK;
     }
+    // Entries of the zip lie anywhere.
+    if (weights->pages && bytes >= RELEASE_LEAST)
+        hone_file_map_release(weights->pages, weights->data, weights->bytes);
     if (weight->type == HONE_WEIGHT_F32 && is_dense(weight))
         return hone_torch_zip_read(weights, weight->entry, weight->offset, out, bytes);
     uint8_t *copy = hone_calloc((size_t)bytes, 1, "a tensor");

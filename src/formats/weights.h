@@ -52,6 +52,8 @@ struct hone_weights {
     size_t bytes;
     void *zip; // zip_t, or NULL
     struct hone_file_map map;
+    const struct hone_file_map
+        *pages; // where the bytes are a map: what has been read leaves memory
 };
 
 // Whether these bytes begin as one of the three containers do.

@@ -13,7 +13,6 @@
 struct weight_source {
     const struct hone_weights *file;
     size_t used;
-    bool numbers; // false: shapes only, numbers stay 0
 };
 
 static bool source_shape(void *user, const char *name, int *rank, int64_t dim[8]) {
@@ -28,7 +27,7 @@ static bool source_shape(void *user, const char *name, int *rank, int64_t dim[8]
 static hone_status source_read(void *user, const char *name, float *out) {
     struct weight_source *source = user;
     source->used++;
-    if (!source->numbers) return HONE_OK;
+    if (!out) return HONE_OK;
     return hone_weights_read(source->file, hone_weights_find(source->file, name), out);
 }
 
@@ -48,8 +47,9 @@ static size_t count_tensors(const struct hone_weights *file) {
 
 static hone_status build(const struct hone_weights *file, const char *arch, int32_t height,
                          int32_t width, bool numbers, size_t *used, struct hone_model **out) {
-    struct weight_source source = {.file = file, .numbers = numbers};
-    struct hone_zoo_source zoo = {.user = &source, .shape = source_shape, .read = source_read};
+    struct weight_source source = {.file = file};
+    struct hone_zoo_source zoo = {
+        .user = &source, .shape = source_shape, .read = source_read, .shapes_only = !numbers};
     hone_status status = hone_zoo_load(arch, height, width, &zoo, out);
     *used = source.used;
     return status;

@@ -77,7 +77,9 @@ static hone_value positions(struct vit *v, int32_t height, int32_t width) {
     float *table = hone_calloc((size_t)dim[1] * (size_t)channels, sizeof *table, "positions");
     float *data = hone_arena_alloc(&model->arena, (size_t)hone_desc_elements(&desc), sizeof *data);
     hone_status status = table && data ? HONE_OK : HONE_OUT_OF_MEMORY;
-    if (status == HONE_OK) status = v->zoo->source->read(v->zoo->source->user, name, table);
+    if (status == HONE_OK)
+        status = v->zoo->source->read(v->zoo->source->user, name,
+                                      v->zoo->source->shapes_only ? NULL : table);
     if (status == HONE_OK)
         status = hone_zoo_positions(table, 1, grid, channels, height, width, data);
     hone_free(table);

@@ -81,6 +81,7 @@ static hone_status zoo_read(const struct hone_zoo *zoo, const char *name,
                             const struct hone_desc *desc, float *data) {
     const struct hone_zoo_source *source = zoo->source;
     HONE_TRY(check_shape(source, name, desc));
+    if (source->shapes_only) return source->read(source->user, name, NULL);
     if (desc->rank != 4) return source->read(source->user, name, data);
     float *turned = hone_calloc((size_t)hone_desc_elements(desc), sizeof *turned, "a filter");
     if (!turned) return HONE_OUT_OF_MEMORY;
@@ -98,11 +99,13 @@ hone_value hone_zoo_param(struct hone_zoo *zoo, const char *name, enum hone_para
     if (model->graph->status != HONE_OK) return HONE_NO_VALUE;
     name = hone_zoo_translate(zoo->dialect, name, theirs);
     int64_t count = hone_desc_elements(&desc);
-    float *data = hone_arena_alloc(&model->arena, (size_t)count, sizeof *data);
-    hone_status status = data ? HONE_OK : HONE_OUT_OF_MEMORY;
-    if (data && zoo->source)
+    bool numbers = !zoo->source || !zoo->source->shapes_only;
+    float *data = NULL;
+    if (numbers) data = hone_arena_alloc(&model->arena, (size_t)count, sizeof *data);
+    hone_status status = data || !numbers ? HONE_OK : HONE_OUT_OF_MEMORY;
+    if (status == HONE_OK && zoo->source)
         status = zoo_read(zoo, name, &desc, data);
-    else if (data)
+    else if (status == HONE_OK)
         zoo_draw(zoo, data, count, middle, deviation);
     enum hone_param_layout layout = desc.rank == 4 ? HONE_LAYOUT_FILTER : HONE_LAYOUT_SAME;
     if (status == HONE_OK)

@@ -19,8 +19,9 @@ struct hone_zoo_source {
     void *user;
     // True when there is a tensor `name`; then rank and dim (8 at most) are its shape.
     bool (*shape)(void *user, const char *name, int *rank, int64_t dim[8]);
-    // Its numbers, row-major, into `out`.
+    // Its numbers, row-major, into `out`; NULL where only shapes are asked for.
     hone_status (*read)(void *user, const char *name, float *out);
+    bool shapes_only; // the parameters of the net have no numbers, data NULL: do the shapes fit?
 };
 // The net `name` for pictures of height x width with the numbers of `source`, and as many classes
 // as its classifier has. HONE_NOT_FOUND: no such net; HONE_INVALID names the tensor that is missing
