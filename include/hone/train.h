@@ -32,12 +32,15 @@ extern "C" {
 struct hone_data_params; // <hone/data.h>
 
 // How a run goes about it.
+//   auto       full for nets of under a million parameters, whose features say little and whose
+//              steps are cheap; else fine_tune
 //   fine_tune  the classifier alone, to convergence, on features computed once; then all layers,
 //              from there (linear probe, then fine-tune: Kumar et al. 2022)
 //   head       the classifier alone
 //   full       all layers at once, with a fresh classifier
 //   scratch    all layers, from random weights
 enum hone_recipe {
+    HONE_RECIPE_AUTO,
     HONE_RECIPE_FINE_TUNE,
     HONE_RECIPE_HEAD,
     HONE_RECIPE_FULL,
@@ -51,6 +54,13 @@ enum hone_norms { HONE_NORMS_AUTO, HONE_NORMS_FROZEN, HONE_NORMS_BATCH };
 // things show there. auto: stages where the classifier is solved for (fine_tune, head) and the net
 // ends in a pooled map, else last.
 enum hone_features { HONE_FEATURES_AUTO, HONE_FEATURES_LAST, HONE_FEATURES_STAGES };
+// What the frozen backbone says of a picture, kept in the user's cache for the next run with the
+// same net, size, device and kernels. auto: where computing it took more than two seconds.
+enum hone_feature_caching {
+    HONE_FEATURE_CACHE_AUTO,
+    HONE_FEATURE_CACHE_ON,
+    HONE_FEATURE_CACHE_OFF,
+};
 enum hone_optimizer { HONE_OPTIMIZER_ADAMW, HONE_OPTIMIZER_SGD };
 // How the step stores what flows through the net: sums are f32 in any case, and so are the weights,
 // the optimiser, statistics and gradients of weights. f16 scales the loss, and leaves out steps in
@@ -105,7 +115,7 @@ enum hone_augment_choice {
 
 // hone_options_init(&hone_train_options, &params) fills the defaults; a zeroed struct is completed
 // by hone_train() where 0 is out of range. Strings are borrowed for the call.
-enum { HONE_LR_FIND = -1 };
+enum { HONE_LR_AUTO = -1, HONE_LR_FIND = -2 };
 struct hone_train_params {
     const char *backbone; // the pretrained model file; required
     const char *arch;     // the net, where it is a weight file; NULL: by the names of its tensors
@@ -115,25 +125,28 @@ struct hone_train_params {
     // moved (the others as hone_options_init() leaves them, or the same). NULL: a new run.
     const char *resume;
     float checkpoint_minutes; // between checkpoints within an epoch; 0: at the end of each only
-    const char *device; // NULL: the best GPU; an index, a part of a name, a UUID, or "ref"
-    int recipe;         // enum hone_recipe
+    const char *device;       // NULL: the best GPU; an index, a part of a name, a UUID, or "ref"
+    int recipe;               // enum hone_recipe
     const char *freeze; // "none", "all" (the recipe head), or N: the first N layers with parameters
                         // keep their weights. NULL: none
     int norms;          // enum hone_norms
     int features;       // enum hone_features
+    int feature_cache;  // enum hone_feature_caching
     const char *preprocess;      // "imagenet", "tf", "none" or "MEAN,STD"; NULL: as the file says
     int precision;               // enum hone_precision
     int32_t epochs, batch, size; // size: pixels; 0: as the file says, else 224
-    float lr;                    // or HONE_LR_FIND: by a range test before the first epoch
-    float head_lr;               // of the new classifier, as a multiple of lr; 0: by the recipe
+    // HONE_LR_AUTO: 1e-3 from random weights and for a small net that is trained in full, else
+    // 1e-4; HONE_LR_FIND: by a range test before the first epoch
+    float lr;
+    float head_lr;      // of the new classifier, as a multiple of lr; 0: by the recipe
     float first_lr;     // of the first layer, as a multiple of lr; layers between in equal ratios
     float average;      // epochs over which weights are averaged for judging and saving; 0: off
     const char *budget; // "90s", "10m", "1h30m": as many epochs as fit in, instead of `epochs`;
                         // then how many there are depends on the machine. NULL: none
-    int32_t patience; // end after so many epochs without a better one; 0: never
-    int optimizer;    // enum hone_optimizer
-    int schedule;     // enum hone_schedule
-    float warmup;     // share of all steps over which the rate rises from 0
+    int32_t patience;   // end after so many epochs without a better one; 0: never
+    int optimizer;      // enum hone_optimizer
+    int schedule;       // enum hone_schedule
+    float warmup;       // share of all steps over which the rate rises from 0
     float weight_decay, momentum, label_smoothing;
     int class_weights; // enum hone_class_weights
     int sampling;      // enum hone_sampling; of the steps
@@ -221,11 +234,11 @@ struct hone_train_result {
 // failure a run folder that this call made is removed while it still holds no epoch; otherwise what
 // was saved stays. A run that was killed, cancelled or cut short by a full disk goes on with
 // params->resume from its last checkpoint and ends with the same bytes in its weights as one that
-// was never stopped, on the same device, driver and build (on "ref", which computes in double, up to
-// the rounding of the checkpoint); a device that is lost is opened anew, and the run goes on in the
-// same way by itself. HONE_INVALID: options, data or backbone; HONE_UNSUPPORTED: operators that hone
-// lacks, by name; HONE_NOT_FOUND: a file or device; HONE_IO: reading or writing, a full disk among
-// it.
+// was never stopped, on the same device, driver and build (on "ref", which computes in double, up
+// to the rounding of the checkpoint); a device that is lost is opened anew, and the run goes on in
+// the same way by itself. HONE_INVALID: options, data or backbone; HONE_UNSUPPORTED: operators that
+// hone lacks, by name; HONE_NOT_FOUND: a file or device; HONE_IO: reading or writing, a full disk
+// among it.
 hone_status hone_train(const struct hone_train_params *params, const struct hone_data_params *data,
                        const struct hone_train_hooks *hooks, struct hone_train_result *out);
 void hone_train_result_deinit(struct hone_train_result *result);

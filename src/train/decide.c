@@ -5,7 +5,48 @@
 #include "base/alloc.h"
 #include "train/schedule.h"
 
-enum { NORMS_FROZEN_BELOW = 8 }; // pictures a batch
+enum { NORMS_FROZEN_BELOW = 8 };          // pictures a batch
+static const int64_t SMALL_NET = 1000000; // parameters
+
+static int64_t parameters(const struct hone_model *model) {
+    int64_t sum = 0;
+    for (size_t i = 0; i < model->param_count; i++)
+        sum += hone_desc_elements(hone_graph_desc(model->graph, model->params[i].value));
+    return sum;
+}
+
+void hone_trainer_choose_recipe(struct hone_trainer *t) {
+    static const char *const recipes[] = {
+        [HONE_RECIPE_FINE_TUNE] = "the classifier first, then all layers from there",
+        [HONE_RECIPE_HEAD] = "the classifier alone",
+        [HONE_RECIPE_FULL] = "all layers at once, with a fresh classifier",
+        [HONE_RECIPE_SCRATCH] = "all layers, from random weights"};
+    const char *why = "as asked";
+    t->recipe = t->freeze < 0 ? HONE_RECIPE_HEAD : t->params.recipe;
+    if (t->freeze < 0) t->freeze = 0;
+    t->small = parameters(t->model) < SMALL_NET;
+    if (t->recipe == HONE_RECIPE_AUTO) {
+        t->recipe = t->small ? HONE_RECIPE_FULL : HONE_RECIPE_FINE_TUNE;
+        why = t->small ? "a small net: its features say little, and its steps are cheap"
+                       : "a random classifier would send noise through the net";
+    }
+    hone_trainer_note(t, "recipe: %s (%s)", recipes[t->recipe], why);
+}
+
+static void choose_rate(struct hone_trainer *t) {
+    struct hone_train_params *p = &t->params;
+    bool fresh = t->recipe == HONE_RECIPE_SCRATCH, full = t->recipe == HONE_RECIPE_FULL;
+    bool high = fresh || (full && t->small), chosen = p->lr == HONE_LR_AUTO;
+    if (chosen) p->lr = high ? 1e-3f : 1e-4f;
+    if (p->head_lr == 0)
+        p->head_lr = t->recipe == HONE_RECIPE_FINE_TUNE ? 1 : chosen && high ? 3 : 10;
+    if (chosen && t->recipe != HONE_RECIPE_HEAD)
+        hone_trainer_note(t, "learning rate: %g, of the classifier %g (%s)", (double)p->lr,
+                          (double)(p->lr * p->head_lr),
+                          fresh  ? "from random weights"
+                          : high ? "a small net takes large steps"
+                                 : "pretrained weights move little");
+}
 
 // What the classifier will read.
 hone_status hone_trainer_gather_features(struct hone_trainer *t) {
@@ -28,12 +69,8 @@ hone_status hone_trainer_gather_features(struct hone_trainer *t) {
 
 // What the options leave open, each with its reason.
 void hone_trainer_decide(struct hone_trainer *t) {
-    static const char *const recipes[] = {
-        "the classifier first, then all layers from there", "the classifier alone",
-        "all layers at once, with a fresh classifier", "all layers, from random weights"};
     struct hone_train_params *p = &t->params;
     const char *why = "as asked";
-    hone_trainer_note(t, "recipe: %s", recipes[t->recipe]);
     if (p->norms == HONE_NORMS_AUTO) {
         bool pretrained = t->recipe == HONE_RECIPE_FINE_TUNE;
         bool frozen = pretrained && p->batch < NORMS_FROZEN_BELOW;
@@ -42,7 +79,7 @@ void hone_trainer_decide(struct hone_trainer *t) {
               : pretrained ? "batches are large enough for statistics of their own"
                            : "there are none that fit yet";
     }
-    if (p->head_lr == 0) p->head_lr = t->recipe == HONE_RECIPE_FINE_TUNE ? 1 : 10;
+    choose_rate(t);
     if (t->recipe != HONE_RECIPE_HEAD)
         hone_trainer_note(
             t, "batch norms: %s (%s)",

@@ -1,18 +1,26 @@
 // features.c: the classifier alone, as a run or as the start of one: every picture goes through the
-// frozen backbone once, its features stay in host memory, and head.c solves for the classifier.
+// frozen backbone once, its features stay in host memory (and, where they took long, on disk for
+// the next run: cache.h), and head.c solves for the classifier.
 #include "train/internal.h"
 
 #include <math.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "base/alloc.h"
+#include "base/log.h"
 #include "base/thread.h"
 #include "check/trust.h"
+#include "image/preprocess.h"
 #include "infer/graph.h"
+#include "train/cache.h"
 #include "train/head.h"
 
 enum { ROW_EVERY = 10, ITERATIONS = 500 }; // a row of results.csv every so many iterations
 static const double TOLERANCE = 1e-5;
+// Features that took less to compute are not worth a file, where nobody asks for it.
+static const double CACHE_SECONDS = 2;
 
 struct feature_work {
     struct hone_trainer *t;
@@ -20,12 +28,52 @@ struct feature_work {
     struct hone_program *program;
     int32_t feature_count;
     float *features[HONE_PART_COUNT]; // (count of the part, F)
-    enum hone_part part;              // at work
+    struct hone_feature_cache cache;
+    uint64_t *hashes[HONE_PART_COUNT]; // (count of the part): of the pictures
+    uint32_t *absent;                  // of the part at work: pictures that the cache does not have
+    size_t absent_count, found;        // found: in the cache, of all parts
+    enum hone_part part;               // at work
     size_t done, total;
     double start;
     bool rows;                   // results.csv gets rows
     struct hone_train_epoch row; // last row that was written
 };
+
+// All that the bits of features follow from: weights, preprocessing, device, and the kernels that
+// were chosen.
+static hone_status features_key(struct feature_work *w, const struct hone_model *folded,
+                                uint64_t *out) {
+    const struct hone_preprocess *p = &folded->preprocess;
+    const char *device = hone_device_key(w->t->device);
+    const int32_t sizes[] = {w->feature_count, w->t->params.batch, p->height, p->width};
+    struct hone_text how = {0};
+    XXH64_hash_t hash = XXH64(device, strlen(device), XXH64(sizes, sizeof sizes, 0));
+    HONE_TRY(hone_preprocess_print(p, &how));
+    hash = XXH64(how.data, how.length, hash);
+    hone_text_deinit(&how);
+    for (size_t i = 0; i < folded->param_count; i++) {
+        const struct hone_desc *desc = hone_graph_desc(folded->graph, folded->params[i].value);
+        if ((int)i == folded->head.weight || (int)i == folded->head.bias) continue;
+        hash =
+            XXH64(folded->params[i].data, (size_t)hone_desc_elements(desc) * sizeof(float), hash);
+    }
+    for (int i = 0; i < hone_program_node_count(w->program); i++) {
+        struct hone_program_node node;
+        HONE_TRY(hone_program_node(w->program, i, &node));
+        hash = XXH64(node.op, strlen(node.op), hash);
+        hash = XXH64(node.row, strlen(node.row), hash);
+        hash = XXH64(node.tile, strlen(node.tile), hash);
+    }
+    *out = hash;
+    return HONE_OK;
+}
+
+static hone_status open_cache(struct feature_work *w, const struct hone_model *folded) {
+    bool off = w->t->params.feature_cache == HONE_FEATURE_CACHE_OFF;
+    uint64_t key;
+    HONE_TRY(features_key(w, folded, &key));
+    return hone_feature_cache_open(off ? "" : NULL, key, w->feature_count, &w->cache);
+}
 
 static hone_status features_compile(struct feature_work *w) {
     struct hone_trainer *t = w->t;
@@ -51,6 +99,7 @@ static hone_status features_compile(struct feature_work *w) {
     if (status == HONE_OK) status = hone_trust_compile(w->store, graph, NULL, &w->program);
     hone_graph_destroy(&graph);
     if (status == HONE_OK) status = hone_infer_load(folded, w->store);
+    if (status == HONE_OK) status = open_cache(w, folded);
     hone_model_destroy(&folded);
     return status;
 }
@@ -60,7 +109,7 @@ static hone_status features_fill(void *user, size_t index, void *to) {
     const struct hone_pictures *pictures = &w->t->pictures[w->part];
     if (hone_trainer_cancelled(w->t))
         return hone_fail(HONE_CANCELLED, "stopped before there was a classifier");
-    hone_batch_fill(pictures, NULL, pictures->count, index, (size_t)w->t->params.batch, to,
+    hone_batch_fill(pictures, w->absent, w->absent_count, index, (size_t)w->t->params.batch, to,
                     w->t->labels);
     return HONE_OK;
 }
@@ -68,9 +117,11 @@ static hone_status features_fill(void *user, size_t index, void *to) {
 static hone_status features_take(void *user, size_t index, const void *result) {
     struct feature_work *w = user;
     size_t batch = (size_t)w->t->params.batch, f_count = (size_t)w->feature_count;
-    size_t first = index * batch, left = w->t->pictures[w->part].count - first;
+    size_t first = index * batch, left = w->absent_count - first;
     size_t n = left < batch ? left : batch;
-    memcpy(w->features[w->part] + first * f_count, result, n * f_count * sizeof(float));
+    for (size_t i = 0; i < n; i++)
+        memcpy(w->features[w->part] + w->absent[first + i] * f_count,
+               (const float *)result + i * f_count, f_count * sizeof(float));
     w->done += n;
     hone_trainer_progress(
         w->t, &(struct hone_train_progress){.phase = HONE_TRAIN_FEATURES,
@@ -82,19 +133,41 @@ static hone_status features_take(void *user, size_t index, const void *result) {
     return HONE_OK;
 }
 
+// What the cache has of a part, and a list of the rest.
+static hone_status features_look_up(struct feature_work *w, enum hone_part part) {
+    const struct hone_pictures *pictures = &w->t->pictures[part];
+    size_t f_count = (size_t)w->feature_count, count = pictures->count ? pictures->count : 1;
+    hone_free(w->absent);
+    w->absent = hone_calloc(count, sizeof *w->absent, "features");
+    w->hashes[part] = hone_calloc(count, sizeof *w->hashes[part], "features");
+    w->features[part] = hone_calloc(count * f_count, sizeof(float), "features");
+    w->absent_count = 0;
+    if (!w->absent || !w->hashes[part] || !w->features[part]) return HONE_OUT_OF_MEMORY;
+    for (size_t i = 0; i < pictures->count; i++) {
+        w->hashes[part][i] = hone_feature_cache_hash(pictures, i);
+        const float *row = hone_feature_cache_find(&w->cache, w->hashes[part][i]);
+        if (row)
+            memcpy(w->features[part] + i * f_count, row, f_count * sizeof *row);
+        else
+            w->absent[w->absent_count++] = (uint32_t)i;
+    }
+    w->found += pictures->count - w->absent_count;
+    w->done += pictures->count - w->absent_count;
+    return HONE_OK;
+}
+
 static hone_status features_compute(struct feature_work *w, enum hone_part part) {
     const struct hone_pictures *pictures = &w->t->pictures[part];
     size_t batch = (size_t)w->t->params.batch, f_count = (size_t)w->feature_count;
     size_t bytes = (size_t)pictures->height * (size_t)pictures->width * 3;
     w->part = part;
-    w->features[part] = hone_calloc(pictures->count * f_count, sizeof(float), "features");
-    if (!w->features[part]) return HONE_OUT_OF_MEMORY;
+    HONE_TRY(features_look_up(w, part));
     return hone_program_stream(
         w->program, &(struct hone_stream){.input = "images",
                                           .output = "features",
                                           .input_bytes = batch * bytes,
                                           .output_bytes = batch * f_count * sizeof(float),
-                                          .count = hone_batch_count(pictures->count, batch),
+                                          .count = hone_batch_count(w->absent_count, batch),
                                           .fill = features_fill,
                                           .take = features_take,
                                           .user = w});
@@ -232,6 +305,26 @@ static hone_status features_finish(struct feature_work *w) {
     return solved;
 }
 
+// Keeps what was computed for the next run. A cache that cannot be written costs no run.
+static void features_keep(struct feature_work *w, int parts, double seconds) {
+    bool on = w->t->params.feature_cache == HONE_FEATURE_CACHE_ON;
+    size_t computed = w->total - w->found, kept = 0;
+    hone_status status = HONE_OK;
+    if (!w->cache.path || !computed || (seconds < CACHE_SECONDS && !on)) return;
+    for (int part = 0; part < parts && status == HONE_OK; part++) {
+        size_t some;
+        status =
+            hone_feature_cache_add(&w->cache, w->hashes[part], w->features[part],
+                                   w->t->pictures[part].count, seconds / (double)computed, &some);
+        kept += some;
+    }
+    if (status != HONE_OK)
+        hone_log(HONE_LOG_WARNING, "features are not kept for the next run: %s",
+                 hone_error_message());
+    else if (kept)
+        hone_trainer_note(w->t, "features: %zu kept in %s for the next run", kept, w->cache.path);
+}
+
 // Features of the first `parts` parts.
 static hone_status features_prepare(struct feature_work *w, int parts) {
     struct hone_trainer *t = w->t;
@@ -245,15 +338,28 @@ static hone_status features_prepare(struct feature_work *w, int parts) {
     for (int part = 0; part < parts; part++) HONE_TRY(features_compute(w, (enum hone_part)part));
     double seconds = hone_seconds() - w->start;
     t->spent.features += seconds;
-    hone_trainer_note(t, "features: %zu pictures in %.1f s, %.1f a second", w->total, seconds,
-                      (double)w->total / seconds);
+    if (w->found)
+        hone_trainer_note(
+            t,
+            "features: %zu pictures in %.1f s, %zu of them from the cache, which saves "
+            "%.1f s (--feature-cache off computes all)",
+            w->total, seconds, w->found, (double)w->found * w->cache.seconds);
+    else
+        hone_trainer_note(t, "features: %zu pictures in %.1f s, %.1f a second", w->total, seconds,
+                          (double)w->total / seconds);
+    features_keep(w, parts, seconds);
     return HONE_OK;
 }
 
 static void features_deinit(struct feature_work *w) {
     hone_program_destroy(&w->program);
     hone_store_destroy(&w->store);
-    for (int part = 0; part < HONE_PART_COUNT; part++) hone_free(w->features[part]);
+    for (int part = 0; part < HONE_PART_COUNT; part++) {
+        hone_free(w->features[part]);
+        hone_free(w->hashes[part]);
+    }
+    hone_free(w->absent);
+    hone_feature_cache_close(&w->cache);
 }
 
 hone_status hone_trainer_fit_head(struct hone_trainer *t) {

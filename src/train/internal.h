@@ -5,7 +5,7 @@
 //   layout.c, graph.c   the step as a graph        step.c   compiled, and run
 //   tune.c      fine-tuning: epochs of steps               precision.c   in 16 bits
 //   trial.c     steps that are taken back: the learning rate's range test, what fits in a time
-//   features.c, head.c, lbfgs.c   the classifier alone
+//   features.c, cache.c, head.c, lbfgs.c   the classifier alone
 //   judge.c     probabilities of a part with the weights on the device
 //   save.c      weights to the host, model.onnx, summary      report.c   report.html
 //   state.c     checkpoints, and going on from one   resume.c   a run folder taken up again
@@ -36,7 +36,8 @@ struct hone_trainer {
     struct hone_train_hooks hooks;
     struct hone_train_result *result;
     int32_t freeze; // layers
-    int recipe;     // enum hone_recipe; head where --freeze all says so
+    int recipe;     // enum hone_recipe, chosen; head where --freeze all says so
+    bool small;     // the backbone has under a million parameters
     double start;   // hone_seconds()
     double told;    // when progress was told last
 
@@ -97,7 +98,8 @@ hone_status hone_train_parse_freeze(const char *text, int32_t *layers);
 hone_status hone_train_parse_budget(const char *text, double *seconds);
 hone_status hone_train_check_params(const struct hone_train_params *params);
 
-// decide.c: in this order.
+// decide.c: in this order; the first one sees the backbone before it gets another classifier.
+void hone_trainer_choose_recipe(struct hone_trainer *t);
 hone_status hone_trainer_gather_features(struct hone_trainer *t);
 void hone_trainer_decide(struct hone_trainer *t);
 hone_status hone_trainer_plan_weights(struct hone_trainer *t);

@@ -34,9 +34,10 @@ static const hone_option train_rows[] = {
           .help =
               "where to run: an index, a part of a device's name, a UUID, or ref; left out: the "
               "best GPU"),
-    TRAIN(recipe, ENUM, "recipe", .initial = "fine-tune", .words = "fine-tune|head|full|scratch",
+    TRAIN(recipe, ENUM, "recipe", .initial = "auto", .words = "auto|fine-tune|head|full|scratch",
           .help = "fine-tune: the classifier first, to convergence, then all layers; head: the "
-                  "classifier alone; full: all layers at once; scratch: from random weights"),
+                  "classifier alone; full: all layers at once; scratch: from random weights; auto: "
+                  "full for nets of under a million parameters, else fine-tune"),
     TRAIN(freeze, STRING, "freeze", .initial = "none", .metavar = "all|none|N",
           .help = "layers that keep their weights: none, all (as --recipe head), or the first N"),
     TRAIN(norms, ENUM, "norms", .initial = "auto", .words = "auto|frozen|batch",
@@ -45,6 +46,9 @@ static const hone_option train_rows[] = {
     TRAIN(features, ENUM, "features", .initial = "auto", .words = "auto|last|stages",
           .help = "what the classifier reads: the mean of the last map, or mean and maximum of the "
                   "last three resolutions; auto: stages where the classifier is solved for first"),
+    TRAIN(feature_cache, ENUM, "feature-cache", .initial = "auto", .words = "auto|on|off",
+          .help = "keep features of the frozen backbone in ~/.cache/hone for the next run with the "
+                  "same net, size and device; auto: where they took more than 2 s"),
     TRAIN(preprocess, STRING, "preprocess", .metavar = "imagenet|tf|none|MEAN,STD[:...]",
           .help =
               "how pixels become numbers; left out: as the file states, else imagenet; behind it "
@@ -60,14 +64,15 @@ static const hone_option train_rows[] = {
           .help = "pictures a step"),
     TRAIN(size, I32, "size", .initial = "0", .least = 0, .most = 4096, .metavar = "PIXELS",
           .help = "height and width that the network sees; 0: as the file states, else 224"),
-    TRAIN(lr, F32, "lr", .initial = "0.0001", .least = 1e-9, .most = 100, .words = "find",
-          .metavar = "X|find",
+    TRAIN(lr, F32, "lr", .initial = "auto", .least = 1e-9, .most = 100, .words = "auto|find",
+          .metavar = "X|auto|find",
           .help =
-              "highest learning rate of the backbone; find: by a range test of some steps, which "
+              "highest learning rate of the backbone; auto: 0.001 from random weights and for a "
+              "small net in full, else 0.0001; find: by a range test of some steps, which "
               "lr_find.svg shows"),
     TRAIN(head_lr, F32, "head-lr", .initial = "0", .least = 0, .most = 1e6, .metavar = "X",
           .help = "learning rate of the classifier, as a multiple of --lr; 0: 1 where it has "
-                  "converged before, else 10"),
+                  "converged before, else 10, or 3 where --lr auto came to 0.001"),
     TRAIN(first_lr, F32, "first-lr", .initial = "0.2", .least = 1e-6, .most = 1, .metavar = "X",
           .help =
               "learning rate of the first layer, as a multiple of --lr; rises to --lr at the last"),

@@ -77,6 +77,7 @@ static hone_status open_inputs(struct hone_trainer *t) {
     if (!names) return HONE_OUT_OF_MEMORY;
     for (int32_t c = 0; c < t->classes; c++) names[c] = hone_dataset_class_name(t->data, c);
     t->class_names = names;
+    hone_trainer_choose_recipe(t);
     HONE_TRY(hone_trainer_gather_features(t));
     HONE_TRY(hone_fail_context(
         hone_model_replace_head(t->model, t->classes, t->class_names, (uint64_t)p->seed), "%s",
@@ -228,8 +229,6 @@ static hone_status run(struct hone_trainer *t) {
     hone_train_augment_resolve(&t->params);
     HONE_TRY(hone_train_parse_freeze(t->params.freeze, &t->freeze));
     if (t->params.budget) HONE_TRY(hone_train_parse_budget(t->params.budget, &t->budget));
-    t->recipe = t->freeze < 0 ? HONE_RECIPE_HEAD : t->params.recipe;
-    if (t->freeze < 0) t->freeze = 0;
     HONE_TRY(open_inputs(t));
     hone_trainer_phase(t, "backbone read, device open");
     HONE_TRY(copy_classes(t));

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -237,12 +238,76 @@ static void test_budget(void **state) {
     test_expect_failure(train(&params, &seen, &timed), HONE_INVALID, "--budget: 'soon'");
 }
 
+// The second run takes the features from the cache, and ends with the same weights; other pictures
+// are computed.
+static void test_feature_cache(void **state) {
+    (void)state;
+    struct hone_train_result first, second;
+    struct hone_train_params params = usual;
+    struct seen seen = {0};
+    char cache[300];
+    snprintf(cache, sizeof cache, "%s/cache", dir);
+    setenv("XDG_CACHE_HOME", cache, 1);
+    params.recipe = HONE_RECIPE_HEAD;
+    params.feature_cache = HONE_FEATURE_CACHE_ON;
+    assert_ok(train(&params, &seen, &first));
+    expect_note(&seen, "features: 40 pictures in");
+    assert_null(strstr(seen.notes, "from the cache"));
+    expect_note(&seen, "40 kept in");
+    assert_ok(train(&params, &seen, &second));
+    expect_note(&seen, "40 of them from the cache");
+    assert_true(same_weights(&first, &second));
+    hone_train_result_deinit(&second);
+    // Another split of the same pictures knows them all.
+    data.split_seed = 3;
+    assert_ok(train(&params, &seen, &second));
+    data.split_seed = 0;
+    expect_note(&seen, "40 of them from the cache");
+    hone_train_result_deinit(&second);
+    params.features = HONE_FEATURES_LAST; // other features
+    assert_ok(train(&params, &seen, &second));
+    assert_null(strstr(seen.notes, "from the cache"));
+    hone_train_result_deinit(&second);
+    params.features = HONE_FEATURES_AUTO;
+    params.feature_cache = HONE_FEATURE_CACHE_OFF;
+    assert_ok(train(&params, &seen, &second));
+    assert_null(strstr(seen.notes, "from the cache"));
+    assert_true(same_weights(&first, &second));
+    unsetenv("XDG_CACHE_HOME");
+    hone_train_result_deinit(&first);
+    hone_train_result_deinit(&second);
+}
+
+// What a run does where nothing is asked for, by the size of the net.
+static void test_choices(void **state) {
+    (void)state;
+    struct hone_train_result result;
+    struct hone_train_params params;
+    struct seen seen = {0};
+    assert_ok(hone_options_init(&hone_train_options, &params));
+    params.backbone = "tiny.onnx";
+    params.device = "ref";
+    params.epochs = 1;
+    assert_ok(train(&params, &seen, &result));
+    expect_note(&seen, "all layers at once, with a fresh classifier (a small net:");
+    expect_note(&seen, "learning rate: 0.001, of the classifier 0.003 (a small net takes large");
+    hone_train_result_deinit(&result);
+    params.recipe = HONE_RECIPE_FINE_TUNE;
+    assert_ok(train(&params, &seen, &result));
+    expect_note(&seen, "the classifier first, then all layers from there (as asked)");
+    expect_note(&seen, "learning rate: 0.0001, of the classifier 0.0001 (pretrained weights");
+    hone_train_result_deinit(&result);
+    params.recipe = HONE_RECIPE_SCRATCH;
+    assert_ok(train(&params, &seen, &result));
+    expect_note(&seen, "learning rate: 0.001, of the classifier 0.003 (from random weights)");
+    hone_train_result_deinit(&result);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_losses_and_pictures),
-        cmocka_unit_test(test_metric),
-        cmocka_unit_test(test_find_rate),
-        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_losses_and_pictures), cmocka_unit_test(test_metric),
+        cmocka_unit_test(test_find_rate),           cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_feature_cache),       cmocka_unit_test(test_choices),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -228,9 +228,13 @@ def main():
         if args.views > 1:
             line[f"macro_f1_of_{args.views}_views"] = judge(head(features(net, test[1], args.views)), test[2],
                                                             count)[0]["macro_f1"]
+        if epoch == 0:
+            line |= {"features_pictures": len(train[2]), "features_seconds": round(passed, 2)}
         print(json.dumps({"epoch": epoch, **line, "seconds": round(time.time() - start, 1)}), flush=True)
 
-    weight, bias = probe(features(net, train[1]), train[2], count, args.l2)
+    x = features(net, train[1])
+    passed = time.time() - start
+    weight, bias = probe(x, train[2], count, args.l2)
     head = torch.nn.Linear(weight.shape[1], count)
     head.weight.data.copy_(weight)
     head.bias.data.copy_(bias)
