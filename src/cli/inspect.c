@@ -10,7 +10,7 @@ struct inspect_params {
     int32_t size;
     const char *preprocess;
     const char *arch;
-    bool verbose;
+    bool summary;
 };
 
 static const hone_option inspect_rows[] = {
@@ -22,22 +22,25 @@ static const hone_option inspect_rows[] = {
                .help = "what is done to pixels, in place of what the file says"),
     CLI_OPTION(struct inspect_params, arch, STRING, "arch", .metavar = "NAME",
                .help = "the net of a weight file; left out: by the names of its tensors"),
-    CLI_OPTION(struct inspect_params, verbose, BOOL, "verbose",
-               .help = "also list every operator (-v)"),
+    CLI_OPTION(struct inspect_params, summary, BOOL, "summary",
+               .help = "leave the table of operators out"),
 };
 static const hone_option_table inspect_table =
     HONE_OPTION_TABLE("Options", inspect_rows, struct inspect_params);
 
 static hone_status print_rows(const hone_model *model, const hone_model_info *info) {
-    printf("%-44s %-14s %-22s %12s %14s\n", "name", "operator", "output (N,H,W,C)", "parameters",
+    static const char line[] = "%-44.44s %-16s %-22s %12llu %14llu\n";
+    printf("%-44s %-16s %-22s %12s %14s\n", "name", "operator", "output (N,H,W,C)", "parameters",
            "MACs");
     for (size_t i = 0; i < info->rows; i++) {
         hone_model_row row;
         hone_status status = hone_model_get_row(model, i, &row);
         if (status != HONE_OK) return status;
-        printf("%-44.44s %-14s %-22s %12llu %14llu\n", row.name, row.op, row.shape,
-               (unsigned long long)row.parameters, (unsigned long long)row.macs);
+        printf(line, row.name, row.op, row.shape, (unsigned long long)row.parameters,
+               (unsigned long long)row.macs);
     }
+    printf(line, "total", "", "", (unsigned long long)info->parameters,
+           (unsigned long long)info->macs);
     printf("\n");
     return HONE_OK;
 }
@@ -88,7 +91,7 @@ static int run_inspect(const struct cli_command *command, int argc, char **argv)
     if (status != HONE_OK) return cli_fail(status);
     hone_model_info info;
     hone_model_get_info(model, &info);
-    if (params.verbose) status = print_rows(model, &info);
+    if (!params.summary) status = print_rows(model, &info);
     if (status == HONE_OK) print_summary(model, &info);
     hone_model_destroy(&model);
     return status == HONE_OK ? CLI_OK : cli_fail(status);
@@ -96,7 +99,7 @@ static int run_inspect(const struct cli_command *command, int argc, char **argv)
 
 const struct cli_command cli_inspect = {
     .name = "inspect",
-    .usage = "inspect FILE [-v]",
+    .usage = "inspect FILE [--summary]",
     .summary = "what a model file holds",
     .run = run_inspect,
 };

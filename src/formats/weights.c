@@ -22,9 +22,10 @@ typedef hone_status open_table(struct hone_weights *weights);
 static open_table *find_container(const uint8_t *data, size_t bytes) {
     if (bytes >= 4 && memcmp(data, "PK\3\4", 4) == 0) return hone_torch_zip_table;
     if (hone_torch_is_pickle(data, bytes)) return hone_torch_pickle_table;
-    // A length below 2^40, then JSON.
-    if (bytes > 8 && !data[5] && !data[6] && !data[7] && data[8] == '{')
-        return hone_safetensors_table;
+    // A length, then JSON; one of 2^40 and more is refused as such only where a name follows.
+    bool sound = bytes > 8 && !data[5] && !data[6] && !data[7];
+    bool json = bytes > 8 && data[8] == '{';
+    if (json && (sound || (bytes > 9 && data[9] == '"'))) return hone_safetensors_table;
     return NULL;
 }
 

@@ -80,8 +80,15 @@ static void test_import(void **state) {
 
 static void test_inspect(void **state) {
     (void)state;
-    command_hone(NULL, &r, "inspect", "run/model.onnx", "-v");
+    command_hone(NULL, &r, "inspect", "run/model.onnx", "--summary");
     command_expect_success(&r);
+    command_expect_text(r.out, "trainable");
+    assert_null(strstr(r.out, "conv2d"));
+    command_hone(NULL, &r, "inspect", "run/model.onnx");
+    command_expect_success(&r);
+    command_expect_text(r.out, "output (N,H,W,C)");
+    command_expect_text(r.out, "\ntotal ");
+    command_expect_text(r.out, "preprocess");
     command_expect_text(r.out, odd_class);
     command_expect_text(r.out, "16 x 16");
     command_expect_text(r.out, "conv2d");

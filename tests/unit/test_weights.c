@@ -127,6 +127,28 @@ static void test_safetensors(void **state) {
            HONE_UNSUPPORTED, "9 axes");
 }
 
+// Headers that are cut short, or claim more than there is, up to 2^64 - 1 bytes.
+static void test_safetensors_headers(void **state) {
+    (void)state;
+    struct hone_weights file;
+    char *data;
+    size_t bytes;
+    const char *path = write_safetensors("{" TENSOR("a", "U8", "[4]", 0, 4) "}", 4);
+    assert_ok(hone_file_read(path, 0, &data, &bytes));
+    assert_ok(hone_weights_open_bytes((uint8_t *)data, bytes, &file));
+    hone_weights_close(&file);
+    for (size_t n = 0; n < bytes; n++)
+        assert_int_not_equal(hone_weights_open_bytes((uint8_t *)data, n, &file), HONE_OK);
+    static const uint64_t claims[] = {1 << 20,   33u << 20,  UINT32_MAX,
+                                      INT64_MAX, UINT64_MAX, UINT64_MAX - 7};
+    for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
+        memcpy(data, &claims[i], sizeof claims[i]);
+        test_expect_failure(hone_weights_open_bytes((uint8_t *)data, bytes, &file), HONE_INVALID,
+                            "cut short");
+    }
+    hone_free(data);
+}
+
 static void test_code_is_refused(void **state) {
     (void)state;
     const char *const evil[] = {DATA "evil.pth", DATA "evil_legacy.pth"};
@@ -220,6 +242,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         FIXTURE_TEST(test_torch),
         FIXTURE_TEST(test_safetensors),
+        FIXTURE_TEST(test_safetensors_headers),
         FIXTURE_TEST(test_code_is_refused),
         FIXTURE_TEST(test_damage),
         FIXTURE_TEST(test_allocation_failures),

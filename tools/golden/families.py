@@ -3,6 +3,8 @@
 Each is the library's own: torchvision's and timm's by their names (timm's with "timm." in front), and what neither has
 from own_nets.py. timm is optional: without it, or where it is too old for a net, there is nothing of that name in FAMILIES.
 """
+import dataclasses
+import importlib.util
 import json
 from dataclasses import dataclass
 from typing import Callable
@@ -28,6 +30,7 @@ class Family:
     batch: int = 8
     told: str = ""  # what was asked for beside the name
     gradients: bool = True
+    dynamo: bool = False  # written by the newer of PyTorch's exporters
 
 
 def _torchvision(family, names, size=64, batch=8, gradients=True, told="", **more):
@@ -84,15 +87,11 @@ _LISTS = (
                        mlp_dim=768),
     _torchvision_class("Swin", "SwinTransformer", patch_size=[4, 4], embed_dim=48, depths=[2, 2, 2, 2],
                        num_heads=[2, 4, 8, 16], window_size=[4, 4]),
-    _timm("ResNet", "resnet10t"),
     _timm("ResNet-D", "resnet18d"),
     _timm("ResNet v2", "resnetv2_50", **_SHALLOW),
     _timm("SE-ResNet", "seresnet18"),
-    _timm("SK-ResNet", "skresnet18"),
-    _timm("Res2Net", "res2net50_26w_4s", **_SHALLOW),
     _timm("RegNet X", "regnetx_002"),
     _timm("RegNet Y", "regnety_002"),
-    _timm("DenseNet", "densenet121", block_config=(2, 2, 2, 2)),
     _timm("RepVGG", "repvgg_a0"),
     _timm("RepVGG", "repvgg_a0", fuse=True),
     _timm("MobileOne", "mobileone_s0"),
@@ -100,25 +99,10 @@ _LISTS = (
     _timm("FastViT", "fastvit_t8", fuse=True, **_SHALLOW),
     _timm("GhostNet", "ghostnet_050"),
     _timm("MobileNet V1", "mobilenetv1_100"),
-    _timm("MobileNet V2", "mobilenetv2_035"),
-    _timm("MobileNet V3", "mobilenetv3_small_050"),
     _timm("MobileNet, SAME padding", "tf_mobilenetv3_small_minimal_100"),
     _timm("MobileNet V4", "mobilenetv4_conv_small"),
-    _timm("MNASNet", "mnasnet_small"),
-    _timm("EfficientNet", "efficientnet_b0 tf_efficientnet_b0"),
-    _timm("EfficientNetV2", "efficientnetv2_rw_t"),
-    _timm("MixNet", "mixnet_s"),
-    _timm("LCNet", "lcnet_035"),
-    _timm("Darknet, Mish", "darknet17", act_layer="mish"),
-    _timm("Darknet, ELU", "darknet17", act_layer="elu"),
-    _timm("VoVNet", "ese_vovnet19b_slim_dw"),
-    _timm("HRNet", "hrnet_w18_small"),
-    _timm("HGNet", "hgnetv2_b0"),
-    _timm("ConvMixer", "convmixer_768_32", dim=64, depth=3),
     _timm("ConvNeXt", "convnext_atto"),
     _timm("ConvNeXt V2", "convnextv2_atto"),
-    _timm("PoolFormer", "poolformer_s12", **_SHALLOW),
-    _timm("MLP-Mixer", "mixer_s32_224", img_size=64, num_blocks=2),
     _timm("ViT", "vit_tiny_patch16_224", img_size=64, depth=4),
     _timm("DeiT", "deit_tiny_patch16_224 deit_tiny_distilled_patch16_224", img_size=64, depth=4),
     _timm("DINOv2", "vit_small_patch14_dinov2", 70, img_size=70, depth=3),
@@ -126,13 +110,34 @@ _LISTS = (
           num_heads=(2, 4, 8, 16)),
     _timm("MobileViT", "mobilevit_xxs"),
     _timm("EfficientFormer", "efficientformer_l1", 64, 8),
+    _timm("ResNet", "resnet10t"),
+    _timm("SK-ResNet", "skresnet18"),
+    _timm("DenseNet", "densenet121", block_config=(2, 2, 2, 2)),
+    _timm("MobileNet V2", "mobilenetv2_035"),
+    _timm("MobileNet V3", "mobilenetv3_small_050"),
+    _timm("EfficientNet", "tf_efficientnet_b0"),
+    _timm("MixNet", "mixnet_s"),
+    _timm("LCNet", "lcnet_035"),
+    _timm("Darknet, Mish", "darknet17", act_layer="mish"),
+    _timm("Darknet, ELU", "darknet17", act_layer="elu"),
+    _timm("VoVNet", "ese_vovnet19b_slim_dw"),
+    _timm("HRNet", "hrnet_w18_small"),
+    _timm("ConvMixer", "convmixer_768_32", dim=64, depth=3),
+    _timm("PoolFormer", "poolformer_s12", **_SHALLOW),
+    _timm("MLP-Mixer", "mixer_s32_224", img_size=64, num_blocks=2),
     _timm("LeViT", "levit_128s", 64, 8),
 )
 FAMILIES = {name: family for group in _LISTS for name, family in group}
+# PyTorch 2.5 and later, with onnxscript.
+DYNAMO = "resnet18 squeezenet1_1 mobilenet_v3_small efficientnet_b0 regnet_y_400mf densenet121 mnasnet0_5".split()
+_newer = hasattr(torch, "export") and importlib.util.find_spec("onnxscript")
+FAMILIES |= {f"{name}_dynamo": dataclasses.replace(FAMILIES[name], build=FAMILIES[name].build if _newer else None,
+                                                   gradients=False, dynamo=True) for name in DYNAMO}
 FAMILIES |= {name: Family(family, build, size) for name, (family, build, size) in own_nets.NETS.items()}
+ALL = list(FAMILIES)
 LACKING = [name for name, family in FAMILIES.items() if not family.build]
 FAMILIES = {name: family for name, family in FAMILIES.items() if family.build}
 
 if __name__ == "__main__":
     made_with = [f"{library.__name__} {library.__version__.split('+')[0]}" for library in (torch, torchvision, timm) if library]
-    print(json.dumps({"nets": list(FAMILIES), "lacking": LACKING, "with": made_with}))
+    print(json.dumps({"all": list(ALL), "lacking": LACKING, "with": made_with}))

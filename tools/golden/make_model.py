@@ -5,6 +5,7 @@
 
 reads names, a line each, writes into DIR
   NAME.OPSET.onnx   the stock exporter's, at two of OPSETS: inference, norms folded where it folds them
+  NAME.dynamo.onnx  in place of these, where families.py asks for the newer exporter
   NAME.onnx         the same net with all of PyTorch's parameters by their names, to compare gradients
   NAME.safetensors  images u8 (N,H,W,3) (the net's input is image / 127.5 - 1), labels, class_weights, smoothing,
                     eval.logits, train.logits, loss, and grad.PARAMETER, all computed in double; for nets of which families.py wants no gradients, NAME.onnx and
@@ -15,6 +16,7 @@ Gradients jump where an activation crosses a kink, and among millions of activat
 one. So the shifts of the norms (or the biases of the layers) before the kinks are moved a little, channel by channel,
 until no activation is close.
 """
+import contextlib
 import copy
 import json
 import sys
@@ -128,6 +130,14 @@ def export(net, path, size, opset, **more):
                           output_names=["logits"], dynamic_axes={"input": {0: "N"}, "logits": {0: "N"}}, **more)
 
 
+def export_dynamo(net, path, size):
+    net = copy.deepcopy(net).eval()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
+        warnings.simplefilter("ignore")
+        torch.onnx.export(net, (torch.zeros(2, 3, size, size),), path, dynamo=True, external_data=False,
+                          input_names=["input"], output_names=["logits"], dynamic_shapes=({0: torch.export.Dim("N")},))
+
+
 def renamed(path):
     """Parameters that reach their operator through one that moves no number: hone has them by the result's name."""
     graph = onnx.load(path, load_external_data=False).graph
@@ -158,8 +168,11 @@ def make(name, folder):
         net(x.float())  # statistics of these pictures: what runs without training sees the same spread
     loss_of = nn.CrossEntropyLoss(label_smoothing=0.125)
     opsets = []
+    if family.dynamo:
+        export_dynamo(net, f"{folder}/{name}.dynamo.onnx", family.size)
+        opsets.append("dynamo")
     for opset in OPSETS:
-        if len(opsets) == 2:
+        if len(opsets) == 2 or family.dynamo:
             break
         try:
             export(net, f"{folder}/{name}.{opset}.onnx", family.size, opset)
