@@ -115,7 +115,7 @@ enum hone_augment_choice {
 
 // hone_options_init(&hone_train_options, &params) fills the defaults; a zeroed struct is completed
 // by hone_train() where 0 is out of range. Strings are borrowed for the call.
-enum { HONE_LR_AUTO = -1, HONE_LR_FIND = -2 };
+enum { HONE_LR_AUTO = -1, HONE_LR_FIND = -2, HONE_EPOCHS_AUTO = -1 };
 struct hone_train_params {
     const char *backbone; // the pretrained model file; required
     const char *arch;     // the net, where it is a weight file; NULL: by the names of its tensors
@@ -132,9 +132,12 @@ struct hone_train_params {
     int norms;          // enum hone_norms
     int features;       // enum hone_features
     int feature_cache;  // enum hone_feature_caching
-    const char *preprocess;      // "imagenet", "tf", "none" or "MEAN,STD"; NULL: as the file says
-    int precision;               // enum hone_precision
-    int32_t epochs, batch, size; // size: pixels; 0: as the file says, else 224
+    const char *preprocess; // "imagenet", "tf", "none" or "MEAN,STD"; NULL: as the file says
+    int precision;          // enum hone_precision
+    // HONE_EPOCHS_AUTO: 10; where a net that has its classifier is fine-tuned on a CPU driver, one
+    // to ten, by 4e12 operations.
+    int32_t epochs;
+    int32_t batch, size; // size: pixels; 0: as the file says, else 224
     // HONE_LR_AUTO: 1e-3 from random weights and for a small net that is trained in full, else
     // 1e-4; HONE_LR_FIND: by a range test before the first epoch
     float lr;

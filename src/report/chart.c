@@ -87,15 +87,14 @@ static void draw_line(struct hone_text *out, const struct hone_chart *chart, con
     hone_text_printf(out, "\"/>");
 }
 
-static void draw(struct hone_text *out, const struct hone_chart *chart, const char *style) {
+static void draw(struct hone_text *out, const struct hone_chart *chart, const char *space,
+                 const char *style) {
     bool any = false;
     for (int k = 0; k < chart->line_count; k++) any = any || line_any(chart, k);
     if (!any) return;
     struct frame f = chart_frame(chart);
-    hone_text_printf(out,
-                     "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" role=\"img\">"
-                     "%s<title>",
-                     WIDTH, HEIGHT, style);
+    hone_text_printf(out, "<svg%s viewBox=\"0 0 %d %d\" role=\"img\">%s<title>", space, WIDTH,
+                     HEIGHT, style);
     hone_html_text(out, chart->title);
     hone_text_printf(out, "</title>");
     draw_axes(out, &f);
@@ -117,12 +116,12 @@ static void draw(struct hone_text *out, const struct hone_chart *chart, const ch
 }
 
 void hone_chart_svg(struct hone_text *out, const struct hone_chart *chart) {
-    draw(out, chart, "");
+    draw(out, chart, "", "");
 }
 
 // A file has no page around it that says what it looks like.
 void hone_chart_file(struct hone_text *out, const struct hone_chart *chart) {
-    draw(out, chart,
+    draw(out, chart, " xmlns=\"http://www.w3.org/2000/svg\"",
          "<style>svg{background:#fff}text{font:11px system-ui,sans-serif;fill:#5c6670}"
          ".title{font-size:13px;font-weight:600;fill:#1c2126}.ty{text-anchor:end}"
          ".tx{text-anchor:middle}.grid{stroke:#dfe3e7}.mark{stroke:#5c6670;stroke-dasharray:3 3}"

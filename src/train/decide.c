@@ -3,10 +3,12 @@
 #include "train/internal.h"
 
 #include "base/alloc.h"
+#include "exec/device.h"
 #include "train/schedule.h"
 
 enum { NORMS_FROZEN_BELOW = 8 };          // pictures a batch
 static const int64_t SMALL_NET = 1000000; // parameters
+enum { EPOCHS_MOST = 10 };
 
 static int64_t parameters(const struct hone_model *model) {
     int64_t sum = 0;
@@ -142,6 +144,22 @@ static void tell_imbalance(struct hone_trainer *t, const int64_t *counts, int st
     if (p->mixup > 0 || p->cutmix > 0)
         hone_trainer_note(t, "pictures: mixed in pairs, labels too (as asked: mixup %g, cutmix %g)",
                           (double)p->mixup, (double)p->cutmix);
+}
+
+void hone_trainer_choose_epochs(struct hone_trainer *t) {
+    struct hone_train_params *p = &t->params;
+    double pictures = (double)t->pictures[HONE_PART_TRAIN].count;
+    hone_model_info info;
+    if (p->epochs != HONE_EPOCHS_AUTO) return;
+    p->epochs = EPOCHS_MOST;
+    if (t->recipe != HONE_RECIPE_FINE_TUNE || p->budget ||
+        hone_device_caps(t->device)->kind != HONE_DEVICE_CPU)
+        return;
+    hone_model_get_info(t->model, &info);
+    p->epochs = hone_train_cpu_epochs((double)info.macs, pictures, EPOCHS_MOST);
+    if (p->epochs == EPOCHS_MOST) return;
+    hone_trainer_note(t, "epochs: %d, since a CPU takes its time (--epochs N, --budget TIME)",
+                      (int)p->epochs);
 }
 
 // Weights of the classes in the loss: of the steps, and of the classifier alone.

@@ -103,7 +103,8 @@ void hone_trainer_choose_recipe(struct hone_trainer *t);
 hone_status hone_trainer_gather_features(struct hone_trainer *t);
 void hone_trainer_decide(struct hone_trainer *t);
 hone_status hone_trainer_plan_weights(struct hone_trainer *t);
-// Needs the pictures.
+// Need the pictures.
+void hone_trainer_choose_epochs(struct hone_trainer *t);
 hone_status hone_trainer_weigh_classes(struct hone_trainer *t);
 
 // precision.c

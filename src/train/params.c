@@ -57,9 +57,11 @@ static const hone_option train_rows[] = {
           .help =
               "how the step stores what flows through the net (sums, weights and optimiser stay "
               "f32); auto: 16 bits where the device has matrix units for them"),
-    TRAIN(epochs, I32, "epochs", .initial = "10", .least = 1, .most = 100000, .metavar = "N",
+    TRAIN(epochs, I32, "epochs", .initial = "auto", .least = 1, .most = 100000, .words = "auto",
+          .metavar = "N|auto",
           .help =
-              "passes over the training pictures (for the classifier alone the solver decides)"),
+              "passes over the training pictures (for the classifier alone the solver decides); "
+              "auto: 10, or, fine-tuning on a CPU driver, what some minutes hold"),
     TRAIN(batch, I32, "batch", .initial = "16", .least = 1, .most = 4096, .metavar = "N",
           .help = "pictures a step"),
     TRAIN(size, I32, "size", .initial = "0", .least = 0, .most = 4096, .metavar = "PIXELS",

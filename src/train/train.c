@@ -237,6 +237,7 @@ static hone_status run(struct hone_trainer *t) {
     hone_trainer_decide_precision(t);
     HONE_TRY(hone_trainer_plan_weights(t));
     HONE_TRY(read_pictures(t));
+    hone_trainer_choose_epochs(t);
     hone_trainer_phase(t, "pictures read");
     HONE_TRY(open_run(t));
     return work_through_losses(t);

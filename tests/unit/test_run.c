@@ -116,8 +116,9 @@ static void test_args(void **state) {
     json_t *root = json_load_file("args/args.json", 0, NULL);
     assert_non_null(root);
     assert_string_equal(json_string_value(json_object_get(root, "backbone")), "net.onnx");
-    assert_true(json_integer_value(json_object_get(root, "epochs")) == 10);
-    assert_true(json_real_value(json_object_get(root, "lr")) == 0.0001);
+    assert_true(json_integer_value(json_object_get(root, "batch")) == 16);
+    assert_true(json_real_value(json_object_get(root, "warmup")) == 0.05);
+    assert_string_equal(json_string_value(json_object_get(root, "lr")), "auto");
     assert_string_equal(json_string_value(json_object_get(root, "optimizer")), "adamw");
     assert_true(json_is_false(json_object_get(root, "validate")));
     assert_true(json_is_null(json_object_get(root, "out")));

@@ -138,6 +138,17 @@ static void test_range(void **state) {
     assert_true(hone_train_diverged(losses, 6, &smooth));
 }
 
+static void test_cpu_epochs(void **state) {
+    (void)state;
+    // MobileNetV2 at 224: 0.3e9 multiply-adds a picture, 1.8e12 operations for a thousand.
+    assert_int_equal(hone_train_cpu_epochs(0.3e9, 1000, 10), 2);
+    assert_int_equal(hone_train_cpu_epochs(0.3e9, 2000, 10), 1);
+    assert_int_equal(hone_train_cpu_epochs(0.3e9, 100000, 10), 1);
+    assert_int_equal(hone_train_cpu_epochs(0.3e9, 300, 10), 7);
+    assert_int_equal(hone_train_cpu_epochs(1e6, 100, 10), 10);
+    assert_int_equal(hone_train_cpu_epochs(0, 100, 10), 10);
+}
+
 static void test_budget(void **state) {
     (void)state;
     static const struct {
@@ -157,10 +168,11 @@ static void test_budget(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cosine), cmocka_unit_test(test_other_shapes),
-        cmocka_unit_test(test_hyper),  cmocka_unit_test(test_class_weights),
-        cmocka_unit_test(test_prior),  cmocka_unit_test(test_order),
-        cmocka_unit_test(test_range),  cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_cosine),     cmocka_unit_test(test_other_shapes),
+        cmocka_unit_test(test_hyper),      cmocka_unit_test(test_class_weights),
+        cmocka_unit_test(test_prior),      cmocka_unit_test(test_order),
+        cmocka_unit_test(test_range),      cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_cpu_epochs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
