@@ -171,6 +171,8 @@ foreach(pair "f16;1" "bf16;2")
   hone_kernel(pool_max_bwd_${type} pool/max_bwd.comp BINDINGS 3 PUSH 36 SPEC 5 DEFINES WIDTH=4 ELEM=${elem})
   hone_kernel(pool_avg_${type} pool/avg.comp BINDINGS 2 PUSH 36 SPEC 5 DEFINES WIDTH=4 ELEM=${elem})
   hone_kernel(pool_avg_bwd_${type} pool/avg_bwd.comp BINDINGS 2 PUSH 36 SPEC 5 DEFINES WIDTH=4 ELEM=${elem})
+  hone_kernel(resize_${type} resize/resize.comp BINDINGS 2 PUSH 44 SPEC 1 DEFINES WIDTH=4 ELEM=${elem})
+  hone_kernel(resize_bwd_${type} resize/resize_bwd.comp BINDINGS 2 PUSH 44 SPEC 1 DEFINES WIDTH=4 ELEM=${elem})
   hone_kernel(pool_sum_${type} pool/sum.comp BINDINGS 2 PUSH 24 SPEC 2 DEFINES WIDTH=4 ELEM=${elem})
   hone_kernel(pool_sum_${type}_f32 pool/sum.comp BINDINGS 2 PUSH 24 SPEC 2 DEFINES WIDTH=4 ELEM=${elem} OUT=0)
   hone_kernel(pool_sum_f32_${type} pool/sum.comp BINDINGS 2 PUSH 24 SPEC 2 DEFINES WIDTH=4 ELEM=0 OUT=${elem})
@@ -222,6 +224,10 @@ foreach(variant ";1" "_vec4;4")
   hone_kernel(pool_avg${suffix} pool/avg.comp BINDINGS 2 PUSH 36 SPEC 5 DEFINES WIDTH=${width})
   hone_kernel(pool_avg_bwd${suffix} pool/avg_bwd.comp BINDINGS 2 PUSH 36 SPEC 5 DEFINES WIDTH=${width})
   hone_kernel(pool_sum${suffix} pool/sum.comp BINDINGS 2 PUSH 24 SPEC 2 DEFINES WIDTH=${width})
+
+  # Resizing
+  hone_kernel(resize${suffix} resize/resize.comp BINDINGS 2 PUSH 44 SPEC 1 DEFINES WIDTH=${width})
+  hone_kernel(resize_bwd${suffix} resize/resize_bwd.comp BINDINGS 2 PUSH 44 SPEC 1 DEFINES WIDTH=${width})
 
   # Pictures
   hone_kernel(image_normalize${suffix} image/normalize.comp BINDINGS 2 PUSH 28 SPEC 1 DEFINES WIDTH=${width})

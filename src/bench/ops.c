@@ -240,6 +240,30 @@ static hone_value build_global_pool(struct hone_bench_build *b) {
                      activation(b, "x"));
 }
 
+// To twice the size, bilinear.
+static struct hone_resize_attrs resize_attrs(const struct hone_bench_build *b, bool backward) {
+    const int32_t *v = b->v;
+    return (struct hone_resize_attrs){.size = {2 * v[HONE_KEY_H], 2 * v[HONE_KEY_W]},
+                                      .linear = 1,
+                                      .step = {0.5f, 0.5f},
+                                      .offset = {-0.25f, -0.25f},
+                                      .in_h = backward ? v[HONE_KEY_H] : 0,
+                                      .in_w = backward ? v[HONE_KEY_W] : 0};
+}
+
+static hone_value build_resize(struct hone_bench_build *b) {
+    struct hone_resize_attrs attrs = resize_attrs(b, false);
+    return HONE_EMIT(b->graph, &hone_op_resize, "resize", &attrs, activation(b, "x"));
+}
+
+static hone_value build_resize_bwd(struct hone_bench_build *b) {
+    struct hone_resize_attrs attrs = resize_attrs(b, true);
+    struct hone_desc dy = hone_desc_make(b->dtype, 4, b->v[HONE_KEY_N], attrs.size[0],
+                                         attrs.size[1], b->v[HONE_KEY_C]);
+    return HONE_EMIT(b->graph, &hone_op_resize_bwd, "resize_bwd", &attrs,
+                     ranged(b, "dy", dy, -1, 1));
+}
+
 // ---- Softmax, loss, optimiser ----
 
 static hone_value logits(struct hone_bench_build *b, const char *name) {
@@ -368,6 +392,8 @@ const struct hone_bench_op hone_bench_op_table[] = {
     {"avg_pool", WINDOW, build_avg_pool},
     {"avg_pool_bwd", WINDOW, build_avg_pool_bwd},
     {"global_avg_pool", PICTURE, build_global_pool},
+    {"resize", PICTURE, build_resize},
+    {"resize_bwd", PICTURE, build_resize_bwd},
     {"layer_norm", PICTURE, build_layer_norm},
     {"layer_norm_bwd", PICTURE, build_layer_norm_bwd},
     {"attention", PICTURE, build_attention},

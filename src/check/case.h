@@ -87,6 +87,7 @@ struct hone_case {
     X(layer_norm)                                                                                  \
     X(attention)                                                                                   \
     X(pool)                                                                                        \
+    X(resize)                                                                                      \
     X(data16)                                                                                      \
     X(softmax)                                                                                     \
     X(image)

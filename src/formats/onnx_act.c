@@ -111,17 +111,23 @@ static hone_value act_sum(const struct act_terms *t, hone_value a, hone_value b)
     return HONE_EMIT(t->im->graph, &hone_op_add, t->name, NULL, a, b);
 }
 
-static hone_value act_plus(const struct act_terms *t, hone_value x, float term) {
+hone_value hone_onnx_emit_plus(struct hone_onnx_import *im, const char *name, hone_value x,
+                               float term) {
     int index;
-    float *data = hone_arena_alloc(&t->im->model->arena, 1, sizeof *data);
+    float *data = hone_arena_alloc(&im->model->arena, 1, sizeof *data);
     if (data) *data = term;
     hone_status status =
-        data ? hone_model_add_param(t->im->model, "term", HONE_PARAM_CONSTANT, HONE_LAYOUT_SAME,
+        data ? hone_model_add_param(im->model, "term", HONE_PARAM_CONSTANT, HONE_LAYOUT_SAME,
                                     hone_desc_make(HONE_F32, 1, 1, 0, 0, 0), data, &index)
              : HONE_OUT_OF_MEMORY;
-    if (status == HONE_OK) return act_sum(t, x, t->im->model->params[index].value);
-    hone_graph_fail(t->im->graph, status);
+    if (status == HONE_OK)
+        return HONE_EMIT(im->graph, &hone_op_add, name, NULL, x, im->model->params[index].value);
+    hone_graph_fail(im->graph, status);
     return HONE_NO_VALUE;
+}
+
+static hone_value act_plus(const struct act_terms *t, hone_value x, float term) {
+    return hone_onnx_emit_plus(t->im, t->name, x, term);
 }
 
 // log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)), which does not overflow.
@@ -152,6 +158,41 @@ hone_status hone_onnx_act_parts(struct hone_onnx_import *im, const HoneOnnx__Nod
                           act_of(&t, y, HONE_ACT_TANH, 0, 0));
     }
     return hone_onnx_define(im, node, y, x->perm);
+}
+
+hone_status hone_onnx_abs(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    struct hone_onnx_tensor *x;
+    HONE_TRY(act_input(im, node, &x));
+    const struct act_terms t = {im, hone_onnx_node_name(node)};
+    hone_value above = act_above(&t, x->value);
+    hone_value y = HONE_EMIT(im->graph, &hone_op_sub, t.name, NULL, above, act_below(&t, x->value));
+    return hone_onnx_define(im, node, y, x->perm);
+}
+
+hone_status hone_onnx_reciprocal(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    struct hone_onnx_tensor *x;
+    HONE_TRY(act_input(im, node, &x));
+    return hone_onnx_act_emit(im, node, x, x->value,
+                              (struct hone_act_attrs){.kind = HONE_ACT_POW, .a = -1});
+}
+
+// Min and Max of an activation and one number.
+hone_status hone_onnx_bound(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    struct hone_onnx_tensor *in[2];
+    if (node->n_input != 2)
+        return hone_fail(HONE_UNSUPPORTED, "%zu inputs; two are supported", node->n_input);
+    for (size_t k = 0; k < 2; k++) HONE_TRY(hone_onnx_input(im, node, k, true, &in[k]));
+    int c = in[0]->state == HONE_ONNX_CONST ? 0 : 1;
+    const struct hone_onnx_const *number = &in[c]->constant;
+    bool fits = in[c]->state == HONE_ONNX_CONST && in[1 - c]->state == HONE_ONNX_NODE;
+    if (!fits || number->count != 1 || !number->f)
+        return hone_fail(HONE_UNSUPPORTED, "only with one number is it supported");
+    bool least = strcmp(node->op_type, "Min") == 0;
+    HONE_TRY(hone_onnx_settle(im, in[1 - c]));
+    return hone_onnx_act_emit(im, node, in[1 - c], in[1 - c]->value,
+                              (struct hone_act_attrs){.kind = HONE_ACT_CLIP,
+                                                      .a = least ? -FLT_MAX : number->f[0],
+                                                      .b = least ? number->f[0] : FLT_MAX});
 }
 
 // max(x, 0) + slope min(x, 0), the slope learned, of all channels or of each.

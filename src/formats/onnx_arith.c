@@ -123,7 +123,9 @@ static hone_status arith_const(struct hone_onnx_import *im, const HoneOnnx__Node
     bool image = rank == 4 && hone_onnx_is(x, hone_onnx_image, rank);
     int8_t order[HONE_MAX_RANK];
     hone_onnx_file_order(im, x, order);
-    if (!image) HONE_TRY(hone_onnx_arrange(im, x, order));
+    int axes = 0; // of more than one: a list is the same in any order
+    for (int d = 0; d < c->constant.rank; d++) axes += c->constant.dim[d] > 1;
+    if (!image && axes > 1) HONE_TRY(hone_onnx_arrange(im, x, order));
     struct hone_desc desc;
     float *data;
     HONE_TRY(arith_table(im, x, &c->constant, change, &desc, &data));

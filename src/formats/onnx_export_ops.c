@@ -496,6 +496,7 @@ void hone_onnx_put_ir_node(struct hone_onnx_writer *w, const struct hone_node *n
         {&hone_op_permute, put_op_permute},
         {&hone_op_reduce_to, put_op_reduce_to},
         {&hone_op_reshape, put_op_reshape},
+        {&hone_op_resize, hone_onnx_put_resize},
         {&hone_op_scale, put_op_scale},
         {&hone_op_slice, put_op_slice},
         {&hone_op_softmax, put_op_softmax},

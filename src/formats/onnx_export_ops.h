@@ -21,4 +21,7 @@ const char *hone_onnx_put_step(struct hone_onnx_writer *w, const char *op, const
 void hone_onnx_put_attention(struct hone_onnx_writer *w, const struct hone_node *node);
 void hone_onnx_put_batch_matmul(struct hone_onnx_writer *w, const struct hone_node *node);
 
+// ---- onnx_export_spatial.c
+void hone_onnx_put_resize(struct hone_onnx_writer *w, const struct hone_node *node);
+
 #endif

@@ -25,6 +25,7 @@ enum hone_onnx_type {
 enum {
     HONE_ONNX_ATTR_FLOAT = 1,
     HONE_ONNX_ATTR_INT = 2,
+    HONE_ONNX_ATTR_TEXT = 3,
     HONE_ONNX_ATTR_TENSOR = 4,
     HONE_ONNX_ATTR_INTS = 7,
 };

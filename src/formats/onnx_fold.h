@@ -60,6 +60,8 @@ HONE_ONNX_FOLD(cast)
 HONE_ONNX_FOLD(binary)
 HONE_ONNX_FOLD(compare)
 HONE_ONNX_FOLD(unary)
+HONE_ONNX_FOLD(clip)
+HONE_ONNX_FOLD(cumsum)
 HONE_ONNX_FOLD(dequantize)
 #undef HONE_ONNX_FOLD
 

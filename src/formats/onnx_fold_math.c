@@ -186,6 +186,63 @@ hone_status hone_onnx_fold_unary(const struct hone_onnx_fold_args *a) {
     }
     return HONE_OK;
 }
+// Bounds are inputs, or attributes before opset 11; an absent one bounds nothing.
+hone_status hone_onnx_fold_clip(const struct hone_onnx_fold_args *a) {
+    HONE_TRY(hone_onnx_fold_need(a, 1));
+    const struct hone_onnx_const *x = a->in[0];
+    double bound[2] = {(double)hone_onnx_attr_float(a->node, "min", -INFINITY),
+                       (double)hone_onnx_attr_float(a->node, "max", INFINITY)};
+    for (int k = 1; k < 3 && k < a->input_count; k++) {
+        if (a->in[k] && a->in[k]->count != 1)
+            return hone_fail(HONE_INVALID, "its bounds are lists");
+        if (a->in[k]) bound[k - 1] = hone_onnx_const_number(a->in[k], 0);
+    }
+    a->out->rank = x->rank;
+    memcpy(a->out->dim, x->dim, sizeof x->dim);
+    float *f;
+    int64_t *i;
+    uint8_t *m;
+    HONE_TRY(hone_onnx_fold_alloc(a, x->f != NULL, x->marks != NULL, &f, &i, &m));
+    for (int64_t k = 0; k < x->count; k++) {
+        double was = hone_onnx_const_number(x, k), value = fmin(fmax(was, bound[0]), bound[1]);
+        if (f)
+            f[k] = (float)value;
+        else
+            i[k] = (int64_t)value;
+        if (m) m[k] = x->marks[k] ? HONE_MARK_MIXED : HONE_MARK_NONE;
+    }
+    return HONE_OK;
+}
+
+hone_status hone_onnx_fold_cumsum(const struct hone_onnx_fold_args *a) {
+    HONE_TRY(hone_onnx_fold_need(a, 2));
+    const struct hone_onnx_const *x = a->in[0];
+    int64_t axis = a->in[1]->i && a->in[1]->count == 1 ? a->in[1]->i[0] : INT64_MAX, behind = 1;
+    if (axis < 0) axis += x->rank;
+    if (axis < 0 || axis >= x->rank) return hone_fail(HONE_INVALID, "a wrong axis");
+    if (hone_onnx_attr_int(a->node, "exclusive", 0) || hone_onnx_attr_int(a->node, "reverse", 0) ||
+        hone_onnx_const_marked(x))
+        return hone_fail(HONE_UNSUPPORTED, "only plain sums of constants are supported");
+    for (int d = (int)axis + 1; d < x->rank; d++) behind *= x->dim[d];
+    a->out->rank = x->rank;
+    memcpy(a->out->dim, x->dim, sizeof x->dim);
+    float *f;
+    int64_t *i;
+    uint8_t *m;
+    HONE_TRY(hone_onnx_fold_alloc(a, x->f != NULL, false, &f, &i, &m));
+    for (int64_t k = 0; k < x->count; k++) {
+        bool first = k / behind % x->dim[axis] == 0;
+        double sum = hone_onnx_const_number(x, k);
+        if (!first) sum += hone_onnx_const_number(a->out, k - behind);
+        if (!(fabs(sum) <= 0x1p53)) return hone_fail(HONE_INVALID, "%g is too large", sum);
+        if (f)
+            f[k] = (float)sum;
+        else
+            i[k] = (int64_t)sum;
+    }
+    return HONE_OK;
+}
+
 // (x - zero) scale, of all or of each along an axis: weights kept as integers.
 hone_status hone_onnx_fold_dequantize(const struct hone_onnx_fold_args *a) {
     HONE_TRY(hone_onnx_fold_need(a, 2));

@@ -109,6 +109,8 @@ hone_value hone_onnx_emit_reshape(struct hone_onnx_import *im, const char *name,
                                   const struct hone_shape_attrs *attrs, hone_value value);
 hone_value hone_onnx_emit_permute(struct hone_onnx_import *im, const char *name,
                                   const struct hone_permute_attrs *attrs, hone_value value);
+// Where the value is a permute of another, that one with the order of axes to match.
+void hone_onnx_look_through(const struct hone_onnx_import *im, struct hone_onnx_tensor *tensor);
 // Emits pads that wait.
 hone_status hone_onnx_settle(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor);
 // Brings the value into this order of axes; a reshape where only axes of size 1 move.
@@ -150,6 +152,13 @@ hone_status hone_onnx_reshape_to(struct hone_onnx_import *im, const HoneOnnx__No
 hone_status hone_onnx_act_emit(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                                const struct hone_onnx_tensor *x, hone_value from,
                                struct hone_act_attrs attrs);
+// x + term, one number (onnx_act.c).
+hone_value hone_onnx_emit_plus(struct hone_onnx_import *im, const char *name, hone_value x,
+                               float term);
+// Output 0 is x with borders of what lies inside: mirrored, or the edge repeated (onnx_spatial.c).
+hone_status hone_onnx_pad_border(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                 const struct hone_onnx_tensor *x,
+                                 const struct hone_pad_attrs *attrs, bool mirror);
 // A division of two activations that ends a layer norm becomes one (onnx_norm.c).
 hone_status hone_onnx_layer_norm_of(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                                     bool *done);
@@ -173,12 +182,24 @@ HONE_ONNX_TRANSLATE(pad)
 // onnx_act.c
 HONE_ONNX_TRANSLATE(act)
 HONE_ONNX_TRANSLATE(act_parts)
+HONE_ONNX_TRANSLATE(abs)
+HONE_ONNX_TRANSLATE(bound)
+HONE_ONNX_TRANSLATE(reciprocal)
 HONE_ONNX_TRANSLATE(clip)
 HONE_ONNX_TRANSLATE(pow)
 HONE_ONNX_TRANSLATE(prelu)
 // onnx_norm.c
 HONE_ONNX_TRANSLATE(layer_norm)
 HONE_ONNX_TRANSLATE(reduce)
+// onnx_norm_group.c
+HONE_ONNX_TRANSLATE(group_norm)
+HONE_ONNX_TRANSLATE(instance_norm)
+// onnx_spatial.c
+HONE_ONNX_TRANSLATE(depth_to_space)
+HONE_ONNX_TRANSLATE(global_max_pool)
+HONE_ONNX_TRANSLATE(reduce_max)
+HONE_ONNX_TRANSLATE(resize)
+HONE_ONNX_TRANSLATE(space_to_depth)
 // onnx_arith.c
 HONE_ONNX_TRANSLATE(add)
 HONE_ONNX_TRANSLATE(sub)
@@ -196,6 +217,7 @@ HONE_ONNX_TRANSLATE(split)
 // onnx_shape.c
 HONE_ONNX_TRANSLATE(identity)
 HONE_ONNX_TRANSLATE(cast)
+HONE_ONNX_TRANSLATE(expand)
 HONE_ONNX_TRANSLATE(shape)
 HONE_ONNX_TRANSLATE(transpose)
 // onnx_reshape.c

@@ -184,8 +184,11 @@ static bool pad_waits(struct hone_onnx_import *im, const HoneOnnx__Node *node, i
 }
 
 hone_status hone_onnx_pad(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
-    if (!hone_onnx_attr_is(node, "mode", "") && !hone_onnx_attr_is(node, "mode", "constant"))
-        return hone_fail(HONE_UNSUPPORTED, "only constant padding is supported");
+    bool mirror = hone_onnx_attr_is(node, "mode", "reflect"),
+         edge = hone_onnx_attr_is(node, "mode", "edge");
+    if (!mirror && !edge && !hone_onnx_attr_is(node, "mode", "") &&
+        !hone_onnx_attr_is(node, "mode", "constant"))
+        return hone_fail(HONE_UNSUPPORTED, "only constant, reflect and edge are supported");
     struct hone_onnx_tensor *x;
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
     struct hone_pad_attrs attrs = {.value = 0};
@@ -194,6 +197,10 @@ hone_status hone_onnx_pad(struct hone_onnx_import *im, const HoneOnnx__Node *nod
     bool none = true;
     for (int i = 0; i < HONE_MAX_RANK; i++) none &= !attrs.before[i] && !attrs.after[i];
     if (none) return hone_onnx_alias(im, node, x);
+    if (mirror || edge) {
+        HONE_TRY(hone_onnx_settle(im, x));
+        return hone_onnx_pad_border(im, node, x, &attrs, mirror);
+    }
     if (pad_waits(im, node, hone_onnx_rank(im, x), &attrs)) {
         HONE_TRY(hone_onnx_alias(im, node, x));
         struct hone_onnx_tensor *out = hone_onnx_name(im, node->output[0]);

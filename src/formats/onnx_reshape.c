@@ -16,12 +16,12 @@
 struct reshape_run {
     int old[HONE_MAX_RANK], old_count;
     int begin, end;
-    int place; // in memory, of the last of them
 };
 
 struct reshape_runs {
     struct reshape_run run[2 * HONE_MAX_RANK];
     int count;
+    bool pictures;
 };
 
 // The shortest runs that make the file's axes [from, from_end) the new ones [to, to_end), which
@@ -33,7 +33,7 @@ static void reshape_part(const struct hone_onnx_import *im, const struct hone_on
     for (; from < from_end; from++) {
         int64_t old = hone_onnx_dim(im, x, from), new = 1;
         if (old == 1) continue;
-        struct reshape_run r = {.old = {from}, .old_count = 1, .begin = to, .place = x->perm[from]};
+        struct reshape_run r = {.old = {from}, .old_count = 1, .begin = to};
         while (old != new) {
             if (new < old) {
                 new *= dim[to++];
@@ -42,7 +42,6 @@ static void reshape_part(const struct hone_onnx_import *im, const struct hone_on
             int64_t size = hone_onnx_dim(im, x, ++from);
             old *= size;
             if (size == 1) continue;
-            if (x->perm[from] > r.place) r.place = x->perm[from];
             r.old[r.old_count++] = from;
         }
         r.end = to;
@@ -52,20 +51,56 @@ static void reshape_part(const struct hone_onnx_import *im, const struct hone_on
     if (runs->count > first) runs->run[runs->count - 1].end = to_end; // what is left is of size 1
 }
 
-// Sorts runs by their place in memory; where the axes of one do not stand there as the file has
-// them, x is put into an order in which they do. The run that begins with new axis `lead` goes
-// first.
+// How far this order of runs is from how their axes lie in memory: pairs that change places. Of
+// equals, pictures stay pictures, others stay as the file has them.
+static int reshape_cost(const struct hone_onnx_tensor *x, const struct reshape_runs *runs,
+                        const int *order) {
+    int place[HONE_MAX_RANK], count = 0, cost = 0;
+    bool image = runs->pictures, file = true;
+    for (int r = 0; r < runs->count; r++) {
+        const struct reshape_run *run = &runs->run[order[r]];
+        for (int i = 0; i < run->old_count; i++) place[count++] = x->perm[run->old[i]];
+        file &= order[r] == r;
+        image &= order[r] == (r + 1) % runs->count; // the channels, first in the file, last
+    }
+    for (int a = 0; a < count; a++)
+        for (int b = a + 1; b < count; b++) cost += 4 * (place[a] > place[b]);
+    return cost + (image ? 0 : file ? 1 : 2);
+}
+
+// Puts runs into the best order; the one that begins with new axis `lead` goes first, where it is
+// more than one axis.
+static void reshape_sort(const struct hone_onnx_tensor *x, struct reshape_runs *runs, int lead) {
+    int best_cost = INT32_MAX, best[2 * HONE_MAX_RANK] = {0}, ways = 1;
+    for (int i = 2; i <= runs->count; i++) ways *= i;
+    for (int way = 0; way < ways; way++) { // every order, by its digits
+        int left[2 * HONE_MAX_RANK], order[2 * HONE_MAX_RANK], code = way;
+        for (int i = 0; i < runs->count; i++) left[i] = i;
+        for (int i = 0, count = runs->count; i < runs->count; i++) {
+            int k = code % count;
+            code /= count--;
+            order[i] = left[k];
+            memmove(left + k, left + k + 1, (size_t)(count - k) * sizeof *left);
+        }
+        int cost = reshape_cost(x, runs, order);
+        for (int i = 1; i < runs->count; i++) {
+            const struct reshape_run *run = &runs->run[order[i]];
+            if (run->begin == lead && run->old_count > 1) cost = INT32_MAX;
+        }
+        if (cost >= best_cost) continue;
+        best_cost = cost;
+        memcpy(best, order, sizeof best);
+    }
+    struct reshape_runs was = *runs;
+    for (int i = 0; i < runs->count; i++) runs->run[i] = was.run[best[i]];
+}
+
+// Sorts the runs; where the axes of one do not stand in memory as the file has them, x is put into
+// an order in which they do.
 static hone_status reshape_arrange(struct hone_onnx_import *im, struct hone_onnx_tensor *x,
                                    struct reshape_runs *runs, int lead) {
-    struct reshape_run *run = runs->run;
-    for (int a = 0; a < runs->count; a++)
-        if (run[a].begin == lead && run[a].old_count > 1) run[a].place = 0;
-    for (int a = 1; a < runs->count; a++)
-        for (int b = a; b > 0 && run[b].place < run[b - 1].place; b--) {
-            struct reshape_run swap = run[b];
-            run[b] = run[b - 1];
-            run[b - 1] = swap;
-        }
+    const struct reshape_run *run = runs->run;
+    reshape_sort(x, runs, lead);
     int8_t order[HONE_MAX_RANK] = {0};
     int rank = hone_onnx_rank(im, x), at = 1, last = 0;
     bool in_order = true;
@@ -87,7 +122,7 @@ static hone_status reshape_others(struct hone_onnx_import *im, const char *name,
                                   struct hone_onnx_tensor *x, struct hone_onnx_tensor *from,
                                   int rank, const int64_t *dim, int batch, int lead) {
     int old_rank = hone_onnx_rank(im, x), at = 1, old_batch = hone_onnx_batch_axis(x);
-    struct reshape_runs runs = {.count = 0};
+    struct reshape_runs runs = {.pictures = rank == 4 && batch == 0};
     reshape_part(im, x, 0, old_batch, dim, 0, batch, &runs);
     reshape_part(im, x, old_batch + 1, old_rank, dim, batch + 1, rank, &runs);
     HONE_TRY(reshape_arrange(im, x, &runs, lead));
@@ -103,8 +138,11 @@ static hone_status reshape_others(struct hone_onnx_import *im, const char *name,
         attrs = (struct hone_shape_attrs){.rank = 4, .dim = {0, 1, 1, (int32_t)dim[1]}};
         memcpy(perm, hone_onnx_image, sizeof perm);
     }
+    hone_value before = x->value;
     x->value = hone_onnx_emit_reshape(im, name, &attrs, x->value);
     memcpy(x->perm, perm, sizeof perm);
+    // What an earlier reshape has undone: the value in front of both.
+    if (im->graph->status == HONE_OK && x->value < before) hone_onnx_look_through(im, x);
     return hone_graph_status(im->graph);
 }
 
@@ -193,10 +231,10 @@ hone_status hone_onnx_flatten(struct hone_onnx_import *im, const HoneOnnx__Node 
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
     int64_t axis = hone_onnx_attr_int(node, "axis", 1);
     if (axis < 0) axis += hone_onnx_rank(im, x);
-    if (axis != 1)
+    if (axis < 1 || axis > hone_onnx_rank(im, x))
         return hone_fail(HONE_UNSUPPORTED, "axis %lld would mix the batch", (long long)axis);
-    int64_t dim[2] = {hone_onnx_dim(im, x, 0), 1};
-    for (int i = 1; i < hone_onnx_rank(im, x); i++) dim[1] *= hone_onnx_dim(im, x, i);
+    int64_t dim[2] = {1, 1};
+    for (int i = 0; i < hone_onnx_rank(im, x); i++) dim[i >= axis] *= hone_onnx_dim(im, x, i);
     return hone_onnx_reshape_to(im, node, x, 2, dim, 0);
 }
 
@@ -246,7 +284,6 @@ static hone_status reshape_read(struct hone_onnx_import *im, const HoneOnnx__Nod
     }
     if (out->open >= 0) {
         out->dim[out->open] = have / given;
-        out->marked[out->open] = !out->any_mark;
         given *= have / given;
     }
     if (given == have) return HONE_OK;
@@ -276,7 +313,8 @@ static hone_status reshape_find_batch(const struct hone_onnx_import *im,
         }
     if (first == 0) return HONE_OK;
     bool own = last > first, joins = first < s->rank - 1;
-    *behind = s->marked[first - 1] || !(own || joins);
+    bool open = !s->any_mark && s->open == first - 1;
+    *behind = s->marked[first - 1] || open || !(own || joins);
     *axis = *behind ? first - 1 : first;
     return HONE_OK;
 }

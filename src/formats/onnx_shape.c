@@ -49,6 +49,39 @@ hone_status hone_onnx_shape(struct hone_onnx_import *im, const HoneOnnx__Node *n
     return HONE_OK;
 }
 
+// Axes of size 1 are repeated by adding zeros, whose shape they take.
+hone_status hone_onnx_expand(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    struct hone_onnx_tensor *x, *shape;
+    HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
+    HONE_TRY(hone_onnx_input(im, node, 1, true, &shape));
+    HONE_TRY(hone_onnx_settle(im, x));
+    const struct hone_onnx_const *c = &shape->constant;
+    int rank = hone_onnx_rank(im, x);
+    if (shape->state != HONE_ONNX_CONST || !c->i || c->count > rank)
+        return hone_fail(HONE_UNSUPPORTED, "its shape '%s' must be constant, of %d dimensions",
+                         shape->name, rank);
+    struct hone_desc desc = {.dtype = HONE_F32, .rank = rank};
+    bool same = true;
+    for (int i = 0; i < rank; i++) {
+        int64_t at = i - (rank - c->count), have = hone_onnx_dim(im, x, i);
+        int64_t want = at < 0 || x->perm[i] == 0 || c->i[at] == 1 ? have : c->i[at];
+        if (hone_onnx_const_mark(c, at < 0 ? 0 : at) == HONE_MARK_MIXED || want < 1 ||
+            want > INT32_MAX || (have != 1 && have != want))
+            return hone_fail(HONE_INVALID, "%lld cannot become %lld along axis %d", (long long)have,
+                             (long long)want, i);
+        desc.dim[x->perm[i]] = have == want ? 1 : (int32_t)want;
+        same &= have == want;
+    }
+    if (same) return hone_onnx_alias(im, node, x);
+    hone_value zeros;
+    float *data = hone_onnx_store_alloc(&im->store, hone_desc_elements(&desc), sizeof *data);
+    if (!data) return im->store.status;
+    HONE_TRY(hone_onnx_param(im, shape, HONE_PARAM_CONSTANT, HONE_LAYOUT_SAME, desc, data, &zeros));
+    hone_value y =
+        HONE_EMIT(im->graph, &hone_op_add, hone_onnx_node_name(node), NULL, x->value, zeros);
+    return hone_onnx_define(im, node, y, x->perm);
+}
+
 // ---- Order of axes
 // ------------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 // onnx_value.c: what translators read and write: inputs, layouts, parameters.
 #include "formats/onnx_import.h"
+#include "ops/common.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -84,12 +85,25 @@ hone_status hone_onnx_input_const(struct hone_onnx_import *im, const HoneOnnx__N
     return HONE_OK;
 }
 
+// A constant that is computed with as if it were a picture: the same for every one.
+static hone_status value_of_constant(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor) {
+    const struct hone_onnx_const *c = &tensor->constant;
+    if (!c->f || c->count < 1 || c->rank < 2 || c->rank > HONE_MAX_RANK || c->dim[0] != 1)
+        return hone_fail(HONE_UNSUPPORTED, "its input '%s' is constant", tensor->name);
+    struct hone_desc desc = {.dtype = HONE_F32, .rank = c->rank};
+    for (int i = 0; i < c->rank; i++) desc.dim[i] = (int32_t)c->dim[i];
+    HONE_TRY(hone_onnx_param(im, tensor,
+                             tensor->initializer ? HONE_PARAM_TERM : HONE_PARAM_CONSTANT,
+                             HONE_LAYOUT_SAME, desc, NULL, &tensor->value));
+    tensor->state = HONE_ONNX_NODE;
+    memcpy(tensor->perm, hone_onnx_plain, sizeof tensor->perm);
+    return HONE_OK;
+}
+
 hone_status hone_onnx_input_value(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
                                   struct hone_onnx_tensor **out) {
     HONE_TRY(hone_onnx_input(im, node, k, true, out));
-    if ((*out)->state != HONE_ONNX_NODE)
-        return hone_fail(HONE_UNSUPPORTED, "its input '%s' is constant", (*out)->name);
-    return HONE_OK;
+    return (*out)->state == HONE_ONNX_NODE ? HONE_OK : value_of_constant(im, *out);
 }
 
 hone_status hone_onnx_numbers(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
@@ -197,11 +211,19 @@ static const struct hone_node *made_by(const struct hone_onnx_import *im, hone_v
     return node && node->op == op ? node : NULL;
 }
 
+// True where these sizes, of which the first is as it was, are those of `desc`.
+static bool reshape_is_none(const struct hone_desc *desc, const struct hone_shape_attrs *to) {
+    bool same = to->rank == desc->rank && to->dim[0] == 0;
+    for (int i = 1; i < to->rank && same; i++) same = to->dim[i] == desc->dim[i];
+    return same;
+}
+
 hone_value hone_onnx_emit_reshape(struct hone_onnx_import *im, const char *name,
                                   const struct hone_shape_attrs *attrs, hone_value value) {
     struct hone_shape_attrs to = *attrs;
     const struct hone_node *before = made_by(im, value, &hone_op_reshape);
-    if (im->graph->status == HONE_OK && before) {
+    if (im->graph->status != HONE_OK) return HONE_NO_VALUE;
+    if (before) {
         int32_t own = hone_graph_desc(im->graph, value)->dim[0];
         value = before->inputs[0];
         const struct hone_desc *from = hone_graph_desc(im->graph, value);
@@ -210,11 +232,53 @@ hone_value hone_onnx_emit_reshape(struct hone_onnx_import *im, const char *name,
         for (int i = 1; i < to.rank; i++) rest *= to.dim[i];
         int64_t first = to.dim[0] == 0 ? own : hone_desc_elements(from) / rest;
         to.dim[0] = first == from->dim[0] ? 0 : -1;
-        bool same = to.rank == from->rank && to.dim[0] == 0;
-        for (int i = 1; i < to.rank && same; i++) same = to.dim[i] == from->dim[i];
-        if (same) return value;
     }
+    if (reshape_is_none(hone_graph_desc(im->graph, value), &to)) return value;
     return HONE_EMIT(im->graph, &hone_op_reshape, name, &to, value);
+}
+
+// True where kernels can do it in one pass, whatever the batch (common.h: they walk few axes).
+static bool permute_walks(const struct hone_desc *desc, const struct hone_permute_attrs *attrs) {
+    int32_t dim[HONE_MAX_RANK], dense[HONE_MAX_RANK], size[HONE_OP_AXES],
+        stride[2][HONE_OP_AXES] = {{0}};
+    for (int i = 0; i < HONE_OP_AXES; i++) size[i] = 1;
+    for (int i = desc->rank - 1, step = 1; i >= 0; step *= dim[i], i--) {
+        dim[i] = i == 0 && desc->dim[0] == 1 ? 2 : desc->dim[i];
+        dense[i] = step;
+    }
+    for (int i = desc->rank - 1, step = 1; i >= 0; i--) {
+        int axis = i + HONE_OP_AXES - desc->rank;
+        size[axis] = dim[attrs->perm[i]];
+        stride[0][axis] = dense[attrs->perm[i]];
+        stride[1][axis] = step;
+        step *= size[axis];
+    }
+    return hone_op_collapse(size, stride, 2) <= HONE_OP_WALK;
+}
+
+// Two permutes, one after the other, that make one that walks too many axes.
+static bool permute_split(const struct hone_desc *desc, const struct hone_permute_attrs *whole,
+                          struct hone_permute_attrs *first, struct hone_permute_attrs *second) {
+    int rank = desc->rank, ways = 1;
+    for (int i = 2; i < rank; i++) ways *= i;
+    for (int way = 0; way < ways; way++) { // every order of the axes behind the batch
+        int left[HONE_MAX_RANK], count = rank - 1, code = way;
+        struct hone_desc between = *desc;
+        *first = *second = (struct hone_permute_attrs){{0}};
+        for (int i = 0; i < count; i++) left[i] = i + 1;
+        for (int i = 1; i < rank; i++) {
+            int k = code % count;
+            code /= count--;
+            first->perm[i] = left[k];
+            memmove(left + k, left + k + 1, (size_t)(count - k) * sizeof *left);
+            between.dim[i] = desc->dim[first->perm[i]];
+        }
+        for (int i = 1; i < rank; i++)
+            for (int k = 1; k < rank; k++)
+                if (first->perm[k] == whole->perm[i]) second->perm[i] = k;
+        if (permute_walks(desc, first) && permute_walks(&between, second)) return true;
+    }
+    return false;
 }
 
 hone_value hone_onnx_emit_permute(struct hone_onnx_import *im, const char *name,
@@ -232,7 +296,22 @@ hone_value hone_onnx_emit_permute(struct hone_onnx_import *im, const char *name,
         }
         if (same) return value;
     }
+    struct hone_permute_attrs first, second;
+    if (im->graph->status == HONE_OK && !permute_walks(hone_graph_desc(im->graph, value), &to) &&
+        permute_split(hone_graph_desc(im->graph, value), &to, &first, &second)) {
+        value = HONE_EMIT(im->graph, &hone_op_permute, name, &first, value);
+        to = second;
+    }
     return HONE_EMIT(im->graph, &hone_op_permute, name, &to, value);
+}
+
+void hone_onnx_look_through(const struct hone_onnx_import *im, struct hone_onnx_tensor *tensor) {
+    const struct hone_node *node = made_by(im, tensor->value, &hone_op_permute);
+    if (!node) return;
+    const struct hone_permute_attrs *by = node->attrs;
+    tensor->value = node->inputs[0];
+    for (int i = 0; i < hone_onnx_rank(im, tensor); i++)
+        tensor->perm[i] = (int8_t)by->perm[tensor->perm[i]];
 }
 
 hone_status hone_onnx_settle(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor) {

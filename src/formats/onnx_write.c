@@ -134,6 +134,17 @@ void hone_onnx_put_float(struct hone_onnx_writer *writer, HoneOnnx__Node *node, 
     attr->f = value;
 }
 
+void hone_onnx_put_text(struct hone_onnx_writer *writer, HoneOnnx__Node *node, const char *name,
+                        const char *text) {
+    HoneOnnx__Attribute *attr = write_attr(writer, node, name, HONE_ONNX_ATTR_TEXT);
+    size_t length = strlen(text);
+    if (attr) attr->s.data = write_alloc(writer, length, 1);
+    if (!attr || !attr->s.data) return;
+    attr->has_s = 1;
+    attr->s.len = length;
+    memcpy(attr->s.data, text, length);
+}
+
 void hone_onnx_put_ints(struct hone_onnx_writer *writer, HoneOnnx__Node *node, const char *name,
                         size_t count, const int64_t *values) {
     HoneOnnx__Attribute *attr = write_attr(writer, node, name, HONE_ONNX_ATTR_INTS);

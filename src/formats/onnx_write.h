@@ -50,6 +50,8 @@ void hone_onnx_put_int(struct hone_onnx_writer *writer, HoneOnnx__Node *node, co
                        int64_t value);
 void hone_onnx_put_float(struct hone_onnx_writer *writer, HoneOnnx__Node *node, const char *name,
                          float value);
+void hone_onnx_put_text(struct hone_onnx_writer *writer, HoneOnnx__Node *node, const char *name,
+                        const char *text);
 void hone_onnx_put_ints(struct hone_onnx_writer *writer, HoneOnnx__Node *node, const char *name,
                         size_t count, const int64_t *values);
 void hone_onnx_put_sizes(struct hone_onnx_writer *writer, HoneOnnx__Node *node, const char *name,

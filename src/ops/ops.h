@@ -6,9 +6,9 @@
 // means f16 or bf16, which are storage: every sum is made in f32. [x] is optional.
 //
 // Data may be 16-bit in: conv2d and its gradients, matmul, attention*, batch_norm* (x, r, y, dy;
-// parameters and statistics stay f32), act, act_bwd, add, mul, max_pool, avg_pool, their gradients,
-// layer_norm*, global_avg_pool and reshape. All data of a node is of one type, results too; but for
-// conv2d* and matmul its last dimension must then be a multiple of four.
+// parameters and statistics stay f32), act, act_bwd, add, mul, max_pool, avg_pool, resize, their
+// gradients, layer_norm*, global_avg_pool and reshape. All data of a node is of one type, results
+// too; but for conv2d* and matmul its last dimension must then be a multiple of four.
 #ifndef HONE_OPS_OPS_H
 #define HONE_OPS_OPS_H
 
@@ -233,6 +233,18 @@ struct hone_pool_attrs {
     int32_t pad[4]; // top, left, bottom, right; bottom and right include what ceil_mode adds
     int32_t count_pad;
     int32_t in_h, in_w; // backward only
+};
+
+// ---- Resizing
+// --------------------------------------------------------------------------------------------
+// resize(x (N,H,W,C)) -> y (N,P,Q,C): output p lies at u = p step + offset of the input, clamped to
+// [0, H - 1]; it is the element at floor(u), or between the two around u (bilinear)
+// resize_bwd(dy) -> dx; attrs.in_h, in_w hold H, W
+struct hone_resize_attrs {
+    int32_t size[2];          // P, Q
+    int32_t linear;           // 1: bilinear, 0: nearest
+    float step[2], offset[2]; // h, w
+    int32_t in_h, in_w;       // backward only
 };
 
 // ---- Softmax and loss

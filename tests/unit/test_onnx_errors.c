@@ -229,7 +229,7 @@ CASE(transpose_twice) {
 }
 CASE(flatten_axis) {
     NODE("Flatten", "x", "y");
-    INT("axis", 2);
+    INT("axis", 0);
 }
 CASE(squeeze_size) {
     NODE("Squeeze", "x", "y");
@@ -323,7 +323,118 @@ CASE(pool_index) {
 CASE(pad_reflect) {
     LIST("p", "0 0 1 1 0 0 1 1");
     NODE("Pad", "x p", "y");
+    TEXT("mode", "wrap");
+}
+CASE(pad_mirror) {
+    LIST("p", "0 0 8 0 0 0 0 0");
+    NODE("Pad", "x p", "y");
     TEXT("mode", "reflect");
+}
+CASE(pad_wide) {
+    LIST("p", "0 0 20 0 0 0 20 0");
+    NODE("Pad", "x p", "y");
+    TEXT("mode", "edge");
+}
+CASE(resize_cubic) {
+    LIST("s", "1 3 16 16");
+    NODE("Resize", "x", "y");
+    TEXT("mode", "cubic");
+}
+CASE(resize_nothing) {
+    NODE("Resize", "x", "y");
+    TEXT("mode", "linear");
+}
+CASE(resize_crop) {
+    test_onnx_floats(f, "s", "4", (const float[]){1, 1, 2, 2});
+    NODE("Resize", "x x s", "y");
+    TEXT("coordinate_transformation_mode", "tf_crop_and_resize");
+}
+CASE(resize_channels) {
+    test_onnx_floats(f, "s", "4", (const float[]){1, 2, 2, 2});
+    NODE("Resize", "x x s", "y");
+}
+CASE(blocks_torn) {
+    NODE("SpaceToDepth", "x", "y");
+    INT("blocksize", 3);
+}
+CASE(blocks_channels) {
+    NODE("DepthToSpace", "x", "y");
+    INT("blocksize", 2);
+}
+CASE(groups) {
+    W("s", "3");
+    NODE("GroupNormalization", "x s s", "y");
+    INT("num_groups", 2);
+}
+CASE(instance_scale) {
+    W("s", "2");
+    NODE("InstanceNormalization", "x s s", "y");
+}
+CASE(largest_apart) {
+    NODE("ReduceMax", "x", "y");
+    INTS("axes", "1 2");
+}
+CASE(matrix_sizes) {
+    W("w", "5 7");
+    LIST("s", "0 3 64");
+    NODE("Reshape", "x s", "r");
+    NODE("MatMul", "w r", "y");
+}
+CASE(range_step) {
+    LIST("z", "0");
+    NODE("Range", "z z z", "r");
+    NODE("Reshape", "x r", "y");
+}
+CASE(scatter_far) {
+    LIST("z", "0 0");
+    LIST("i", "7");
+    LIST("u", "1");
+    NODE("ScatterND", "z i u", "r");
+    NODE("Reshape", "x r", "y");
+}
+CASE(slice_step) {
+    LIST("s", "0");
+    LIST("e", "8");
+    LIST("a", "2");
+    LIST("t", "-1");
+    NODE("Slice", "x s e a t", "y");
+}
+CASE(cycle) {
+    NODE("Add", "x b", "a");
+    NODE("Relu", "a", "b");
+    NODE("Relu", "b", "y");
+}
+static void claim(struct test_onnx *f, int64_t rows) { // a tensor of 4 bytes that says it is larger
+    static int64_t dim[2];
+    static HoneOnnx__Tensor tensor = HONE_ONNX__TENSOR__INIT, *tensors[1] = {&tensor};
+    static uint8_t bytes[4];
+    dim[0] = rows;
+    dim[1] = 1 << 20;
+    tensor.name = (char *)"w";
+    tensor.has_data_type = 1;
+    tensor.data_type = HONE_ONNX_FLOAT;
+    tensor.n_dims = 2;
+    tensor.dims = dim;
+    tensor.has_raw_data = 1;
+    tensor.raw_data.len = sizeof bytes;
+    tensor.raw_data.data = bytes;
+    f->graph.initializer = tensors;
+    f->graph.n_initializer = 1;
+    NODE("Add", "x w", "y");
+}
+CASE(claims_2_gib) {
+    claim(f, 512);
+}
+CASE(claims_more) {
+    claim(f, 1 << 20);
+}
+CASE(claims_less) {
+    claim(f, -1);
+}
+CASE(claims_zeros) { // 2 GiB of zeros by two numbers
+    LIST("s", "512 1048576");
+    NODE("ConstantOfShape", "s", "z");
+    NODE("Add", "x z", "y");
 }
 CASE(pad_crop) {
     LIST("p", "0 0 -1 0 0 0 0 0");
@@ -464,7 +575,7 @@ static const struct wrong cases[] = {
     {"must be constant integers", HONE_UNSUPPORTED, reshape_computed, 13},
     {"the batch must stay the first axis", HONE_UNSUPPORTED, transpose_batch, 13},
     {"names an axis twice", HONE_INVALID, transpose_twice, 13},
-    {"axis 2 would mix the batch", HONE_UNSUPPORTED, flatten_axis, 13},
+    {"axis 0 would mix the batch", HONE_UNSUPPORTED, flatten_axis, 13},
     {"axis 2 of size 8 cannot go", HONE_INVALID, squeeze_size, 11},
     {"the batch cannot be squeezed", HONE_UNSUPPORTED, squeeze_batch, 11},
     {"rank 7 are not supported", HONE_UNSUPPORTED, unsqueeze_rank, 11},
@@ -484,8 +595,28 @@ static const struct wrong cases[] = {
     {"a window of 9x1 does not fit", HONE_INVALID, pool_large, 13},
     {"ceil_mode with counted pads", HONE_UNSUPPORTED, pool_ceil, 13},
     {"'index' is a second output", HONE_UNSUPPORTED, pool_index, 13},
-    {"only constant padding", HONE_UNSUPPORTED, pad_reflect, 13},
+    {"only constant, reflect and edge", HONE_UNSUPPORTED, pad_reflect, 13},
     {"pads of -1 and 0", HONE_UNSUPPORTED, pad_crop, 13},
+    {"mirror an axis of 8", HONE_INVALID, pad_mirror, 13},
+    {"too wide", HONE_UNSUPPORTED, pad_wide, 13},
+    {"nearest and linear are", HONE_UNSUPPORTED, resize_cubic, 13},
+    {"needs sizes or scales", HONE_INVALID, resize_nothing, 13},
+    {"its coordinates are not supported", HONE_UNSUPPORTED, resize_crop, 13},
+    {"only height and width can be resized", HONE_UNSUPPORTED, resize_channels, 13},
+    {"no whole blocks of 3x3", HONE_INVALID, blocks_torn, 13},
+    {"3 channels are no blocks of 2x2", HONE_INVALID, blocks_channels, 13},
+    {"3 channels in 2 groups", HONE_INVALID, groups, 18},
+    {"its scale has 2 numbers for 3 channels", HONE_INVALID, instance_scale, 13},
+    {"only neighbouring axes", HONE_UNSUPPORTED, largest_apart, 13},
+    {"a matrix of rank 2 times an activation of rank 3", HONE_UNSUPPORTED, matrix_sizes, 13},
+    {"a step of 0", HONE_INVALID, range_step, 13},
+    {"place 7 of 2", HONE_INVALID, scatter_far, 13},
+    {"a step of -1", HONE_UNSUPPORTED, slice_step, 13},
+    {"node 'a': its input 'b' is not written before it", HONE_INVALID, cycle, 13},
+    {"its shape has 536870912 elements, its data 1", HONE_INVALID, claims_2_gib, 13},
+    {"2^31 elements or more", HONE_UNSUPPORTED, claims_more, 13},
+    {"a dimension of -1", HONE_INVALID, claims_less, 13},
+    {"constants take more memory than a sound file needs", HONE_INVALID, claims_zeros, 13},
     {"the batch cannot be padded", HONE_UNSUPPORTED, pad_batch, 13},
     {"2 pads for 4 axes", HONE_INVALID, pad_count, 13},
     {"activations of rank 4 and 2", HONE_UNSUPPORTED, add_ranks, 13},

@@ -493,7 +493,58 @@ def batches():
     n.done()
 
 
+def spatial():
+    """Other sizes, borders, blocks of pixels, largest values; norms over groups of channels."""
+    for name, opset, kinds in (("resize_linear", 13, ("half_pixel", "align_corners", "asymmetric")),
+                               ("resize_nearest", 13, ("asymmetric", "half_pixel", "asymmetric"))):
+        n = Net(name, opset=opset)
+        t = n.conv("x", 4, 3, 3)  # 11 x 9
+        for kind, sizes, scales, near in zip(kinds, (None, (17, 6), (9, 12)), ((1, 1, 2, 1.5), None, None),
+                                             ("floor", "round_prefer_floor", "ceil")):
+            more = {"nearest_mode": near} if "nearest" in name else {}
+            inputs = [t, "", n.floats(scales)] if scales else [t, "", "", n.ints(*(2, 4, *sizes))]
+            if sizes:  # the batch is open: taken from the picture
+                head = n.op("Slice", n.op("Shape", t), n.ints(0), n.ints(2))
+                inputs[3] = n.op("Concat", head, n.ints(*sizes), axis=0)
+            t = n.op("Resize", *inputs, mode=name[7:], coordinate_transformation_mode=kind, **more)
+            t = n.conv(t, 4, 4, 1)
+        n.done()
+    n = Net("upsample", opset=9)
+    t = n.op("Upsample", n.conv("x", 4, 3, 3), n.floats([1, 1, 2, 3]), mode="nearest")
+    n.conv(t, 2, 4, 1)
+    n.done()
+    n = Net("blocks")
+    t = n.op("DepthToSpace", n.conv("x", 12, 3, 4, strides=[3, 2]), blocksize=2)  # 4 x 4 to 8 x 8
+    t = n.op("SpaceToDepth", n.op("Tanh", t), blocksize=4)
+    n.conv(n.op("DepthToSpace", n.conv(t, 18, 48, 1), blocksize=3, mode="CRD"), 2, 2, 2)
+    n.done()
+    n = Net("borders")
+    t = n.op("Pad", n.conv("x", 4, 3, 3), n.ints(0, 0, 2, 1, 0, 0, 1, 3), mode="reflect")
+    t = n.op("Pad", t, n.ints(0, 0, 0, 2, 0, 0, 3, 1), mode="edge")
+    n.conv(t, 2, 4, 3)
+    n.done()
+    n = Net("largest")
+    t = n.conv("x", 6, 3, 3)
+    gate = n.op("Concat", n.op("ReduceMax", t, axes=[1], keepdims=1), n.op("ReduceMean", t, axes=[1], keepdims=1), axis=1)
+    t = n.op("Mul", t, n.op("Sigmoid", n.conv(gate, 1, 2, 3, pads=[1, 1, 1, 1])))
+    top = n.op("Add", n.op("GlobalMaxPool", t), n.op("ReduceMax", t, axes=[2, 3]))
+    t = n.op("Add", n.op("ReduceMax", t, axes=[-1], keepdims=0), n.const(weight(6, 1)))
+    t = n.op("Reciprocal", n.op("Add", n.op("Abs", t), n.floats(0.5)))
+    t = n.op("Max", n.op("Min", t, n.floats(1.5)), n.floats(0.25))
+    n.op("Concat", n.op("Flatten", t), n.op("Flatten", top), axis=1)
+    n.done()
+    n = Net("group_norms", opset=18)  # a scale a group
+    t = n.conv("x", 6, 3, 3, strides=[2, 2])
+    t = n.op("GroupNormalization", t, n.const(weight(3) + 1), n.const(weight(3)), num_groups=3, epsilon=1e-3)
+    one, zero = n.const(np.ones(2, "float32")), n.const(np.zeros(2, "float32"))
+    u = n.op("InstanceNormalization", n.op("Reshape", n.conv(t, 6, 6, 1), n.ints(0, 2, -1)), one, zero, epsilon=1e-3)
+    u = n.op("Mul", n.op("Reshape", u, n.op("Shape", t)), n.const(weight(6, 1, 1) + 1))
+    u = n.conv(n.op("Add", u, n.const(weight(6, 1, 1))), 6, 6, 1)
+    n.op("InstanceNormalization", n.op("Add", u, t), n.const(weight(6) + 1), n.const(weight(6)))
+    n.done()
+
+
 os.makedirs(FOLDER, exist_ok=True)
-for make in (convolutions, linear, norm, activations, arithmetic, pads, pools, shapes, ends, parts, functions, layer_norms, transformers, batches):
+for make in (convolutions, linear, norm, activations, arithmetic, pads, pools, shapes, ends, parts, functions, layer_norms, transformers, batches, spatial):
     make()
 save(f"{FOLDER}/expected.safetensors", out)
