@@ -18,6 +18,8 @@ static const double TUNE_LOST = 8;       // the same of the run that warms up
 static const double TUNE_MARGIN = 0.97;  // a change must be worth three in a hundred
 static const double TUNE_BALANCE = 20; // operations that cost as much as a byte, for the order only
 
+static const char TUNE_LEFT[] = "-"; // no kernel's name: the order of the table decides
+
 // One kind of node: the same operator, types, shapes and attributes, wherever it stands.
 struct tune_node {
     const struct hone_node *node;
@@ -31,6 +33,7 @@ struct tuner {
     struct hone_graph *graph; // after the passes
     struct tune_node *nodes;
     size_t count;
+    double start; // hone_seconds()
     struct hone_tune_result *result;
 };
 
@@ -155,6 +158,10 @@ static hone_status time_candidate(struct tuner *t, struct hone_store *store,
     return status;
 }
 
+static bool is_late(const struct tuner *t) {
+    return t->params->budget_s > 0 && hone_seconds() - t->start > t->params->budget_s;
+}
+
 // A candidate that does not run is none: it is told, and the others race on.
 static hone_status tolerate(hone_status status, const char *op, const struct hone_choice *choice) {
     if (status == HONE_OK || status == HONE_DEVICE_LOST || status == HONE_OUT_OF_MEMORY)
@@ -178,6 +185,7 @@ static hone_status race(struct tuner *t, const struct tune_node *node,
     while (hone_choice_next(node->node->op, &row, skips, &choice)) {
         double ms;
         if (choice.row == hopeless) continue;
+        if (best->row && is_late(t)) break; // the fastest of those that had their turn
         // On a CPU driver shared memory is plain memory: how to cut for it is not worth a compile.
         if (choice.tile && (row.caps->features & ~choice.row->needs & HONE_FEATURE_CPU)) continue;
         HONE_TRY(tolerate(time_candidate(t, store, graph, node, &choice, *best_ms, &ms),
@@ -228,26 +236,29 @@ static hone_status tune_node(struct tuner *t, const struct tune_node *node,
     return hone_tuning_add(records, &record);
 }
 
+// One that was left to the table for want of time counts as known where time is short again.
 static bool is_known(const struct tuner *t, const struct tune_node *node) {
-    return t->device->tuning && hone_tuning_find(t->device->tuning, t->device->key,
-                                                 node->node->op->name, node->dtypes, node->shapes);
+    const struct hone_tuning_record *record =
+        t->device->tuning ? hone_tuning_find(t->device->tuning, t->device->key,
+                                             node->node->op->name, node->dtypes, node->shapes)
+                          : NULL;
+    return record && (t->params->budget_s > 0 || strcmp(record->row, TUNE_LEFT) != 0);
 }
 
-// No kernel is named "-": the order of the table decides.
 static hone_status leave_to_table(struct tuner *t, const struct tune_node *node,
                                   struct hone_tuning *records) {
     return hone_tuning_add(records, &(struct hone_tuning_record){.device = t->device->key,
                                                                  .op = node->node->op->name,
                                                                  .dtypes = node->dtypes,
                                                                  .shapes = node->shapes,
-                                                                 .row = "-",
+                                                                 .row = TUNE_LEFT,
                                                                  .tile = "-"});
 }
 
 static hone_status tune_all(struct tuner *t, struct hone_tuning *records) {
     const struct hone_tune_params *p = t->params;
-    double start = hone_seconds();
     hone_status status = HONE_OK;
+    t->start = hone_seconds();
     for (size_t n = 0; n < t->graph->node_count; n++)
         HONE_TRY(collect_node(t, &t->graph->nodes[n]));
     qsort(t->nodes, t->count, sizeof *t->nodes, compare_cost);
@@ -257,7 +268,7 @@ static hone_status tune_all(struct tuner *t, struct hone_tuning *records) {
             t->result->known++;
             if (!p->again) continue;
         }
-        if (p->budget_s > 0 && hone_seconds() - start > p->budget_s) {
+        if (is_late(t)) {
             status = leave_to_table(t, &t->nodes[i], records);
             continue;
         }
@@ -267,7 +278,7 @@ static hone_status tune_all(struct tuner *t, struct hone_tuning *records) {
             status = hone_fail_context(tune_node(t, &t->nodes[i], records), "tuning '%s' (%s)",
                                        t->nodes[i].node->name, t->nodes[i].node->op->name);
     }
-    t->result->seconds = hone_seconds() - start;
+    t->result->seconds = hone_seconds() - t->start;
     return status;
 }
 

@@ -11,8 +11,9 @@
 #include "exec/tuning.h"
 
 struct hone_tune_params {
-    // No new node is begun after it; those that are left get a record that leaves the choice to the
-    // order of the table, so that they are not taken up again at each start. 0: no limit.
+    // No new program is timed after it: the node at hand keeps the fastest so far, and those that
+    // are left get a record that leaves the choice to the order of the table, so that they are not
+    // taken up again at each start. 0: no limit; nodes that were left so are measured, too.
     double budget_s;
     bool again; // also nodes that have a record
     unsigned passes_off;

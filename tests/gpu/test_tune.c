@@ -71,6 +71,16 @@ static void test_records(void **state) {
     assert_ok(hone_tuning_load(path, &t));
     assert_true(hone_tuning_count(t) >= r.nodes);
     hone_tuning_destroy(&t);
+
+    // What a short time left to the table stays so at the next start, until there is time.
+    const struct hone_tune_params hurry = {.budget_s = 1e-9},
+                                  hurry_again = {.budget_s = 1e-9, .again = true};
+    assert_ok(hone_tune_and_keep(device, g, &hurry_again, path, &r));
+    assert_int_equal(r.measured, 0);
+    assert_ok(hone_tune_and_keep(device, g, &hurry, path, &r));
+    assert_true(r.measured == 0 && r.known == r.nodes);
+    assert_ok(hone_tune_and_keep(device, g, NULL, path, &r));
+    assert_true(r.measured == r.nodes && r.known == 0);
     test_temp_remove(folder);
     hone_graph_destroy(&g);
 }
@@ -157,6 +167,14 @@ static void test_limits(void **state) {
     for (size_t i = 0; i < hone_tuning_count(t); i++)
         left += strcmp(hone_tuning_get(t, i)->row, "-") == 0;
     assert_int_equal(left + r.measured, r.nodes);
+    hone_tuning_destroy(&t);
+
+    // Enough to begin, but the first candidate takes longer: no second has its turn.
+    assert_ok(hone_tuning_create(&t));
+    params = (struct hone_tune_params){.budget_s = 2e-4, .again = true};
+    assert_ok(hone_tune_graph(device, g, &params, t, &r));
+    assert_true(r.candidates <= 1 && r.measured <= 1);
+    assert_int_equal(hone_tuning_count(t), r.nodes);
     hone_tuning_destroy(&t);
 
     assert_ok(hone_tuning_create(&t));
