@@ -5,7 +5,8 @@
 //
 // Needs no hardware: tools/drivers opens drivers without it. HONE_DRIVER names the device in the
 // tables (tools/drivers sets it); HONE_STATISTICS=FOLDER writes FOLDER/$HONE_DRIVER.csv, which
-// tests/rack/statistics/ keeps for comparison between commits.
+// tests/rack/statistics/ keeps for comparison between commits. HONE_TEST_KERNEL=PATTERN restricts
+// the run to kernels of such names, HONE_STATISTICS too.
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,6 +128,7 @@ static void test_pipelines(void **state) {
     static const char *const nets[] = {"resnet50", "mobilenet_v2", "efficientnet_b0"};
     struct test_dispatches set;
     struct hone_text table = {0};
+    const char *only = getenv("HONE_TEST_KERNEL");
     int wrong = 0;
     read_ceilings();
     test_dispatches_init(&set, hone_gpu_caps(gpu));
@@ -144,6 +146,7 @@ static void test_pipelines(void **state) {
         struct hone_gpu_pipeline *pipeline;
         struct hone_gpu_pipeline_statistics s;
         char constants[256];
+        if (only && fnmatch(only, d->kernel->name, 0) != 0) continue;
         struct hone_gpu *with = d->kernel->needs & HONE_FEATURE_COOPERATIVE_MATRIX ? lister : gpu;
         if (hone_gpu_pipeline_get(with, d->kernel, d->spec, d->spec_count, d->subgroup,
                                   &pipeline) != HONE_OK)
