@@ -205,6 +205,7 @@ const struct hone_case hone_cases_data16[] = {
     BOTH(NORM, 1531),
     BOTH(LAYER, 97),
     BOTH(POOL, 12),
+    BOTH(POOL, 16),
     LAYOUT(HONE_F16, "f16"),
     LAYOUT(HONE_BF16, "bf16"),
     {.op = NULL},

@@ -183,7 +183,7 @@ const struct hone_op hone_op_max_pool = {
     .slices = hone_op_slices_all,
 
     .rows = hone_op_pool_rows_max,
-    .row_count = HONE_OP_WIDTH_ROWS,
+    .row_count = HONE_OP_POOL_ROWS,
 };
 
 // ---- max_pool_bwd(dy, index) -> dx ----
@@ -233,7 +233,7 @@ const struct hone_op hone_op_max_pool_bwd = {
     .slices = hone_op_slices_all,
 
     .rows = hone_op_pool_rows_max_bwd,
-    .row_count = HONE_OP_WIDTH_ROWS,
+    .row_count = HONE_OP_POOL_ROWS,
 };
 
 // ---- avg_pool(x) -> y ----
@@ -279,7 +279,7 @@ const struct hone_op hone_op_avg_pool = {
     .slices = hone_op_slices_all,
 
     .rows = hone_op_pool_rows_avg,
-    .row_count = HONE_OP_WIDTH_ROWS,
+    .row_count = HONE_OP_POOL_ROWS,
 };
 
 // ---- avg_pool_bwd(dy) -> dx ----
@@ -310,7 +310,7 @@ const struct hone_op hone_op_avg_pool_bwd = {
     .slices = hone_op_slices_all,
 
     .rows = hone_op_pool_rows_avg_bwd,
-    .row_count = HONE_OP_WIDTH_ROWS,
+    .row_count = HONE_OP_POOL_ROWS,
 };
 
 // ---- global_avg_pool(x) -> y (N,1,1,C) ----

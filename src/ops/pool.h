@@ -4,10 +4,11 @@
 
 #include "ops/common.h"
 
-extern const struct hone_op_row hone_op_pool_rows_max[HONE_OP_WIDTH_ROWS];
-extern const struct hone_op_row hone_op_pool_rows_max_bwd[HONE_OP_WIDTH_ROWS];
-extern const struct hone_op_row hone_op_pool_rows_avg[HONE_OP_WIDTH_ROWS];
-extern const struct hone_op_row hone_op_pool_rows_avg_bwd[HONE_OP_WIDTH_ROWS];
+enum { HONE_OP_POOL_ROWS = 3 }; // of windows
+extern const struct hone_op_row hone_op_pool_rows_max[HONE_OP_POOL_ROWS];
+extern const struct hone_op_row hone_op_pool_rows_max_bwd[HONE_OP_POOL_ROWS];
+extern const struct hone_op_row hone_op_pool_rows_avg[HONE_OP_POOL_ROWS];
+extern const struct hone_op_row hone_op_pool_rows_avg_bwd[HONE_OP_POOL_ROWS];
 extern const struct hone_op_row hone_op_pool_rows_global[HONE_OP_WIDTH_ROWS];
 
 #endif

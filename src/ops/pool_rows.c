@@ -1,6 +1,7 @@
 // pool_rows.c: the kernels of pooling: one invocation an element of the result, channels four at a
-// time where C allows; the mean of a whole picture in slices of rows where there are few results
-// and many rows, on a GPU with several invocations a result.
+// time where C allows; on a GPU some results that share windows, so that each load serves several,
+// and channels in loads of 16 bytes; the mean of a whole picture in slices of rows where there are
+// few results and many rows, on a GPU with several invocations a result.
 #include <stdio.h>
 
 #include "ops/ops.h"
@@ -17,19 +18,27 @@ static bool fits_vec4(const struct hone_row_args *args) {
     return args->node->in[0].dim[3] % 4 == 0;
 }
 
-// `big` is the picture, `small` what pooling makes of it; an invocation for each element of out[0].
-static struct hone_dispatch *add_window(const struct hone_row_args *args,
-                                        struct hone_launch *launch, int32_t width,
-                                        const char *kernel, const struct hone_desc *big,
-                                        const struct hone_desc *small) {
+// ---- Windows --------------------------------------------------------------------------------
+
+// One kernel of pooling: `big` is the picture, `small` what pooling makes of it.
+struct window {
+    const char *kernel; // "pool_max_bwd"
+    const struct hone_desc *big, *small;
+    int inputs, outputs;
+    bool backward;
+};
+
+// An invocation for each of `threads`, `width` channels each.
+static hone_status add_window(const struct hone_row_args *args, struct hone_launch *launch,
+                              const struct window *window, const char *kernel, int32_t width,
+                              int64_t threads, uint32_t strip) {
     const struct hone_pool_attrs *attrs = args->node->attrs;
-    char name[HONE_OP_KERNEL_NAME];
-    hone_op_kernel_for(kernel, big->dtype, (uint32_t)width, name);
-    struct hone_dispatch *pass =
-        hone_op_linear(launch, name, (uint64_t)(hone_desc_elements(&args->node->out[0]) / width));
-    if (!pass) return NULL;
+    const struct hone_desc *big = window->big, *small = window->small;
+    struct hone_dispatch *pass = hone_op_linear(launch, kernel, (uint64_t)threads);
+    if (!pass) return HONE_INTERNAL;
     for (int axis = 0; axis < 2; axis++) hone_dispatch_spec(pass, (uint32_t)attrs->kernel[axis]);
     for (int axis = 0; axis < 2; axis++) hone_dispatch_spec(pass, (uint32_t)attrs->stride[axis]);
+    if (strip) hone_dispatch_spec(pass, strip);
     struct pool_push push = {
         .n = big->dim[0],
         .h = big->dim[1],
@@ -42,44 +51,98 @@ static struct hone_dispatch *add_window(const struct hone_row_args *args,
         .count_pad = attrs->count_pad,
     };
     hone_dispatch_push(pass, &push, sizeof push);
-    return pass;
-}
-
-static hone_status setup_max(const struct hone_row_args *args, struct hone_launch *launch,
-                             int32_t width) {
-    struct hone_dispatch *pass =
-        add_window(args, launch, width, "pool_max", &args->node->in[0], &args->node->out[0]);
-    if (!pass) return HONE_INTERNAL;
-    hone_op_bind_all(pass, 1, 2);
+    hone_op_bind_all(pass, window->inputs, window->outputs);
     return HONE_OK;
 }
 
-static hone_status setup_max_bwd(const struct hone_row_args *args, struct hone_launch *launch,
-                                 int32_t width) {
-    struct hone_dispatch *pass =
-        add_window(args, launch, width, "pool_max_bwd", &args->node->out[0], &args->node->in[0]);
-    if (!pass) return HONE_INTERNAL;
-    hone_op_bind_all(pass, 2, 1);
-    return HONE_OK;
+// An invocation for each element of out[0].
+static hone_status setup_window(const struct hone_row_args *args, struct hone_launch *launch,
+                                struct window window, int32_t width) {
+    char name[HONE_OP_KERNEL_NAME];
+    hone_op_kernel_for(window.kernel, window.big->dtype, (uint32_t)width, name);
+    int64_t threads = hone_desc_elements(&args->node->out[0]) / width;
+    return add_window(args, launch, &window, name, width, threads, 0);
 }
 
-static hone_status setup_avg(const struct hone_row_args *args, struct hone_launch *launch,
-                             int32_t width) {
-    struct hone_dispatch *pass =
-        add_window(args, launch, width, "pool_avg", &args->node->in[0], &args->node->out[0]);
-    if (!pass) return HONE_INTERNAL;
-    hone_op_bind_all(pass, 1, 1);
-    return HONE_OK;
+// For GPUs: a strip of results, a block of what shares windows.
+enum {
+    LOAD_BYTES = 16,    // of channels an invocation
+    STRIP = 2,          // results
+    STRIP_LOADS = 35,   // of a strip
+    BLOCK = 4,          // elements
+    BLOCK_WINDOWS = 25, // that a block may lie in
+};
+
+static int64_t windows_before(const struct hone_pool_attrs *attrs, int axis) {
+    return (attrs->kernel[axis] - 1) / attrs->stride[axis];
 }
 
-static hone_status setup_avg_bwd(const struct hone_row_args *args, struct hone_launch *launch,
-                                 int32_t width) {
-    struct hone_dispatch *pass =
-        add_window(args, launch, width, "pool_avg_bwd", &args->node->out[0], &args->node->in[0]);
-    if (!pass) return HONE_INTERNAL;
-    hone_op_bind_all(pass, 1, 1);
-    return HONE_OK;
+static bool fits_shared(const struct hone_row_args *args, bool backward) {
+    const struct hone_pool_attrs *attrs = args->node->attrs;
+    const struct hone_desc *x = &args->node->in[0];
+    if (x->dim[3] * (int64_t)hone_dtype_bytes(x->dtype) % LOAD_BYTES) return false;
+    int64_t loads =
+        (int64_t)attrs->kernel[0] * (((int64_t)STRIP - 1) * attrs->stride[1] + attrs->kernel[1]);
+    int64_t windows = (windows_before(attrs, 0) + 1) * (windows_before(attrs, 1) + 1);
+    return backward
+               ? (int64_t)attrs->stride[0] * attrs->stride[1] <= BLOCK && windows <= BLOCK_WINDOWS
+               : loads <= STRIP_LOADS;
 }
+
+// Blocks along one axis: those of which an element lies in the picture (pool/block.comp).
+static int64_t block_count(const struct hone_pool_attrs *attrs, int axis, int64_t size) {
+    int64_t pad = attrs->pad[axis], stride = attrs->stride[axis];
+    return (size - 1 + pad) / stride - pad / stride + 1;
+}
+
+static hone_status setup_shared(const struct hone_row_args *args, struct hone_launch *launch,
+                                struct window window) {
+    const struct hone_pool_attrs *attrs = args->node->attrs;
+    const int32_t *big = window.big->dim, *small = window.small->dim;
+    char base[HONE_OP_KERNEL_NAME], name[HONE_OP_KERNEL_NAME];
+    snprintf(base, sizeof base, "%s_%s", window.kernel, window.backward ? "block" : "strip");
+    hone_op_kernel_for(base, window.big->dtype, 1, name);
+    int32_t width = LOAD_BYTES / (int32_t)hone_dtype_bytes(window.big->dtype);
+    int64_t results = window.backward
+                          ? block_count(attrs, 0, big[1]) * block_count(attrs, 1, big[2])
+                          : (int64_t)small[1] * ((small[2] + STRIP - 1) / STRIP);
+    return add_window(args, launch, &window, name, width, big[0] * results * (big[3] / width),
+                      window.backward ? 0 : STRIP);
+}
+
+// Rows: where windows are shared on GPUs, four channels, one. A CPU driver walks windows with
+// bounds that vary faster: it would load what is masked off.
+#define WINDOW_ROWS(op, kernel_, big_, small_, inputs_, outputs_, backward_)                       \
+    static struct window op##_window(const struct hone_row_args *args) {                           \
+        return (struct window){kernel_, &args->node->big_, &args->node->small_,                    \
+                               inputs_, outputs_,          backward_};                             \
+    }                                                                                              \
+    static bool op##_fits_vec4(const struct hone_row_args *args) {                                 \
+        bool cpu = args->caps->features & HONE_FEATURE_CPU;                                        \
+        return fits_vec4(args) && (cpu || !fits_shared(args, backward_));                          \
+    }                                                                                              \
+    static bool op##_fits_shared(const struct hone_row_args *args) {                               \
+        return fits_shared(args, backward_);                                                       \
+    }                                                                                              \
+    static hone_status op##_vec4(const struct hone_row_args *args, struct hone_launch *launch) {   \
+        return setup_window(args, launch, op##_window(args), 4);                                   \
+    }                                                                                              \
+    static hone_status op##_shared(const struct hone_row_args *args, struct hone_launch *launch) { \
+        return setup_shared(args, launch, op##_window(args));                                      \
+    }                                                                                              \
+    static hone_status op##_plain(const struct hone_row_args *args, struct hone_launch *launch) {  \
+        int32_t width = (int32_t)hone_op_width_for(args->node->in[0].dtype, 1);                    \
+        return setup_window(args, launch, op##_window(args), width);                               \
+    }                                                                                              \
+    const struct hone_op_row hone_op_pool_rows_##op[HONE_OP_POOL_ROWS] = {                         \
+        {.name = "vec4", .fits = op##_fits_vec4, .setup = op##_vec4},                              \
+        {.name = "shared", .fits = op##_fits_shared, .setup = op##_shared},                        \
+        {.name = "plain", .setup = op##_plain},                                                    \
+    };
+WINDOW_ROWS(max, "pool_max", in[0], out[0], 1, 2, false)
+WINDOW_ROWS(max_bwd, "pool_max_bwd", out[0], in[0], 2, 1, true)
+WINDOW_ROWS(avg, "pool_avg", in[0], out[0], 1, 1, false)
+WINDOW_ROWS(avg_bwd, "pool_avg_bwd", out[0], in[0], 1, 1, true)
 
 // ---- global_avg_pool ----
 
@@ -164,9 +227,4 @@ static hone_status setup_global(const struct hone_row_args *args, struct hone_la
     return HONE_OK;
 }
 
-#define POOL_ROWS(op) HONE_OP_DEFINE_WIDTH_ROWS(, hone_op_pool_rows_, op, fits_vec4)
-POOL_ROWS(max)
-POOL_ROWS(max_bwd)
-POOL_ROWS(avg)
-POOL_ROWS(avg_bwd)
-POOL_ROWS(global)
+HONE_OP_DEFINE_WIDTH_ROWS(, hone_op_pool_rows_, global, fits_vec4)
