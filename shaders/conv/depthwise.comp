@@ -42,27 +42,17 @@ ALIASED layout(set = 0, binding = 4, std430) writeonly buffer Dst { STORED dst[]
 
 // A step reads IN rows of src from row step * IN + in0 on. Open row d of dst takes the u-th of them by tap
 // tap_h(u, d), if that is >= 0. Then OUT rows of dst are complete: rows step * OUT + out0 to that + OUT - 1.
-// WW columns of src serve TQ of dst; column j takes tap s from place_w(j, s), if that is >= 0.
+#include "window.glsl"
 #ifdef DGRAD
 const int IN = 1, OUT = SH;
 const int OPEN = (R - 1) * DH + 1 > SH ? (R - 1) * DH + 1 : SH;
-const int LOW_W = (PW - (S - 1) * DW + 64 * SW) / SW - 64; // rounded down
-const int WW = (TQ - 1 + PW) / SW - LOW_W + 1;
 const int FIRST_DONE = 0; // open row d is row d of dst from step * OUT - PH on
 int tap_h(int u, int d) { return d % DH == 0 && d / DH < R ? d / DH : -1; }
-int origin_w(int x0) { return x0 / SW + LOW_W; }
-int place_w(int j, int s) {
-    int at = j + PW - s * DW - LOW_W * SW;
-    return at % SW == 0 ? at / SW : -1;
-}
 #else
 const int IN = SH, OUT = 1;
 const int OPEN = (R - 1) * DH / SH + 1; // open row d is row step - d of dst
-const int WW = (TQ - 1) * SW + (S - 1) * DW + 1;
 const int FIRST_DONE = OPEN - 1;
 int tap_h(int u, int d) { return (d * SH + u) % DH == 0 && (d * SH + u) / DH < R ? (d * SH + u) / DH : -1; }
-int origin_w(int x0) { return x0 * SW - PW; }
-int place_w(int j, int s) { return j * SW + s * DW; }
 #endif
 
 #ifdef STATS

@@ -179,16 +179,7 @@ void load_b(int k0) {
 }
 #endif
 
-// Four results from channel `channel` on, element o of dst; `count` of them exist.
-vec4 finish(vec4 v, int channel, int o, int count) {
-    if (ADD != 0 && VEC_OUT != 0) v += out_read(r4[o >> 2]);
-    [[unroll]] for (int e = 0; e < 4; e++) {
-        if (BIAS != 0) v[e] += b[min(channel + e, dst_c() - 1)];
-        if (ADD != 0 && VEC_OUT == 0) v[e] += O_AT(r, o + min(e, count - 1));
-        v[e] = conv_act(v[e], ACT);
-    }
-    return v;
-}
+#include "finish.glsl"
 
 // Four results of dst pixel `at` from channel `column` of the group on.
 void store_four(int at, int column, int slice_base, vec4 v) {
@@ -200,13 +191,7 @@ void store_four(int at, int column, int slice_base, vec4 v) {
                 if (column + e < dst_cg) part[slice_base + o + e] = v[e];
         return;
     }
-    v = finish(v, channel, o, dst_cg - column);
-    if (VEC_OUT != 0) dst4[o >> 2] = out_vec4(v);
-#if OUT == 0
-    else
-        [[unroll]] for (int e = 0; e < 4; e++)
-            if (column + e < dst_cg) dst[o + e] = v[e];
-#endif
+    write_four(v, channel, o, dst_cg - column);
 }
 
 void store_tile(int rows, int slice) {

@@ -10,12 +10,9 @@
 //     dw[k,r,s,c] = sum over n,p,q of dy[n,p,q,k] x[n, p sh - top + r dh, q sw - left + s dw, c]
 //
 // Shapes and attributes: ops.h. Chetlur et al. 2014 (cuDNN) names the three; the reference is in
-// conv2d_ref.c, launches are in conv_*.c.
-#include "ops/common.h"
+// conv2d_ref.c, the kernel rows are in conv2d_rows.c.
 #include "ops/conv2d.h"
-#include "ops/conv_coop.h"
-#include "ops/conv_cpu_tile.h"
-#include "ops/conv_launch.h"
+#include "ops/common.h"
 
 #include <stdio.h>
 
@@ -57,7 +54,6 @@ static hone_status conv_shape(const struct hone_conv2d_attrs *a, const struct ho
 }
 
 // What is added has the shape and type of the result.
-enum { CONV2D_R = 3, BWD_X_R = 2 };
 static hone_status check_addend(const struct hone_infer_args *args, int input, const char *what) {
     if (!hone_op_has(args, input) || hone_desc_equal(&args->in[input], &args->out[0]))
         return HONE_OK;
@@ -112,26 +108,7 @@ static hone_status bwd_w_infer(const struct hone_infer_args *args) {
     return check_dy(a, dy, x, &args->out[0]);
 }
 
-// ---- Geometry: which operands are x, w and y --------------------------------------------------
-
-struct geometry {
-    const struct hone_conv2d_attrs *attrs;
-    const struct hone_desc *x, *w, *y;
-};
-
-static struct geometry conv2d_geometry(const struct hone_infer_args *args) {
-    return (struct geometry){args->attrs, &args->in[0], &args->in[1], &args->out[0]};
-}
-
-static struct geometry bwd_x_geometry(const struct hone_infer_args *args) {
-    return (struct geometry){args->attrs, &args->out[0], &args->in[1], &args->in[0]};
-}
-
-static struct geometry bwd_w_geometry(const struct hone_infer_args *args) {
-    return (struct geometry){args->attrs, &args->in[1], &args->out[0], &args->in[0]};
-}
-
-static struct hone_cost conv_cost(struct geometry g, const struct hone_infer_args *args) {
+static struct hone_cost conv_cost(struct conv2d_geometry g, const struct hone_infer_args *args) {
     double taps = (double)g.w->dim[1] * g.w->dim[2] * g.w->dim[3];
     return (struct hone_cost){.flops = 2 * taps * (double)hone_desc_elements(g.y),
                               .bytes = hone_op_bytes(args, 1)};
@@ -243,282 +220,6 @@ static bool bwd_x_slices(const struct hone_infer_args *args, uint32_t *inputs, u
     return true;
 }
 
-// ---- Rows -----------------------------------------------------------------------------------
-
-static struct hone_conv_push push_of(struct geometry g) {
-    const struct hone_conv2d_attrs *a = g.attrs;
-    const int32_t *x = g.x->dim, *w = g.w->dim, *y = g.y->dim;
-    return (struct hone_conv_push){
-        .n = x[0],
-        .h = x[1],
-        .w = x[2],
-        .c = x[3],
-        .k = y[3],
-        .p = y[1],
-        .q = y[2],
-        .r = w[1],
-        .s = w[2],
-        .stride_h = a->stride[0],
-        .stride_w = a->stride[1],
-        .pad_h = a->pad[0],
-        .pad_w = a->pad[1],
-        .dilation_h = a->dilation[0],
-        .dilation_w = a->dilation[1],
-        .groups = a->groups,
-        .act_a = a->act.a,
-        .act_b = a->act.b,
-    };
-}
-
-static struct hone_conv_job job_of(struct geometry g, const struct hone_row_args *args) {
-    return (struct hone_conv_job){
-        .push = push_of(g),
-        .act = HONE_ACT_NONE,
-        .a = {.kind = HONE_OPERAND_INPUT, .index = 0},
-        .b = {.kind = HONE_OPERAND_INPUT, .index = 1},
-        .bias = {.kind = HONE_OPERAND_INPUT, .index = 2},
-        .addend = {.kind = HONE_OPERAND_INPUT, .index = CONV2D_R},
-        .out = {.kind = HONE_OPERAND_OUTPUT, .index = 0},
-        .caps = args->caps,
-        .dtype = args->node->in[0].dtype,
-        .out_dtype = args->node->out[0].dtype,
-        .tile = args->tile,
-    };
-}
-
-static hone_status conv2d_run(const struct hone_row_args *args, hone_conv_setup *setup,
-                              struct hone_launch *launch) {
-    struct geometry g = conv2d_geometry(args->node);
-    struct hone_conv_job job = job_of(g, args);
-    job.act = (enum hone_act)g.attrs->act.kind;
-    job.has_bias = hone_op_has(args->node, 2);
-    job.has_addend = hone_op_has(args->node, CONV2D_R);
-    job.parts = args->parts;
-    return setup(&job, launch);
-}
-
-static hone_status bwd_x_run(const struct hone_row_args *args, hone_conv_setup *setup,
-                             struct hone_launch *launch) {
-    struct hone_conv_job job = job_of(bwd_x_geometry(args->node), args);
-    job.addend.index = BWD_X_R;
-    job.has_addend = hone_op_has(args->node, BWD_X_R);
-    return setup(&job, launch);
-}
-
-static hone_status bwd_w_run(const struct hone_row_args *args, hone_conv_setup *setup,
-                             struct hone_launch *launch) {
-    struct hone_conv_job job = job_of(bwd_w_geometry(args->node), args);
-    return setup(&job, launch);
-}
-
-// fits and setup of one row
-#define ROW_FITS(name, geometry_of, fits_)                                                         \
-    static bool name(const struct hone_row_args *args) {                                           \
-        struct hone_conv_push push = push_of(geometry_of(args->node));                             \
-        return hone_op_is_f32(args->node, 1) && fits_(&push, args->caps);                          \
-    }
-// The same in 16 bits too, where channels go in fours.
-#define ROW_FITS_16(name, geometry_of, fits_)                                                      \
-    static bool name(const struct hone_row_args *args) {                                           \
-        struct hone_conv_push push = push_of(geometry_of(args->node));                             \
-        return (hone_op_is_f32(args->node, 1) || push.c % 4 == 0) && fits_(&push, args->caps);     \
-    }
-#define TILED(op, geometry_of, form)                                                               \
-    static bool op##_fits_tiled(const struct hone_row_args *args) {                                \
-        struct hone_conv_push push = push_of(geometry_of(args->node));                             \
-        return hone_conv_fits_tiled(&push, form, args->node->out[0].dtype, args->caps);            \
-    }                                                                                              \
-    static bool op##_tile(const struct hone_row_args *args, int k, char name[HONE_TILE_NAME]) {    \
-        struct hone_conv_push push = push_of(geometry_of(args->node));                             \
-        return hone_conv_tiled_name(&push, form, args->caps, k, name);                             \
-    }
-TILED(conv2d, conv2d_geometry, HONE_CONV_FPROP)
-TILED(bwd_x, bwd_x_geometry, HONE_CONV_DGRAD)
-TILED(bwd_w, bwd_w_geometry, HONE_CONV_WGRAD)
-#define CPU_TILE(name, geometry_of, form, wide)                                                    \
-    static bool name(const struct hone_row_args *args, int k, char text[HONE_TILE_NAME]) {         \
-        struct hone_conv_push push = push_of(geometry_of(args->node));                             \
-        return hone_conv_cpu_tile_name(&push, form, wide, args->caps, k, text);                    \
-    }
-CPU_TILE(conv2d_tile_wide, conv2d_geometry, HONE_CONV_FPROP, true)
-CPU_TILE(conv2d_tile_cpu, conv2d_geometry, HONE_CONV_FPROP, false)
-CPU_TILE(bwd_x_tile_wide, bwd_x_geometry, HONE_CONV_DGRAD, true)
-CPU_TILE(bwd_x_tile_cpu, bwd_x_geometry, HONE_CONV_DGRAD, false)
-CPU_TILE(bwd_w_tile_wide, bwd_w_geometry, HONE_CONV_WGRAD, true)
-CPU_TILE(bwd_w_tile_cpu, bwd_w_geometry, HONE_CONV_WGRAD, false)
-#define WINOGRAD(op, geometry_of, form)                                                            \
-    static bool op##_fits_winograd(const struct hone_row_args *args) {                             \
-        struct hone_conv_push push = push_of(geometry_of(args->node));                             \
-        return hone_op_is_f32(args->node, 1) && hone_conv_fits_winograd(&push, form, args->caps);  \
-    }                                                                                              \
-    static bool op##_winograd_tile(const struct hone_row_args *args, int k,                        \
-                                   char name[HONE_TILE_NAME]) {                                    \
-        struct hone_conv_push push = push_of(geometry_of(args->node));                             \
-        return hone_conv_winograd_name(&push, form, args->caps, k, name);                          \
-    }
-WINOGRAD(conv2d, conv2d_geometry, HONE_CONV_FPROP)
-WINOGRAD(bwd_x, bwd_x_geometry, HONE_CONV_DGRAD)
-#define ROW_SETUP(name, run, setup)                                                                \
-    static hone_status name(const struct hone_row_args *args, struct hone_launch *launch) {        \
-        return run(args, setup, launch);                                                           \
-    }
-ROW_FITS(conv2d_fits_wide, conv2d_geometry, hone_conv_fprop_fits_wide)
-ROW_FITS(conv2d_fits_cpu, conv2d_geometry, hone_conv_fprop_fits_cpu)
-ROW_FITS(bwd_x_fits_wide, bwd_x_geometry, hone_conv_dgrad_fits_wide)
-ROW_FITS(bwd_x_fits_cpu, bwd_x_geometry, hone_conv_dgrad_fits_cpu)
-ROW_FITS(bwd_w_fits_wide, bwd_w_geometry, hone_conv_wgrad_fits_wide)
-ROW_FITS(bwd_w_fits_cpu, bwd_w_geometry, hone_conv_wgrad_fits_cpu)
-ROW_FITS(conv2d_fits_winograd_cpu, conv2d_geometry, hone_conv_fprop_fits_winograd_cpu)
-ROW_FITS(bwd_x_fits_winograd_cpu, bwd_x_geometry, hone_conv_dgrad_fits_winograd_cpu)
-ROW_FITS(bwd_w_fits_winograd_cpu, bwd_w_geometry, hone_conv_wgrad_fits_winograd_cpu)
-ROW_SETUP(conv2d_winograd, conv2d_run, hone_conv_fprop_winograd)
-ROW_SETUP(bwd_x_winograd, bwd_x_run, hone_conv_dgrad_winograd)
-ROW_SETUP(conv2d_winograd_cpu, conv2d_run, hone_conv_fprop_winograd_cpu)
-ROW_SETUP(bwd_x_winograd_cpu, bwd_x_run, hone_conv_dgrad_winograd_cpu)
-ROW_SETUP(bwd_w_winograd_cpu, bwd_w_run, hone_conv_wgrad_winograd_cpu)
-ROW_FITS(conv2d_fits_depthwise_wide, conv2d_geometry, hone_conv_fits_depthwise_wide)
-ROW_FITS_16(conv2d_fits_depthwise, conv2d_geometry, hone_conv_fits_depthwise)
-ROW_FITS(bwd_x_fits_depthwise_wide, bwd_x_geometry, hone_conv_fits_depthwise_wide)
-ROW_FITS_16(bwd_x_fits_depthwise, bwd_x_geometry, hone_conv_fits_depthwise)
-ROW_FITS(bwd_w_fits_depthwise_wide, bwd_w_geometry, hone_conv_fits_depthwise_wide)
-ROW_FITS_16(bwd_w_fits_depthwise, bwd_w_geometry, hone_conv_fits_depthwise)
-ROW_SETUP(conv2d_depthwise_wide, conv2d_run, hone_conv_fprop_depthwise_wide)
-ROW_SETUP(conv2d_depthwise, conv2d_run, hone_conv_fprop_depthwise)
-ROW_SETUP(bwd_x_depthwise_wide, bwd_x_run, hone_conv_dgrad_depthwise_wide)
-ROW_SETUP(bwd_x_depthwise, bwd_x_run, hone_conv_dgrad_depthwise)
-ROW_SETUP(bwd_w_depthwise_wide, bwd_w_run, hone_conv_wgrad_depthwise_wide)
-ROW_SETUP(bwd_w_depthwise, bwd_w_run, hone_conv_wgrad_depthwise)
-ROW_SETUP(conv2d_wide, conv2d_run, hone_conv_fprop_wide)
-ROW_SETUP(conv2d_cpu, conv2d_run, hone_conv_fprop_cpu)
-ROW_SETUP(conv2d_tiled, conv2d_run, hone_conv_fprop_tiled)
-ROW_SETUP(conv2d_plain, conv2d_run, hone_conv_fprop_plain)
-ROW_SETUP(bwd_x_wide, bwd_x_run, hone_conv_dgrad_wide)
-ROW_SETUP(bwd_x_cpu, bwd_x_run, hone_conv_dgrad_cpu)
-ROW_SETUP(bwd_x_tiled, bwd_x_run, hone_conv_dgrad_tiled)
-ROW_SETUP(bwd_x_plain, bwd_x_run, hone_conv_dgrad_plain)
-ROW_SETUP(bwd_w_wide, bwd_w_run, hone_conv_wgrad_wide)
-ROW_SETUP(bwd_w_cpu, bwd_w_run, hone_conv_wgrad_cpu)
-ROW_SETUP(bwd_w_tiled, bwd_w_run, hone_conv_wgrad_tiled)
-ROW_SETUP(bwd_w_plain, bwd_w_run, hone_conv_wgrad_plain)
-
-// A row on cooperative matrices; `run` is the way of the operator above.
-#define ROW_COOP(name, run, geometry_of, form, body)                                               \
-    static bool name##_fits(const struct hone_row_args *args) {                                    \
-        struct hone_conv_job job = job_of(geometry_of(args->node), args);                          \
-        return hone_conv_coop_fits(body, form, &job);                                              \
-    }                                                                                              \
-    static bool name##_tile(const struct hone_row_args *args, int k, char text[HONE_TILE_NAME]) {  \
-        struct hone_conv_job job = job_of(geometry_of(args->node), args);                          \
-        return hone_conv_coop_tile(body, form, &job, k, text);                                     \
-    }                                                                                              \
-    static hone_status name##_body(const struct hone_conv_job *job, struct hone_launch *launch) {  \
-        return hone_conv_coop(body, form, job, launch);                                            \
-    }                                                                                              \
-    static hone_status name##_setup(const struct hone_row_args *args,                              \
-                                    struct hone_launch *launch) {                                  \
-        return run(args, name##_body, launch);                                                     \
-    }
-#define ROWS_COOP(op, geometry_of, form)                                                           \
-    ROW_COOP(op##_f16, op##_run, geometry_of, form, HONE_COOP_F16)                                 \
-    ROW_COOP(op##_bf16, op##_run, geometry_of, form, HONE_COOP_BF16)                               \
-    ROW_COOP(op##_emulated, op##_run, geometry_of, form, HONE_COOP_EMULATED)                       \
-    ROW_COOP(op##_2_f16, op##_run, geometry_of, form, HONE_COOP2_F16)                              \
-    ROW_COOP(op##_2_bf16, op##_run, geometry_of, form, HONE_COOP2_BF16)                            \
-    ROW_COOP(op##_2_emulated, op##_run, geometry_of, form, HONE_COOP2_EMULATED)
-ROWS_COOP(conv2d, conv2d_geometry, HONE_CONV_FPROP)
-ROWS_COOP(bwd_x, bwd_x_geometry, HONE_CONV_DGRAD)
-ROWS_COOP(bwd_w, bwd_w_geometry, HONE_CONV_WGRAD)
-#define COOP_FUNCTIONS(name) .fits = name##_fits, .setup = name##_setup, .tile = name##_tile
-#define COOP_ROWS(op)                                                                              \
-    {.name = "coop2", .needs = HONE_COOP2_F16_NEEDS, COOP_FUNCTIONS(op##_2_f16)},                  \
-        {.name = "coop2_bf16", .needs = HONE_COOP2_BF16_NEEDS, COOP_FUNCTIONS(op##_2_bf16)},       \
-        {.name = "coop2_emulated", .test_only = true, COOP_FUNCTIONS(op##_2_emulated)},            \
-        {.name = "coop", .needs = HONE_COOP_F16_NEEDS, COOP_FUNCTIONS(op##_f16)},                  \
-        {.name = "coop_bf16", .needs = HONE_COOP_BF16_NEEDS, COOP_FUNCTIONS(op##_bf16)}, {         \
-        .name = "coop_emulated", .test_only = true, COOP_FUNCTIONS(op##_emulated)                  \
-    }
-
-static const struct hone_op_row conv2d_rows[] = {
-    {.name = "depthwise_wide",
-     .needs = HONE_CONV_DEPTHWISE_WIDE_NEEDS,
-     .fits = conv2d_fits_depthwise_wide,
-     .setup = conv2d_depthwise_wide},
-    {.name = "depthwise", .fits = conv2d_fits_depthwise, .setup = conv2d_depthwise},
-    COOP_ROWS(conv2d),
-    {.name = "winograd_cpu",
-     .needs = HONE_CONV_CPU_NEEDS,
-     .fits = conv2d_fits_winograd_cpu,
-     .setup = conv2d_winograd_cpu},
-    {.name = "wide",
-     .needs = HONE_CONV_WIDE_NEEDS,
-     .fits = conv2d_fits_wide,
-     .setup = conv2d_wide,
-     .tile = conv2d_tile_wide},
-    {.name = "cpu",
-     .needs = HONE_CONV_CPU_NEEDS,
-     .fits = conv2d_fits_cpu,
-     .setup = conv2d_cpu,
-     .tile = conv2d_tile_cpu},
-    {.name = "winograd",
-     .fits = conv2d_fits_winograd,
-     .setup = conv2d_winograd,
-     .tile = conv2d_winograd_tile},
-    {.name = "tiled", .fits = conv2d_fits_tiled, .setup = conv2d_tiled, .tile = conv2d_tile},
-    {.name = "plain", .setup = conv2d_plain},
-};
-static const struct hone_op_row bwd_x_rows[] = {
-    {.name = "depthwise_wide",
-     .needs = HONE_CONV_DEPTHWISE_WIDE_NEEDS,
-     .fits = bwd_x_fits_depthwise_wide,
-     .setup = bwd_x_depthwise_wide},
-    {.name = "depthwise", .fits = bwd_x_fits_depthwise, .setup = bwd_x_depthwise},
-    COOP_ROWS(bwd_x),
-    {.name = "winograd_cpu",
-     .needs = HONE_CONV_CPU_NEEDS,
-     .fits = bwd_x_fits_winograd_cpu,
-     .setup = bwd_x_winograd_cpu},
-    {.name = "wide",
-     .needs = HONE_CONV_WIDE_NEEDS,
-     .fits = bwd_x_fits_wide,
-     .setup = bwd_x_wide,
-     .tile = bwd_x_tile_wide},
-    {.name = "cpu",
-     .needs = HONE_CONV_CPU_NEEDS,
-     .fits = bwd_x_fits_cpu,
-     .setup = bwd_x_cpu,
-     .tile = bwd_x_tile_cpu},
-    {.name = "winograd",
-     .fits = bwd_x_fits_winograd,
-     .setup = bwd_x_winograd,
-     .tile = bwd_x_winograd_tile},
-    {.name = "tiled", .fits = bwd_x_fits_tiled, .setup = bwd_x_tiled, .tile = bwd_x_tile},
-    {.name = "plain", .setup = bwd_x_plain},
-};
-static const struct hone_op_row bwd_w_rows[] = {
-    {.name = "depthwise_wide",
-     .needs = HONE_CONV_DEPTHWISE_WIDE_NEEDS,
-     .fits = bwd_w_fits_depthwise_wide,
-     .setup = bwd_w_depthwise_wide},
-    {.name = "depthwise", .fits = bwd_w_fits_depthwise, .setup = bwd_w_depthwise},
-    COOP_ROWS(bwd_w),
-    {.name = "winograd_cpu",
-     .needs = HONE_CONV_CPU_NEEDS,
-     .fits = bwd_w_fits_winograd_cpu,
-     .setup = bwd_w_winograd_cpu},
-    {.name = "wide",
-     .needs = HONE_CONV_WIDE_NEEDS,
-     .fits = bwd_w_fits_wide,
-     .setup = bwd_w_wide,
-     .tile = bwd_w_tile_wide},
-    {.name = "cpu",
-     .needs = HONE_CONV_CPU_NEEDS,
-     .fits = bwd_w_fits_cpu,
-     .setup = bwd_w_cpu,
-     .tile = bwd_w_tile_cpu},
-    {.name = "tiled", .fits = bwd_w_fits_tiled, .setup = bwd_w_tiled, .tile = bwd_w_tile},
-    {.name = "plain", .setup = bwd_w_plain},
-};
-
 // ---- Definitions ----------------------------------------------------------------------------
 
 static const struct hone_field conv2d_fields[] = {
@@ -554,8 +255,8 @@ const struct hone_op hone_op_conv2d = {
     .absorbs = conv2d_absorbs,
     .absorb_count = COUNT(conv2d_absorbs),
     .slices = conv2d_slices,
-    .rows = conv2d_rows,
-    .row_count = COUNT(conv2d_rows),
+    .rows = hone_op_conv2d_rows,
+    .row_count = HONE_OP_CONV2D_ROWS,
 };
 
 const struct hone_op hone_op_conv2d_bwd_x = {
@@ -575,8 +276,8 @@ const struct hone_op hone_op_conv2d_bwd_x = {
     .absorbs = bwd_x_absorbs,
     .absorb_count = COUNT(bwd_x_absorbs),
     .slices = bwd_x_slices,
-    .rows = bwd_x_rows,
-    .row_count = COUNT(bwd_x_rows),
+    .rows = hone_op_conv2d_bwd_x_rows,
+    .row_count = HONE_OP_CONV2D_BWD_X_ROWS,
 };
 
 const struct hone_op hone_op_conv2d_bwd_w = {
@@ -592,6 +293,6 @@ const struct hone_op hone_op_conv2d_bwd_w = {
     .data_inputs = 3,
     .ref = hone_op_conv2d_bwd_w_ref,
     .cost = bwd_w_cost,
-    .rows = bwd_w_rows,
-    .row_count = COUNT(bwd_w_rows),
+    .rows = hone_op_conv2d_bwd_w_rows,
+    .row_count = HONE_OP_CONV2D_BWD_W_ROWS,
 };

@@ -113,6 +113,11 @@ bool hone_conv_coop_tile(enum hone_coop_body body, enum hone_conv_form form,
     return true;
 }
 
+bool hone_conv_coop_channels(const struct hone_conv_push *g) {
+    int32_t cg = g->c / g->groups, kg = g->k / g->groups;
+    return cg % 8 == 0 && kg % 8 == 0 && (g->groups == 1 || (cg >= 16 && kg >= 16));
+}
+
 bool hone_conv_coop_fits(enum hone_coop_body body, enum hone_conv_form form,
                          const struct hone_conv_job *job) {
     const struct hone_conv_push *g = &job->push;
@@ -121,8 +126,7 @@ bool hone_conv_coop_fits(enum hone_coop_body body, enum hone_conv_form form,
     bool type = body == HONE_COOP_F16    ? job->dtype == HONE_F16
                 : body == HONE_COOP_BF16 ? job->dtype == HONE_BF16
                                          : job->dtype == HONE_F16 || job->dtype == HONE_BF16;
-    return type && g->c / g->groups % 8 == 0 && g->k / g->groups % 8 == 0 &&
-           choice_at(body, form, job, 0, &c);
+    return type && hone_conv_coop_channels(g) && choice_at(body, form, job, 0, &c);
 }
 
 // ---- Sizes of the product --------------------------------------------------------------------

@@ -28,6 +28,8 @@ enum {
     HONE_COOP2_BF16_NEEDS = HONE_COOP2_F16_NEEDS | HONE_FEATURE_BF16_MATRIX,
 };
 
+// Channels that go in eights; groups of eight would leave most of a matrix empty.
+bool hone_conv_coop_channels(const struct hone_conv_push *push);
 bool hone_conv_coop_fits(enum hone_coop_body body, enum hone_conv_form form,
                          const struct hone_conv_job *job);
 // Tile k = 1, 2, ... as hone_op_row.tile: "128x128x32-64x32-16x16x16-32", the tile of a workgroup,

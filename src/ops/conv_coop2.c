@@ -131,8 +131,7 @@ bool hone_conv_coop2_fits(enum hone_coop_body body, enum hone_conv_form form,
     bool type = body == HONE_COOP2_F16    ? job->dtype == HONE_F16
                 : body == HONE_COOP2_BF16 ? job->dtype == HONE_BF16
                                           : job->dtype == HONE_F16 || job->dtype == HONE_BF16;
-    return type && g->c / g->groups % 8 == 0 && g->k / g->groups % 8 == 0 &&
-           choice_at(body, form, job, 0, &c);
+    return type && hone_conv_coop_channels(g) && choice_at(body, form, job, 0, &c);
 }
 
 // Workgroups; of a weight gradient, those of one slice.

@@ -63,6 +63,19 @@ bool hone_conv_fits_tiled(const struct hone_conv_push *push, enum hone_conv_form
 // hone_op_row.tile of these rows.
 bool hone_conv_tiled_name(const struct hone_conv_push *push, enum hone_conv_form form,
                           const struct hone_caps *caps, int k, char name[HONE_TILE_NAME]);
+// Few channels in: a patch of the picture in shared memory, f32 and 16-bit.
+hone_conv_setup hone_conv_fprop_stem, hone_conv_wgrad_stem;
+bool hone_conv_fprop_fits_stem(const struct hone_conv_push *push, enum hone_dtype out,
+                               const struct hone_caps *caps);
+bool hone_conv_wgrad_fits_stem(const struct hone_conv_push *push, const struct hone_caps *caps);
+bool hone_conv_stem_name(const struct hone_conv_push *push, const struct hone_caps *caps, int k,
+                         char name[HONE_TILE_NAME]);
+// Groups of 4 to 32 channels, f32 and 16-bit.
+hone_conv_setup hone_conv_fprop_grouped, hone_conv_dgrad_grouped, hone_conv_wgrad_grouped;
+bool hone_conv_fits_grouped(const struct hone_conv_push *push, enum hone_conv_form form,
+                            const struct hone_caps *caps);
+bool hone_conv_grouped_name(const struct hone_conv_push *push, enum hone_conv_form form,
+                            const struct hone_caps *caps, int k, char name[HONE_TILE_NAME]);
 // 3x3 of stride 1 by Winograd's F(2x2,3x3), on CPU drivers.
 hone_conv_setup hone_conv_fprop_winograd_cpu, hone_conv_dgrad_winograd_cpu;
 bool hone_conv_fprop_fits_winograd_cpu(const struct hone_conv_push *push,

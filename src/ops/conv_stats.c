@@ -142,6 +142,8 @@ ROW(coop_bf16, "coop_bf16")
 ROW(winograd_cpu, "winograd_cpu")
 ROW(wide, "wide")
 ROW(cpu, "cpu")
+ROW(grouped, "grouped")
+ROW(stem, "stem")
 ROW(winograd, "winograd")
 ROW(tiled, "tiled")
 SETUP(plain, "plain")
@@ -158,6 +160,8 @@ static const struct hone_op_row stats_rows[] = {
     ENTRY(winograd_cpu, HONE_CONV_CPU_NEEDS),
     ENTRY(wide, HONE_CONV_WIDE_NEEDS),
     ENTRY(cpu, HONE_CONV_CPU_NEEDS),
+    ENTRY(grouped, 0),
+    ENTRY(stem, 0),
     ENTRY(winograd, 0),
     ENTRY(tiled, 0),
     {.name = "plain", .setup = plain_setup},
