@@ -19,7 +19,7 @@ static void test_help(void **state) {
     static const char *const commands[] = {"train",   "eval",    "predict",
                                            "inspect", "devices", "bench"};
     static const char *const shown[] = {"--freeze",  "--list", "--csv",
-                                        "--verbose", "--json", "--explain"};
+                                        "--summary", "--json", "--explain"};
     command_hone(NULL, &r, "--help");
     command_expect_success(&r);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
