@@ -30,8 +30,8 @@ except ImportError:
 CLASSES = 10
 TORCHVISION = ["resnet18", "resnet50", "mobilenet_v2", "efficientnet_b0", "squeezenet1_0",
                "squeezenet1_1", "resnext50_32x4d", "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_b2",
-               "densenet121", "regnet_x_400mf", "regnet_y_400mf"]
-TIMM = ["resnet18", "resnext50_32x4d", "mobilenetv2_100", "mobilenetv3_small_100", "mobilenetv3_large_100", "efficientnet_b0",
+               "densenet121", "regnet_x_400mf", "regnet_y_400mf", "mnasnet0_5"]
+TIMM = ["resnet18", "resnext50_32x4d", "mobilenetv2_100", "mnasnet_100", "mobilenetv3_small_100", "mobilenetv3_large_100", "efficientnet_b0",
         "efficientnet_b1", "regnetx_004", "regnety_004", "densenet121", "convnext_atto", "convnext_tiny", "convnextv2_atto"]
 
 
