@@ -132,6 +132,8 @@ struct hone_train_params {
     int norms;          // enum hone_norms
     int features;       // enum hone_features
     int feature_cache;  // enum hone_feature_caching
+    int32_t head_views; // views of each training picture that the classifier alone learns from: as
+                        // it is, and others drawn as `augment` says
     const char *preprocess; // "imagenet", "tf", "none" or "MEAN,STD"; NULL: as the file says
     int precision;          // enum hone_precision
     // HONE_EPOCHS_AUTO: 10; where a net that has its classifier is fine-tuned on a CPU driver, one

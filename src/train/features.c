@@ -14,6 +14,7 @@
 #include "check/trust.h"
 #include "image/preprocess.h"
 #include "infer/graph.h"
+#include "train/augment.h"
 #include "train/cache.h"
 #include "train/head.h"
 
@@ -25,14 +26,18 @@ static const double CACHE_SECONDS = 2;
 struct feature_work {
     struct hone_trainer *t;
     struct hone_store *store;
-    struct hone_program *program;
+    // Of pictures as they are, and augmented, where the classifier learns from more views.
+    struct hone_program *program, *augmented;
     int32_t feature_count;
-    float *features[HONE_PART_COUNT]; // (count of the part, F)
+    // (views, count of the part, F): of training pictures --head-views, of others one.
+    float *features[HONE_PART_COUNT];
     struct hone_feature_cache cache;
-    uint64_t *hashes[HONE_PART_COUNT]; // (count of the part): of the pictures
-    uint32_t *absent;                  // of the part at work: pictures that the cache does not have
-    size_t absent_count, found;        // found: in the cache, of all parts
-    enum hone_part part;               // at work
+    uint64_t *hashes[HONE_PART_COUNT]; // (views, count of the part): of the pictures
+    uint64_t augment_hash;
+    int32_t view;               // at work; 0: as they are
+    uint32_t *absent;           // of the part at work: pictures that the cache does not have
+    size_t absent_count, found; // found: in the cache, of all parts
+    enum hone_part part;        // at work
     size_t done, total;
     double start;
     bool rows;                   // results.csv gets rows
@@ -75,29 +80,55 @@ static hone_status open_cache(struct feature_work *w, const struct hone_model *f
     return hone_feature_cache_open(off ? "" : NULL, key, w->feature_count, &w->cache);
 }
 
-static hone_status features_compile(struct feature_work *w) {
-    struct hone_trainer *t = w->t;
-    const struct hone_preprocess *p = &t->model->preprocess;
+// Features of `images`, augmented where `augment` is given.
+static hone_status compile_view(struct feature_work *w, const struct hone_model *folded,
+                                const struct hone_train_augment *augment,
+                                struct hone_program **out) {
     static const struct hone_model_emit_params plain = {0};
+    const struct hone_preprocess *p = &folded->preprocess;
+    hone_value features = HONE_NO_VALUE, clock, mix, pixels;
     struct hone_graph *graph;
-    hone_value features = HONE_NO_VALUE;
-    hone_trainer_progress(t,
-                          &(struct hone_train_progress){.phase = HONE_TRAIN_COMPILE, .loss = NAN});
-    HONE_TRY(hone_store_create(t->device, &w->store));
     HONE_TRY(hone_graph_create(&graph));
     hone_value images = hone_graph_input(
-        graph, "images", hone_desc_make(HONE_U8, 4, t->params.batch, p->height, p->width, 3));
-    hone_value pixels = hone_infer_emit_pixels(graph, images, p);
-    struct hone_model *folded;
-    hone_status status = hone_model_fold_norms(t->model, &folded);
-    if (status == HONE_OK)
-        status = hone_model_emit_features(folded, graph, pixels, &plain, &features);
+        graph, "images", hone_desc_make(HONE_U8, 4, w->t->params.batch, p->height, p->width, 3));
+    if (augment)
+        pixels = hone_infer_emit_channels(
+            graph, hone_train_emit_augment(graph, augment, p, images, &clock, &mix), p);
+    else
+        pixels = hone_infer_emit_pixels(graph, images, p);
+    hone_status status = hone_model_emit_features(folded, graph, pixels, &plain, &features);
     if (status == HONE_OK) {
         hone_graph_mark_output(graph, features, "features");
         status = hone_graph_status(graph);
     }
-    if (status == HONE_OK) status = hone_trust_compile(w->store, graph, NULL, &w->program);
+    if (status == HONE_OK) status = hone_trust_compile(w->store, graph, NULL, out);
     hone_graph_destroy(&graph);
+    return status;
+}
+
+// Views beyond the first are drawn as --augment says, but for mixing: labels stay whole.
+static hone_status compile_augmented(struct feature_work *w, const struct hone_model *folded) {
+    struct hone_train_params *p = &w->t->params;
+    struct hone_train_augment augment;
+    hone_train_augment_plan(p, &augment);
+    augment.mix = false;
+    if (!augment.any && p->head_views > 1) {
+        hone_trainer_note(w->t, "views: 1, since without augmentation all would be the same");
+        p->head_views = 1;
+    }
+    w->augment_hash = XXH64(&augment.draw, sizeof augment.draw, (uint64_t)p->seed);
+    return p->head_views > 1 ? compile_view(w, folded, &augment, &w->augmented) : HONE_OK;
+}
+
+static hone_status features_compile(struct feature_work *w) {
+    struct hone_trainer *t = w->t;
+    struct hone_model *folded;
+    hone_trainer_progress(t,
+                          &(struct hone_train_progress){.phase = HONE_TRAIN_COMPILE, .loss = NAN});
+    HONE_TRY(hone_store_create(t->device, &w->store));
+    HONE_TRY(hone_model_fold_norms(t->model, &folded));
+    hone_status status = compile_view(w, folded, NULL, &w->program);
+    if (status == HONE_OK) status = compile_augmented(w, folded);
     if (status == HONE_OK) status = hone_infer_load(folded, w->store);
     if (status == HONE_OK) status = open_cache(w, folded);
     hone_model_destroy(&folded);
@@ -111,7 +142,12 @@ static hone_status features_fill(void *user, size_t index, void *to) {
         return hone_fail(HONE_CANCELLED, "stopped before there was a classifier");
     hone_batch_fill(pictures, w->absent, w->absent_count, index, (size_t)w->t->params.batch, to,
                     w->t->labels);
-    return HONE_OK;
+    if (!w->view) return HONE_OK;
+    // Draws depend on the place in the batch and on the step: a view is computed whole, in order.
+    size_t batches = hone_batch_count(pictures->count, (size_t)w->t->params.batch);
+    int32_t clock[2] = {(int32_t)(uint32_t)w->t->params.seed,
+                        (int32_t)((size_t)w->view * batches + index)};
+    return hone_program_write(w->augmented, "clock", clock, sizeof clock);
 }
 
 static hone_status features_take(void *user, size_t index, const void *result) {
@@ -119,9 +155,10 @@ static hone_status features_take(void *user, size_t index, const void *result) {
     size_t batch = (size_t)w->t->params.batch, f_count = (size_t)w->feature_count;
     size_t first = index * batch, left = w->absent_count - first;
     size_t n = left < batch ? left : batch;
+    float *rows = w->features[w->part] + (size_t)w->view * w->t->pictures[w->part].count * f_count;
     for (size_t i = 0; i < n; i++)
-        memcpy(w->features[w->part] + w->absent[first + i] * f_count,
-               (const float *)result + i * f_count, f_count * sizeof(float));
+        memcpy(rows + w->absent[first + i] * f_count, (const float *)result + i * f_count,
+               f_count * sizeof(float));
     w->done += n;
     hone_trainer_progress(
         w->t, &(struct hone_train_progress){.phase = HONE_TRAIN_FEATURES,
@@ -133,27 +170,49 @@ static hone_status features_take(void *user, size_t index, const void *result) {
     return HONE_OK;
 }
 
-// What the cache has of a part, and a list of the rest.
-static hone_status features_look_up(struct feature_work *w, enum hone_part part) {
-    const struct hone_pictures *pictures = &w->t->pictures[part];
-    size_t f_count = (size_t)w->feature_count, count = pictures->count ? pictures->count : 1;
+// How often the pictures of a part are looked at.
+static size_t views_of(const struct feature_work *w, int part) {
+    return part == HONE_PART_TRAIN ? (size_t)w->t->params.head_views : 1;
+}
+
+static hone_status features_allocate(struct feature_work *w, enum hone_part part) {
+    size_t count = w->t->pictures[part].count ? w->t->pictures[part].count : 1;
+    size_t rows = count * views_of(w, part);
     hone_free(w->absent);
     w->absent = hone_calloc(count, sizeof *w->absent, "features");
-    w->hashes[part] = hone_calloc(count, sizeof *w->hashes[part], "features");
-    w->features[part] = hone_calloc(count * f_count, sizeof(float), "features");
+    w->hashes[part] = hone_calloc(rows, sizeof *w->hashes[part], "features");
+    w->features[part] = hone_calloc(rows * (size_t)w->feature_count, sizeof(float), "features");
+    return w->absent && w->hashes[part] && w->features[part] ? HONE_OK : HONE_OUT_OF_MEMORY;
+}
+
+// The hash of picture `index` in the view at work; an augmented one is that of its place, too.
+static uint64_t view_hash(const struct feature_work *w, const struct hone_pictures *pictures,
+                          size_t index) {
+    uint64_t hash = hone_feature_cache_hash(pictures, index);
+    const uint64_t place[] = {hash, (uint64_t)w->view, index, pictures->count};
+    return w->view ? XXH64(place, sizeof place, w->augment_hash) : hash;
+}
+
+// What the cache has of a view of a part, and a list of the rest.
+static void features_look_up(struct feature_work *w, enum hone_part part) {
+    const struct hone_pictures *pictures = &w->t->pictures[part];
+    size_t f_count = (size_t)w->feature_count, count = pictures->count;
+    uint64_t *hashes = w->hashes[part] + (size_t)w->view * count;
+    float *rows = w->features[part] + (size_t)w->view * count * f_count;
     w->absent_count = 0;
-    if (!w->absent || !w->hashes[part] || !w->features[part]) return HONE_OUT_OF_MEMORY;
-    for (size_t i = 0; i < pictures->count; i++) {
-        w->hashes[part][i] = hone_feature_cache_hash(pictures, i);
-        const float *row = hone_feature_cache_find(&w->cache, w->hashes[part][i]);
+    for (size_t i = 0; i < count; i++) {
+        hashes[i] = view_hash(w, pictures, i);
+        const float *row = hone_feature_cache_find(&w->cache, hashes[i]);
         if (row)
-            memcpy(w->features[part] + i * f_count, row, f_count * sizeof *row);
+            memcpy(rows + i * f_count, row, f_count * sizeof *row);
         else
             w->absent[w->absent_count++] = (uint32_t)i;
     }
-    w->found += pictures->count - w->absent_count;
-    w->done += pictures->count - w->absent_count;
-    return HONE_OK;
+    if (w->view && w->absent_count) // whole or not at all
+        for (w->absent_count = 0; w->absent_count < count; w->absent_count++)
+            w->absent[w->absent_count] = (uint32_t)w->absent_count;
+    w->found += count - w->absent_count;
+    w->done += count - w->absent_count;
 }
 
 static hone_status features_compute(struct feature_work *w, enum hone_part part) {
@@ -161,16 +220,17 @@ static hone_status features_compute(struct feature_work *w, enum hone_part part)
     size_t batch = (size_t)w->t->params.batch, f_count = (size_t)w->feature_count;
     size_t bytes = (size_t)pictures->height * (size_t)pictures->width * 3;
     w->part = part;
-    HONE_TRY(features_look_up(w, part));
+    features_look_up(w, part);
     return hone_program_stream(
-        w->program, &(struct hone_stream){.input = "images",
-                                          .output = "features",
-                                          .input_bytes = batch * bytes,
-                                          .output_bytes = batch * f_count * sizeof(float),
-                                          .count = hone_batch_count(w->absent_count, batch),
-                                          .fill = features_fill,
-                                          .take = features_take,
-                                          .user = w});
+        w->view ? w->augmented : w->program,
+        &(struct hone_stream){.input = "images",
+                              .output = "features",
+                              .input_bytes = batch * bytes,
+                              .output_bytes = batch * f_count * sizeof(float),
+                              .count = hone_batch_count(w->absent_count, batch),
+                              .fill = features_fill,
+                              .take = features_take,
+                              .user = w});
 }
 
 // Figures of a part from its features; class_count 0 where it has no pictures.
@@ -248,9 +308,14 @@ static hone_status features_observe(void *user, int32_t iteration, const float *
 static hone_status features_solve(struct feature_work *w, int32_t *iterations) {
     struct hone_trainer *t = w->t;
     const struct hone_pictures *train = &t->pictures[HONE_PART_TRAIN];
+    size_t views = views_of(w, HONE_PART_TRAIN);
+    int32_t *labels = hone_calloc(train->count * views, sizeof *labels, "labels");
+    if (!labels) return HONE_OUT_OF_MEMORY;
+    for (size_t v = 0; v < views; v++)
+        memcpy(labels + v * train->count, train->labels, train->count * sizeof *labels);
     struct hone_head_problem problem = {.features = w->features[HONE_PART_TRAIN],
-                                        .labels = train->labels,
-                                        .count = train->count,
+                                        .labels = labels,
+                                        .count = train->count * views,
                                         .feature_count = w->feature_count,
                                         .classes = t->classes,
                                         .class_weights = t->head_weights,
@@ -264,6 +329,7 @@ static hone_status features_solve(struct feature_work *w, int32_t *iterations) {
     hone_status solved =
         hone_head_solve(t->device, &problem, t->model->params[t->model->head.weight].data,
                         t->model->params[t->model->head.bias].data, iterations);
+    hone_free(labels);
     t->spent.train += hone_seconds() - w->start;
     if (solved == HONE_OK || solved == HONE_CANCELLED)
         hone_trainer_note(t, "the classifier %s after %d iterations",
@@ -313,9 +379,9 @@ static void features_keep(struct feature_work *w, int parts, double seconds) {
     if (!w->cache.path || !computed || (seconds < CACHE_SECONDS && !on)) return;
     for (int part = 0; part < parts && status == HONE_OK; part++) {
         size_t some;
-        status =
-            hone_feature_cache_add(&w->cache, w->hashes[part], w->features[part],
-                                   w->t->pictures[part].count, seconds / (double)computed, &some);
+        status = hone_feature_cache_add(&w->cache, w->hashes[part], w->features[part],
+                                        w->t->pictures[part].count * views_of(w, part),
+                                        seconds / (double)computed, &some);
         kept += some;
     }
     if (status != HONE_OK)
@@ -333,9 +399,14 @@ static hone_status features_prepare(struct feature_work *w, int parts) {
     double start = hone_seconds();
     HONE_TRY(features_compile(w));
     t->spent.compile += hone_seconds() - start;
-    for (int part = 0; part < parts; part++) w->total += t->pictures[part].count;
+    for (int part = 0; part < parts; part++)
+        w->total += t->pictures[part].count * views_of(w, part);
     w->start = hone_seconds();
-    for (int part = 0; part < parts; part++) HONE_TRY(features_compute(w, (enum hone_part)part));
+    for (int part = 0; part < parts; part++) {
+        HONE_TRY(features_allocate(w, (enum hone_part)part));
+        for (w->view = 0; (size_t)w->view < views_of(w, part); w->view++)
+            HONE_TRY(features_compute(w, (enum hone_part)part));
+    }
     double seconds = hone_seconds() - w->start;
     t->spent.features += seconds;
     if (w->found)
@@ -353,6 +424,7 @@ static hone_status features_prepare(struct feature_work *w, int parts) {
 
 static void features_deinit(struct feature_work *w) {
     hone_program_destroy(&w->program);
+    hone_program_destroy(&w->augmented);
     hone_store_destroy(&w->store);
     for (int part = 0; part < HONE_PART_COUNT; part++) {
         hone_free(w->features[part]);

@@ -49,6 +49,10 @@ static const hone_option train_rows[] = {
     TRAIN(feature_cache, ENUM, "feature-cache", .initial = "auto", .words = "auto|on|off",
           .help = "keep features of the frozen backbone in ~/.cache/hone for the next run with the "
                   "same net, size and device; auto: where they took more than 2 s"),
+    TRAIN(head_views, I32, "head-views", .initial = "1", .least = 1, .most = 64, .metavar = "N",
+          .help =
+              "views of each training picture that the classifier alone learns from: as it is, "
+              "and N - 1 that are drawn as --augment says; they are kept as --feature-cache says"),
     TRAIN(preprocess, STRING, "preprocess", .metavar = "imagenet|tf|none|MEAN,STD[:...]",
           .help =
               "how pixels become numbers; left out: as the file states, else imagenet; behind it "

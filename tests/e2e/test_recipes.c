@@ -264,6 +264,23 @@ static void test_feature_cache(void **state) {
     data.split_seed = 0;
     expect_note(&seen, "40 of them from the cache");
     hone_train_result_deinit(&second);
+    // More views: of the training pictures, in a run with the same split only.
+    params.head_views = 3;
+    params.rotate = 10;
+    params.noise = 0.05f;
+    struct hone_train_result third;
+    assert_ok(train(&params, &seen, &second));
+    expect_note(&seen, "features: 88 pictures in");
+    expect_note(&seen, "40 of them from the cache");
+    assert_ok(train(&params, &seen, &third));
+    expect_note(&seen, "88 of them from the cache");
+    assert_true(same_weights(&second, &third));
+    assert_false(same_weights(&second, &first));
+    assert_true(second.test.accuracy > 0.8);
+    hone_train_result_deinit(&second);
+    hone_train_result_deinit(&third);
+    params.head_views = 1;
+    params.rotate = params.noise = 0;
     params.features = HONE_FEATURES_LAST; // other features
     assert_ok(train(&params, &seen, &second));
     assert_null(strstr(seen.notes, "from the cache"));
