@@ -46,7 +46,7 @@ enum hone_recipe {
     HONE_RECIPE_FULL,
     HONE_RECIPE_SCRATCH,
 };
-// Statistics of batch norms. auto: frozen where a run fine-tunes in batches of fewer than 8
+// Statistics of batch norms. auto: frozen where a run fine-tunes in batches of fewer than 32
 // pictures, whose own statistics are noise; batch elsewhere.
 enum hone_norms { HONE_NORMS_AUTO, HONE_NORMS_FROZEN, HONE_NORMS_BATCH };
 // What the classifier reads. last: the mean of the last map, as the net was made. stages: mean and

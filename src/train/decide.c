@@ -6,7 +6,7 @@
 #include "exec/device.h"
 #include "train/schedule.h"
 
-enum { NORMS_FROZEN_BELOW = 8 };          // pictures a batch
+enum { NORMS_FROZEN_BELOW = 32 };         // pictures a batch
 static const int64_t SMALL_NET = 1000000; // parameters
 enum { EPOCHS_MOST = 10 };
 

@@ -42,7 +42,7 @@ static const hone_option train_rows[] = {
           .help = "layers that keep their weights: none, all (as --recipe head), or the first N"),
     TRAIN(norms, ENUM, "norms", .initial = "auto", .words = "auto|frozen|batch",
           .help = "statistics of batch norms; auto: frozen where a pretrained net sees batches of "
-                  "fewer than 8, else of the batch"),
+                  "fewer than 32, else of the batch"),
     TRAIN(features, ENUM, "features", .initial = "auto", .words = "auto|last|stages",
           .help = "what the classifier reads: the mean of the last map, or mean and maximum of the "
                   "last three resolutions; auto: stages where the classifier is solved for first"),
