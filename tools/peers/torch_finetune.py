@@ -207,7 +207,7 @@ def main():
     parser.add_argument("--first-lr", type=float, default=.2)
     parser.add_argument("--weight-decay", type=float, default=.01)
     parser.add_argument("--l2", type=float, default=.03)
-    parser.add_argument("--norms", choices=["frozen", "batch"], default="batch")
+    parser.add_argument("--norms", choices=["frozen", "batch"], default="frozen")
     parser.add_argument("--views", type=int, default=1, help="mirrored views whose features are averaged in judging")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
