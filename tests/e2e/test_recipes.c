@@ -1,5 +1,5 @@
-// test_recipes: what a run decides by itself or is told about its loss, its pictures, its rate and
-// its time: on a tiny net, on the ref device.
+// test_recipes: what a run decides by itself or is told about its loss, its
+// pictures, its rate and its time: on a tiny net, on the ref device.
 #include "support/support.h"
 
 #include <math.h>
@@ -48,7 +48,8 @@ static int tear_down(void **state) {
 
 struct seen {
     struct hone_train_epoch rows[64];
-    int count, steps, stop_after; // after so many steps behind a range test; 0: never
+    int count, steps,
+        stop_after; // after so many steps behind a range test; 0: never
     char notes[8192];
 };
 
@@ -116,7 +117,8 @@ static void test_losses_and_pictures(void **state) {
     struct hone_train_result plain;
     struct seen seen = {0};
     assert_ok(train(&usual, &seen, &plain));
-    expect_note(&seen, "the largest is 1.0 times the smallest; weight of each: 1 / sqrt(pictures) "
+    expect_note(&seen, "the largest is 1.0 times the smallest; weight of each: 1 "
+                       "/ sqrt(pictures) "
                        "(by the counts)");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct hone_train_result first, second;
@@ -160,7 +162,8 @@ static void test_metric(void **state) {
     }
 }
 
-// The steps of the range test leave no trace: a run at the rate that it found is the same.
+// The steps of the range test leave no trace: a run at the rate that it found
+// is the same.
 static void test_find_rate(void **state) {
     (void)state;
     struct hone_train_result found, given;
@@ -185,7 +188,8 @@ static void test_find_rate(void **state) {
     const char *told = strstr(seen.notes, "learning rate: ") + strlen("learning rate: ");
     assert_int_equal(sscanf(told, "%lf", &highest), 1);
     assert_true(highest >= 1e-7 && highest <= 0.1);
-    // Found rates lie on the grid of the test, of which the note gives two digits.
+    // Found rates lie on the grid of the test, of which the note gives two
+    // digits.
     for (int i = 0; i < 100; i++) {
         double rate = 1e-7 * pow(1e6, i / 99.0);
         if (fabs(rate / highest - 1) < 0.06) params.lr = (float)rate;
@@ -238,8 +242,8 @@ static void test_budget(void **state) {
     test_expect_failure(train(&params, &seen, &timed), HONE_INVALID, "--budget: 'soon'");
 }
 
-// The second run takes the features from the cache, and ends with the same weights; other pictures
-// are computed.
+// The second run takes the features from the cache, and ends with the same
+// weights; other pictures are computed.
 static void test_feature_cache(void **state) {
     (void)state;
     struct hone_train_result first, second;
