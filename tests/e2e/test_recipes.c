@@ -11,6 +11,7 @@
 #include <hone/hone.h>
 
 #include "base/file.h"
+#include "support/gpu.h"
 #include "support/tiny.h"
 
 static char dir[256];
@@ -324,11 +325,38 @@ static void test_choices(void **state) {
     hone_train_result_deinit(&result);
 }
 
+// A GPU mixes, weighs and adjusts as the reference in double does, up to rounding.
+static void test_device_as_ref(void **state) {
+    (void)state;
+    static const char *const options[][2] = {{"loss", "focal"}, {"logit-adjust", "1"},
+                                             {"mixup", "0.4"},  {"cutmix", "1"},
+                                             {"rotate", "5"},   {"sampling", "balanced"}};
+    struct hone_train_result result;
+    struct hone_train_params params = usual;
+    struct seen on_ref = {0}, on_gpu = {0};
+    int absent = test_gpu_require_running(); // says why
+    if (absent == 77) skip();
+    assert_int_equal(absent, 0);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+        assert_ok(hone_options_set(&hone_train_options, &params, options[i][0], options[i][1]));
+    params.epochs = 4;
+    assert_ok(train(&params, &on_ref, &result));
+    hone_train_result_deinit(&result);
+    params.device = NULL;
+    assert_ok(train(&params, &on_gpu, &result));
+    hone_train_result_deinit(&result);
+    for (int i = 0; i < 4; i++) {
+        double a = on_ref.rows[i].train_loss, b = on_gpu.rows[i].train_loss;
+        if (!(fabs(a - b) < 2e-3)) fail_msg("epoch %d: loss %g, on ref %g", i + 1, b, a);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_losses_and_pictures), cmocka_unit_test(test_metric),
         cmocka_unit_test(test_find_rate),           cmocka_unit_test(test_budget),
         cmocka_unit_test(test_feature_cache),       cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_device_as_ref),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -105,6 +105,11 @@ static void test_seeds(void **state) {
     assert_true(same(show(&params, 3, 1), show(&params, 3, 1)));
     assert_false(same(show(&params, 3, 1), show(&params, 3, 2)));
     assert_false(same(show(&params, 3, 1), show(&other, 3, 1)));
+    // Mixed in pairs: other pictures, the same with the same seed.
+    struct hone_train_params mixed = params;
+    mixed.cutmix = 1;
+    assert_true(same(show(&mixed, 3, 1), show(&mixed, 3, 1)));
+    assert_false(same(show(&mixed, 3, 1), show(&params, 3, 1)));
     // Without a backbone the options say what a net would see.
     bare.backbone = NULL;
     bare.size = TILE;
