@@ -214,6 +214,11 @@ hone_kernel(copy_vec4 layout/copy.comp BINDINGS 2 PUSH 56 SPEC 2 DEFINES T=uvec4
 hone_kernel(pad_u32 layout/pad.comp BINDINGS 2 PUSH 56 SPEC 1 DEFINES T=uint)
 hone_kernel(pad_vec4 layout/pad.comp BINDINGS 2 PUSH 56 SPEC 1 DEFINES T=uvec4)
 
+# Tables
+hone_kernel(gather_f32 gather/gather.comp BINDINGS 3 PUSH 8 SPEC 1 DEFINES T=float VEC=0)
+hone_kernel(gather_vec4 gather/gather.comp BINDINGS 3 PUSH 8 SPEC 1 DEFINES T=vec4 VEC=1)
+hone_kernel(gather_bwd_f32 gather/gather_bwd.comp BINDINGS 4 PUSH 8 SPEC 1)
+
 # Random
 hone_kernel(dropout_f32 random/dropout.comp BINDINGS 3 PUSH 20 SPEC 1 DEFINES VEC=0)
 hone_kernel(dropout_vec4 random/dropout.comp BINDINGS 3 PUSH 20 SPEC 1 DEFINES VEC=1)

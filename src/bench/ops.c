@@ -240,6 +240,19 @@ static hone_value build_global_pool(struct hone_bench_build *b) {
                      activation(b, "x"));
 }
 
+// A table (H,C) of which W places read whole rows.
+static hone_value build_gather(struct hone_bench_build *b) {
+    int32_t count = b->v[HONE_KEY_W] * b->v[HONE_KEY_C], rows = b->v[HONE_KEY_H];
+    struct hone_desc table = hone_desc_make(HONE_F32, 2, rows, b->v[HONE_KEY_C], 0, 0);
+    struct hone_desc list = hone_desc_make(HONE_F32, 1, count, 0, 0, 0), start = list;
+    int32_t elements = rows * b->v[HONE_KEY_C];
+    start.dim[0] = elements + 1;
+    return HONE_EMIT(b->graph, &hone_op_gather, "gather", NULL, ranged(b, "x", table, -1, 1),
+                     ranged(b, "index", list, 0, (float)(elements - 1)),
+                     ranged(b, "order", list, 0, (float)(count - 1)),
+                     ranged(b, "start", start, 0, 0));
+}
+
 // To twice the size, bilinear.
 static struct hone_resize_attrs resize_attrs(const struct hone_bench_build *b, bool backward) {
     const int32_t *v = b->v;
@@ -392,6 +405,7 @@ const struct hone_bench_op hone_bench_op_table[] = {
     {"avg_pool", WINDOW, build_avg_pool},
     {"avg_pool_bwd", WINDOW, build_avg_pool_bwd},
     {"global_avg_pool", PICTURE, build_global_pool},
+    {"gather", HONE_KEY(H) | HONE_KEY(W) | HONE_KEY(C), build_gather},
     {"resize", PICTURE, build_resize},
     {"resize_bwd", PICTURE, build_resize_bwd},
     {"layer_norm", PICTURE, build_layer_norm},

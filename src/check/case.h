@@ -86,6 +86,7 @@ struct hone_case {
     X(norm)                                                                                        \
     X(layer_norm)                                                                                  \
     X(attention)                                                                                   \
+    X(gather)                                                                                      \
     X(pool)                                                                                        \
     X(resize)                                                                                      \
     X(data16)                                                                                      \

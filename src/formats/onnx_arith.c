@@ -15,10 +15,10 @@ static float arith_changed(float value, enum arith_change change) {
 }
 
 // The constant's dimensions at the rank of x, in the order of x's ir axes, and its elements in that
-// order.
+// order; *places: where they stand in the tensor that they are of, NULL where they are of none.
 static hone_status arith_table(struct hone_onnx_import *im, const struct hone_onnx_tensor *x,
                                const struct hone_onnx_const *c, enum arith_change change,
-                               struct hone_desc *desc, float **data) {
+                               struct hone_desc *desc, float **data, int32_t **places) {
     int rank = hone_onnx_rank(im, x), lead = rank - c->rank;
     int64_t dim[HONE_MAX_RANK] = {0}, step[HONE_MAX_RANK] = {0}, along[HONE_MAX_RANK] = {0};
     for (int d = 0; d < -lead; d++)
@@ -33,11 +33,14 @@ static hone_status arith_table(struct hone_onnx_import *im, const struct hone_on
     }
     if (dim[0] != 1) return hone_fail(HONE_UNSUPPORTED, "a constant that runs over the batch");
     float *out = hone_onnx_store_alloc(&im->store, c->count, sizeof *out);
-    if (!out) return im->store.status;
+    *places = NULL;
+    if (out && c->places) *places = hone_onnx_store_alloc(&im->store, c->count, sizeof **places);
+    if (!out || (c->places && !*places)) return im->store.status;
     for (int64_t k = 0; k < c->count; k++) {
         int64_t from = 0;
         for (int j = 0; j < rank; j++) from += along[j] * step[j];
         out[k] = arith_changed(c->f[from], change);
+        if (*places) (*places)[k] = c->places[from];
         for (int j = rank - 1; j >= 0 && ++along[j] == dim[j]; j--) along[j] = 0;
     }
     int first = 0;
@@ -128,13 +131,17 @@ static hone_status arith_const(struct hone_onnx_import *im, const HoneOnnx__Node
     if (!image && axes > 1) HONE_TRY(hone_onnx_arrange(im, x, order));
     struct hone_desc desc;
     float *data;
-    HONE_TRY(arith_table(im, x, &c->constant, change, &desc, &data));
+    int32_t *places;
+    HONE_TRY(arith_table(im, x, &c->constant, change, &desc, &data, &places));
     enum hone_param_kind kind = !c->initializer ? HONE_PARAM_CONSTANT
                                 : product       ? HONE_PARAM_FACTOR
                                                 : HONE_PARAM_TERM;
     hone_value param;
-    HONE_TRY(hone_onnx_param(im, c, kind, image ? HONE_LAYOUT_CHANNEL : HONE_LAYOUT_SAME, desc,
-                             data, &param));
+    if (places && change == ARITH_AS_IS)
+        HONE_TRY(hone_onnx_gather_param(im, c->constant.source, desc, places, &param));
+    else
+        HONE_TRY(hone_onnx_param(im, c, kind, image ? HONE_LAYOUT_CHANNEL : HONE_LAYOUT_SAME, desc,
+                                 data, &param));
     hone_value y = HONE_EMIT(im->graph, product ? &hone_op_mul : &hone_op_add,
                              hone_onnx_node_name(node), NULL, x->value, param);
     return hone_onnx_define(im, node, y, x->perm);

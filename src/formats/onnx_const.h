@@ -12,6 +12,8 @@ enum { HONE_ONNX_MAX_RANK = 8 };
 // 1, times the batch.
 enum hone_onnx_mark { HONE_MARK_NONE, HONE_MARK_BATCH, HONE_MARK_MIXED };
 
+struct hone_onnx_tensor; // onnx_import.h
+
 // Exactly one of f and i is set (float types as float, integer types as int64).
 struct hone_onnx_const {
     int rank;
@@ -21,7 +23,12 @@ struct hone_onnx_const {
     const int64_t *i;
     const uint8_t *marks; // enum hone_onnx_mark per element; NULL: none depends on the batch
     void *block;          // of an initializer: memory that f lies in, of its own, or NULL
+    // Elements of a tensor of the file at these places, of at most HONE_ONNX_PLACES; source without
+    // places: the whole tensor.
+    struct hone_onnx_tensor *source; // NULL: none
+    const int32_t *places;
 };
+enum { HONE_ONNX_PLACES = 1 << 20 };
 
 // Memory of constants: an arena with a bound, so that a small file cannot ask for much.
 struct hone_onnx_store {

@@ -88,40 +88,83 @@ const char *hone_onnx_put_param(struct hone_onnx_writer *w, hone_value value) {
     return to->name;
 }
 
-// A constant operand of add and mul, to be broadcast against a value of `rank` in order `perm`.
-static const char *put_table(struct hone_onnx_writer *w, hone_value value, int rank,
-                             const int8_t *perm) {
+// The elements of a parameter of desc's shape as the file has them beside a value of `rank` in
+// order `perm`: broadcast dimensions in front are left out. NULL after a failure.
+static float *put_arranged(struct hone_onnx_writer *w, hone_value value, int rank,
+                           const int8_t *perm, int64_t dim[HONE_MAX_RANK], int *left) {
     const struct hone_param *param = &w->model->params[hone_model_param_of(w->model, value)];
     const struct hone_desc *desc = hone_onnx_put_desc(w, value);
-    int64_t ir[HONE_MAX_RANK], step[HONE_MAX_RANK], dim[HONE_MAX_RANK], along[HONE_MAX_RANK] = {0};
+    int64_t ir[HONE_MAX_RANK], step[HONE_MAX_RANK], all[HONE_MAX_RANK], along[HONE_MAX_RANK] = {0};
     int lead = rank - desc->rank;
     for (int j = rank - 1, stride = 1; j >= 0; j--) {
         ir[j] = j < lead ? 1 : desc->dim[j - lead];
         step[j] = stride;
         stride *= (int)ir[j];
     }
-    for (int i = 0; i < rank; i++) dim[i] = ir[perm[i]];
+    for (int i = 0; i < rank; i++) all[i] = ir[perm[i]];
     int64_t count = hone_desc_elements(desc);
     float *data = hone_arena_alloc(&w->arena, (size_t)count, sizeof *data);
-    if (!data) {
-        hone_onnx_writer_fail(w, HONE_OUT_OF_MEMORY);
-        return "";
-    }
-    for (int64_t k = 0; k < count; k++) {
+    if (!data) hone_onnx_writer_fail(w, HONE_OUT_OF_MEMORY);
+    for (int64_t k = 0; data && k < count; k++) {
         int64_t from = 0;
         for (int i = 0; i < rank; i++) from += along[i] * step[perm[i]];
         data[k] = param->data[from];
-        for (int i = rank - 1; i >= 0 && ++along[i] == dim[i]; i--) along[i] = 0;
+        for (int i = rank - 1; i >= 0 && ++along[i] == all[i]; i--) along[i] = 0;
     }
     int first = 0;
-    while (first < rank - 1 && dim[first] == 1) first++;
+    while (first < rank - 1 && all[first] == 1) first++;
+    *left = rank - first;
+    memcpy(dim, all + first, (size_t)*left * sizeof *dim);
+    return data;
+}
+
+// A constant operand of add and mul, to be broadcast against a value of `rank` in order `perm`.
+static const char *put_table(struct hone_onnx_writer *w, hone_value value, int rank,
+                             const int8_t *perm) {
+    const struct hone_param *param = &w->model->params[hone_model_param_of(w->model, value)];
+    int64_t dim[HONE_MAX_RANK];
+    int left;
+    const float *data = put_arranged(w, value, rank, perm, dim, &left);
+    if (!data) return "";
     const char *name = hone_onnx_param_name(w, param);
     struct hone_onnx_written *to = put_of(w, value);
     if (to->name) name = hone_onnx_make_name(w); // used before, perhaps in another order
     to->name = name;
-    if (param->kind == HONE_PARAM_CONSTANT && count > 1)
-        return hone_onnx_put_constant(w, name, rank - first, dim + first, data);
-    return hone_onnx_put_tensor(w, name, HONE_ONNX_FLOAT, rank - first, dim + first, data);
+    if (param->kind == HONE_PARAM_CONSTANT && hone_desc_elements(hone_onnx_put_desc(w, value)) > 1)
+        return hone_onnx_put_constant(w, name, left, dim, data);
+    return hone_onnx_put_tensor(w, name, HONE_ONNX_FLOAT, left, dim, data);
+}
+
+// Nothing is written: who adds or multiplies with the result writes it in its own order of axes.
+static void put_op_gather(struct hone_onnx_writer *w, const struct hone_node *node) {
+    (void)w;
+    (void)node;
+}
+
+static const struct hone_node *put_gather_of(const struct hone_onnx_writer *w, hone_value value) {
+    const struct hone_node *node = hone_graph_producer(w->model->graph, value);
+    return node && node->op == &hone_op_gather ? node : NULL;
+}
+
+// The same of elements of a table.
+static const char *put_gathered(struct hone_onnx_writer *w, const struct hone_node *node, int rank,
+                                const int8_t *perm) {
+    int64_t dim[HONE_MAX_RANK];
+    int left;
+    const float *places = put_arranged(w, node->inputs[1], rank, perm, dim, &left);
+    int64_t count = hone_desc_elements(hone_onnx_put_desc(w, node->outputs[0]));
+    int64_t *index = places ? hone_arena_alloc(&w->arena, (size_t)count, sizeof *index) : NULL;
+    if (!index) {
+        hone_onnx_writer_fail(w, HONE_OUT_OF_MEMORY);
+        return "";
+    }
+    for (int64_t k = 0; k < count; k++) index[k] = (int64_t)places[k];
+    const char *table = hone_onnx_put_param(w, node->inputs[0]);
+    const char *flat = hone_onnx_put_list(w, 1, (const int64_t[]){-1});
+    flat = hone_onnx_put_step(w, "Reshape", table, flat);
+    return hone_onnx_put_step(
+        w, "Gather", flat,
+        hone_onnx_put_tensor(w, hone_onnx_make_name(w), HONE_ONNX_INT64, left, dim, index));
 }
 
 // ---- Activations
@@ -242,7 +285,9 @@ static void put_op_layer_norm(struct hone_onnx_writer *w, const struct hone_node
 
 static void put_arith(struct hone_onnx_writer *w, const struct hone_node *node, const char *op) {
     bool constant[2];
-    for (int k = 0; k < 2; k++) constant[k] = hone_model_param_of(w->model, node->inputs[k]) >= 0;
+    for (int k = 0; k < 2; k++)
+        constant[k] = hone_model_param_of(w->model, node->inputs[k]) >= 0 ||
+                      put_gather_of(w, node->inputs[k]);
     hone_value x = node->inputs[constant[0] ? 1 : 0];
     int8_t perm[HONE_MAX_RANK];
     memcpy(perm, put_of(w, x)->perm, sizeof perm);
@@ -254,8 +299,10 @@ static void put_arith(struct hone_onnx_writer *w, const struct hone_node *node, 
             hone_onnx_writer_fail(w, hone_fail(HONE_UNSUPPORTED, "operands of different rank"));
             return;
         }
-        in[k] = constant[k] ? put_table(w, node->inputs[k], rank, perm)
-                            : hone_onnx_put_in(w, node->inputs[k], perm);
+        const struct hone_node *gather = put_gather_of(w, node->inputs[k]);
+        in[k] = gather        ? put_gathered(w, gather, rank, perm)
+                : constant[k] ? put_table(w, node->inputs[k], rank, perm)
+                              : hone_onnx_put_in(w, node->inputs[k], perm);
     }
     hone_onnx_put_node(w, op, node->name, hone_onnx_put_out(w, node->outputs[0], perm), 2, in);
 }
@@ -487,6 +534,7 @@ void hone_onnx_put_ir_node(struct hone_onnx_writer *w, const struct hone_node *n
         {&hone_op_concat, put_op_concat},
         {&hone_op_conv2d, put_op_conv2d},
         {&hone_op_div, put_op_div},
+        {&hone_op_gather, put_op_gather},
         {&hone_op_global_avg_pool, put_op_global_avg_pool},
         {&hone_op_layer_norm, put_op_layer_norm},
         {&hone_op_matmul, put_op_matmul},

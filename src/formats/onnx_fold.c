@@ -30,12 +30,26 @@ void hone_onnx_fold_move(const struct hone_onnx_fold_copy *c, int64_t to, int64_
     else
         c->i[to] = c->src->i[from];
     if (c->m) c->m[to] = (uint8_t)hone_onnx_const_mark(c->src, from);
+    if (c->p) c->p[to] = c->src->places ? c->src->places[from] : (int32_t)from;
 }
+
+hone_status hone_onnx_fold_places(const struct hone_onnx_fold_args *a,
+                                  struct hone_onnx_fold_copy *c) {
+    if (!c->src->source || c->src->count > HONE_ONNX_PLACES || a->out->count > HONE_ONNX_PLACES)
+        return HONE_OK;
+    c->p = hone_onnx_store_alloc(a->store, a->out->count, sizeof *c->p);
+    if (!c->p) return a->store->status;
+    a->out->source = c->src->source;
+    a->out->places = c->p;
+    return HONE_OK;
+}
+
 hone_status hone_onnx_fold_copy_init(const struct hone_onnx_fold_args *a,
                                      const struct hone_onnx_const *src,
                                      struct hone_onnx_fold_copy *c) {
-    c->src = src;
-    return hone_onnx_fold_alloc(a, src->f != NULL, src->marks != NULL, &c->f, &c->i, &c->m);
+    *c = (struct hone_onnx_fold_copy){.src = src};
+    HONE_TRY(hone_onnx_fold_alloc(a, src->f != NULL, src->marks != NULL, &c->f, &c->i, &c->m));
+    return src->places ? hone_onnx_fold_places(a, c) : HONE_OK;
 }
 
 hone_status hone_onnx_fold_need(const struct hone_onnx_fold_args *a, int count) {

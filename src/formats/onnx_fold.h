@@ -18,10 +18,14 @@ struct hone_onnx_fold_copy {
     float *f;
     int64_t *i;
     uint8_t *m;
+    int32_t *p; // places
 };
 hone_status hone_onnx_fold_copy_init(const struct hone_onnx_fold_args *a,
                                      const struct hone_onnx_const *src,
                                      struct hone_onnx_fold_copy *c);
+// Makes out elements of the tensor that src is of: the copy notes their places from now on.
+hone_status hone_onnx_fold_places(const struct hone_onnx_fold_args *a,
+                                  struct hone_onnx_fold_copy *c);
 void hone_onnx_fold_move(const struct hone_onnx_fold_copy *c, int64_t to, int64_t from);
 
 // Integers of input k, or of attribute `name` in files of an older opset; count 0 where both are

@@ -27,6 +27,7 @@ hone_status hone_onnx_fold_gather(const struct hone_onnx_fold_args *a) {
                                                   : data->dim[d - index->rank + 1];
     struct hone_onnx_fold_copy copy;
     HONE_TRY(hone_onnx_fold_copy_init(a, data, &copy));
+    if (!data->places) HONE_TRY(hone_onnx_fold_places(a, &copy));
     int64_t front, behind, size = data->dim[axis], to = 0;
     fold_around(data, axis, &front, &behind);
     for (int64_t k = 0; k < index->count; k++)
@@ -120,7 +121,7 @@ hone_status hone_onnx_fold_concat(const struct hone_onnx_fold_args *a) {
         marks |= x->marks != NULL;
         if (k > 0) a->out->dim[axis] += x->dim[axis];
     }
-    struct hone_onnx_fold_copy copy;
+    struct hone_onnx_fold_copy copy = {.src = first};
     HONE_TRY(hone_onnx_fold_alloc(a, real, marks, &copy.f, &copy.i, &copy.m));
     fold_around(first, axis, &front, &behind);
     for (int64_t z = 0; z < front && a->out->count; z++)

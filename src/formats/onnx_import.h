@@ -152,6 +152,9 @@ hone_status hone_onnx_reshape_to(struct hone_onnx_import *im, const HoneOnnx__No
 hone_status hone_onnx_act_emit(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                                const struct hone_onnx_tensor *x, hone_value from,
                                struct hone_act_attrs attrs);
+// The elements of an initializer at these places, of desc's shape (onnx_gather.c).
+hone_status hone_onnx_gather_param(struct hone_onnx_import *im, struct hone_onnx_tensor *source,
+                                   struct hone_desc desc, const int32_t *places, hone_value *out);
 // x + term, one number (onnx_act.c).
 hone_value hone_onnx_emit_plus(struct hone_onnx_import *im, const char *name, hone_value x,
                                float term);

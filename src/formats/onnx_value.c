@@ -22,6 +22,8 @@ hone_status hone_onnx_resolve(struct hone_onnx_import *im, struct hone_onnx_tens
         hone_onnx_const_read(&im->store, tensor->initializer, true, &tensor->constant);
     if (status != HONE_OK) return hone_fail_context(status, "tensor '%s'", tensor->name);
     tensor->state = HONE_ONNX_CONST;
+    if (tensor->constant.f && tensor->constant.rank > 0 && tensor->constant.rank <= HONE_MAX_RANK)
+        tensor->constant.source = tensor;
     return HONE_OK;
 }
 

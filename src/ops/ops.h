@@ -222,6 +222,14 @@ struct hone_view_attrs {
 enum { HONE_PACK_ALIGN = 64 };
 int64_t hone_pack_stride(const struct hone_desc *desc); // elements, rounded up
 
+// ---- Tables
+// -----------------------------------------------------------------------------------------------
+// gather(x, index, order, start) -> y of index's shape, y[i] = x[index[i]] with x as one list: a
+// table of positions, read where a file says. index, order and start are whole numbers in f32,
+// known beforehand: order (elements of y) lists the places of y by the element that they take,
+// start (elements of x, and one) where those of each begin in it gather_bwd(dy, order, start) -> dx
+// of the shape in struct hone_shape_attrs
+
 // ---- Pooling
 // ---------------------------------------------------------------------------------------------
 // max_pool(x) -> y (N,P,Q,C), index (N,P,Q,C) i32: r S + s of the first maximum. Padding never
@@ -347,10 +355,10 @@ struct hone_adamw_attrs {
 // correct, 0, where n
 //   counts the rows with a label >= 0 and correct those whose first largest logit is the label
 // A negative learning rate: sgd and adamw change nothing.
-// unscale(g (L), scaler (8), hyper (4)) -> g' (L), scaler' (8), hyper' (4): gradients of a loss that
-// was scaled back to their size; where one is no finite number, hyper' leaves the step out and the
-// scale halves. scaler: scale (a power of two), good steps in a row, 1 - beta1^t, 1 - beta2^t of the
-// steps made, steps left out; 0 but for the scale at the start. The formula is in scaling.c.
+// unscale(g (L), scaler (8), hyper (4)) -> g' (L), scaler' (8), hyper' (4): gradients of a loss
+// that was scaled back to their size; where one is no finite number, hyper' leaves the step out and
+// the scale halves. scaler: scale (a power of two), good steps in a row, 1 - beta1^t, 1 - beta2^t
+// of the steps made, steps left out; 0 but for the scale at the start. The formula is in scaling.c.
 struct hone_unscale_attrs {
     float beta1, beta2; // of the optimiser; 0 where it has none
     int32_t interval;   // good steps until the scale doubles
