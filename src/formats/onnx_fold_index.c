@@ -136,12 +136,11 @@ hone_status hone_onnx_fold_concat(const struct hone_onnx_fold_args *a) {
 hone_status hone_onnx_fold_range(const struct hone_onnx_fold_args *a) {
     HONE_TRY(hone_onnx_fold_need(a, 3));
     double v[3];
-    bool real = a->in[0]->f != NULL;
+    bool real = a->in[0]->f != NULL, marked = false;
     for (int k = 0; k < 3; k++) {
-        if (a->in[k]->count != 1 || (a->in[k]->f != NULL) != real ||
-            hone_onnx_const_marked(a->in[k]))
-            return hone_fail(HONE_UNSUPPORTED, "a range of %s",
-                             hone_onnx_const_marked(a->in[k]) ? "the batch" : "no single numbers");
+        if (a->in[k]->count != 1 || (a->in[k]->f != NULL) != real)
+            return hone_fail(HONE_UNSUPPORTED, "a range of no single numbers");
+        marked |= hone_onnx_const_marked(a->in[k]);
         v[k] = hone_onnx_const_number(a->in[k], 0);
     }
     double count = v[2] != 0 ? ceil((v[1] - v[0]) / v[2]) : -1;
@@ -151,12 +150,13 @@ hone_status hone_onnx_fold_range(const struct hone_onnx_fold_args *a) {
     float *f;
     int64_t *i;
     uint8_t *m;
-    HONE_TRY(hone_onnx_fold_alloc(a, real, false, &f, &i, &m));
+    HONE_TRY(hone_onnx_fold_alloc(a, real, marked, &f, &i, &m));
     for (int64_t k = 0; k < a->out->count; k++) {
         if (f)
             f[k] = (float)(v[0] + (double)k * v[2]);
         else
             i[k] = (int64_t)(v[0] + (double)k * v[2]);
+        if (m) m[k] = HONE_MARK_MIXED; // as many as at one picture: who takes it must know
     }
     return HONE_OK;
 }

@@ -264,7 +264,9 @@ static hone_status import_end(struct hone_onnx_import *im) {
         return hone_fail(HONE_UNSUPPORTED, "the output '%s' has %d rows a picture; hone wants one",
                          im->output, (int)rows);
     if (hone_onnx_rank(im, output) == 4) HONE_TRY(hone_onnx_arrange(im, output, hone_onnx_image));
-    hone_value end = output->value, before = import_before_softmax(im->graph, end);
+    hone_value end = output->value;
+    HONE_TRY(hone_onnx_join_heads(im, &end));
+    hone_value before = import_before_softmax(im->graph, end);
     if (before != HONE_NO_VALUE) {
         end = before;
         model->output_kind = HONE_MODEL_PROBABILITIES;

@@ -155,6 +155,8 @@ hone_status hone_onnx_act_emit(struct hone_onnx_import *im, const HoneOnnx__Node
 // The elements of an initializer at these places, of desc's shape (onnx_gather.c).
 hone_status hone_onnx_gather_param(struct hone_onnx_import *im, struct hone_onnx_tensor *source,
                                    struct hone_desc desc, const int32_t *places, hone_value *out);
+// *end as one linear layer where it is the mean of two (onnx_head.c).
+hone_status hone_onnx_join_heads(struct hone_onnx_import *im, hone_value *end);
 // x + term, one number (onnx_act.c).
 hone_value hone_onnx_emit_plus(struct hone_onnx_import *im, const char *name, hone_value x,
                                float term);

@@ -206,26 +206,70 @@ hone_status hone_onnx_slice(struct hone_onnx_import *im, const HoneOnnx__Node *n
     return hone_onnx_define(im, node, y, x->perm);
 }
 
-// Elements at constant places, one after another: a part of the axis, or one without the axis.
+// One element after another, where places do not follow one another.
+static hone_status parts_choose(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                const struct hone_onnx_tensor *x, int axis,
+                                const struct hone_onnx_const *index, hone_value *out) {
+    hone_value parts[HONE_LAUNCH_DISPATCHES];
+    int64_t size = hone_onnx_dim(im, x, axis);
+    if (index->count > HONE_LAUNCH_DISPATCHES)
+        return hone_fail(HONE_UNSUPPORTED, "%lld places that do not follow one another; at most %d",
+                         (long long)index->count, HONE_LAUNCH_DISPATCHES);
+    for (int64_t k = 0; k < index->count; k++) {
+        int64_t at = index->i[k] < 0 ? index->i[k] + size : index->i[k];
+        if (at < 0 || at >= size)
+            return hone_fail(HONE_INVALID, "place %lld of %lld", (long long)at, (long long)size);
+        parts[k] = parts_take(im, node, x, axis, at, 1);
+    }
+    const struct hone_concat_attrs along = {.axis = x->perm[axis]};
+    *out = hone_graph_emit(im->graph, &hone_op_concat, hone_onnx_node_name(node), &along, parts,
+                           (int)index->count);
+    return hone_graph_status(im->graph);
+}
+
+// Rows (N L) at places that are computed from the batch: at one picture they are all, in order, as
+// PyTorch's exporter says a view. *done is false where they are others.
+static hone_status parts_of_batch(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                  struct hone_onnx_tensor *x, bool *done) {
+    struct hone_onnx_tensor *t;
+    *done = false;
+    HONE_TRY(hone_onnx_input(im, node, 1, true, &t));
+    const struct hone_onnx_const *index = &t->constant;
+    if (t->state != HONE_ONNX_CONST || !index->i || !hone_onnx_const_marked(index) ||
+        hone_onnx_rank(im, x) != 1 || index->rank < 1 || index->rank > HONE_MAX_RANK ||
+        index->dim[0] != 1 || index->count != hone_onnx_dim(im, x, 0))
+        return HONE_OK;
+    for (int64_t k = 0; k < index->count; k++)
+        if (index->i[k] != k) return HONE_OK;
+    *done = true;
+    return hone_onnx_reshape_to(im, node, x, index->rank, index->dim, 0);
+}
+
+// Elements at constant places: a part of the axis, or one without the axis.
 hone_status hone_onnx_gather(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *x;
     const struct hone_onnx_const *index;
     int axis;
+    bool done, follow = true;
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
+    HONE_TRY(hone_onnx_settle(im, x));
+    HONE_TRY(parts_of_batch(im, node, x, &done));
+    if (done) return HONE_OK;
     HONE_TRY(hone_onnx_input_const(im, node, 1, true, "the places", &index));
     HONE_TRY(parts_axis(im, x, hone_onnx_attr_int(node, "axis", 0), &axis));
-    HONE_TRY(hone_onnx_settle(im, x));
     int64_t size = hone_onnx_dim(im, x, axis);
     if (!index->i || index->rank > 1 || index->count < 1)
         return hone_fail(HONE_UNSUPPORTED, "its places must be a list of integers");
     int64_t begin = index->i[0] < 0 ? index->i[0] + size : index->i[0];
-    for (int64_t k = 1; k < index->count; k++)
-        if (index->i[k] != index->i[0] + k)
-            return hone_fail(HONE_UNSUPPORTED, "its places must follow one another");
+    for (int64_t k = 1; k < index->count; k++) follow &= index->i[k] == index->i[0] + k;
+    struct hone_onnx_tensor part = *x;
+    if (!follow) {
+        HONE_TRY(parts_choose(im, node, x, axis, index, &part.value));
+        return hone_onnx_define(im, node, part.value, part.perm);
+    }
     if (begin < 0 || begin + index->count > size)
         return hone_fail(HONE_INVALID, "places %lld to %lld of %lld", (long long)begin,
                          (long long)(begin + index->count - 1), (long long)size);
-    struct hone_onnx_tensor part = *x;
     part.value = parts_take(im, node, x, axis, begin, index->count);
     HONE_TRY(hone_graph_status(im->graph));
     if (index->rank == 1) return hone_onnx_define(im, node, part.value, part.perm);

@@ -477,8 +477,23 @@ CASE(gather_picture) {
     LIST("i", "0");
     NODE("Gather", "x i", "y");
 }
+CASE(gather_many) {
+    LIST("i", "2 0 1 2 0 1 2 0 1 2 0 1 2 0 1 2 0 1 2 0 1 2 0 1 2");
+    NODE("Gather", "x i", "y");
+    INT("axis", 1);
+}
+CASE(gather_batch) { // every second row, not all of them
+    NODE("Shape", "x", "s");
+    LIST("zero", "0");
+    LIST("two", "2");
+    LIST("flat", "-1");
+    NODE("Gather", "s zero", "n");
+    NODE("Range", "zero n two", "i");
+    NODE("Reshape", "x flat", "r");
+    NODE("Gather", "r i", "y");
+}
 CASE(gather_scattered) {
-    LIST("i", "2 0");
+    LIST("i", "2 7");
     NODE("Gather", "x i", "y");
     INT("axis", 1);
 }
@@ -626,7 +641,9 @@ static const struct wrong cases[] = {
     {"min 2 is above max 1", HONE_INVALID, clip_range, 13},
     {"axis 0 of rank 4", HONE_UNSUPPORTED, concat_batch, 13},
     {"the batch stays whole", HONE_UNSUPPORTED, gather_picture, 13},
-    {"must follow one another", HONE_UNSUPPORTED, gather_scattered, 13},
+    {"place 7 of 3", HONE_INVALID, gather_scattered, 13},
+    {"25 places that do not follow", HONE_UNSUPPORTED, gather_many, 13},
+    {"depends on the batch size", HONE_UNSUPPORTED, gather_batch, 13},
     {"on constants only", HONE_UNSUPPORTED, ceil_picture, 13},
     {"its parts do not make up 3", HONE_INVALID, split_short, 13},
     {"cannot be cast to type 7", HONE_UNSUPPORTED, cast_integer, 13},

@@ -544,7 +544,30 @@ def spatial():
     n.done()
 
 
+def views():
+    """Places that are computed, or chosen; two classifiers whose answers are averaged."""
+    n = Net("rows_by_range", opset=18)  # as PyTorch's newer exporter says a view
+    t = n.op("ReduceMean", n.conv("x", 4, 3, 3), n.ints(2, 3))
+    flat = n.op("Reshape", t, n.ints(-1))
+    count = n.op("Squeeze", n.op("Slice", n.op("Shape", "x"), n.ints(0), n.ints(1)), n.ints(0))
+    rows = n.op("Range", n.const(np.array(0)), count, n.const(np.array(1)))
+    index = n.op("Unsqueeze", n.op("Mul", rows, n.const(np.array(4))), n.ints(1, 2, 3))
+    index = n.op("Add", index, n.const(np.arange(4).reshape(1, 4, 1, 1)))
+    n.op("Gather", flat, index)
+    n.conv(n.t, 3, 4, 1)
+    n.done()
+    n = Net("chosen")
+    t = n.op("Gather", n.conv("x", 5, 3, 3), n.ints(4, 0, -2), axis=1)
+    n.conv(t, 2, 3, 3)
+    n.done()
+    n = Net("two_heads")
+    t = n.op("Flatten", n.op("GlobalAveragePool", n.conv("x", 6, 3, 3)))
+    heads = [n.op("Gemm", t, n.const(weight(10, 6)), n.const(weight(10)), transB=1) for _ in range(2)]
+    n.op("Div", n.op("Add", *heads), n.floats(2))
+    n.done(flatten=False)
+
+
 os.makedirs(FOLDER, exist_ok=True)
-for make in (convolutions, linear, norm, activations, arithmetic, pads, pools, shapes, ends, parts, functions, layer_norms, transformers, batches, spatial):
+for make in (convolutions, linear, norm, activations, arithmetic, pads, pools, shapes, ends, parts, functions, layer_norms, transformers, batches, spatial, views):
     make()
 save(f"{FOLDER}/expected.safetensors", out)
