@@ -18,6 +18,8 @@ static const struct hone_node *head_linear(const struct hone_onnx_import *im, ho
 static hone_status head_mean(struct hone_onnx_import *im, const struct hone_node *const linear[2],
                              int i, hone_value *out) {
     const struct hone_param *p[2];
+    *out = linear[0]->inputs[i];
+    if (linear[1]->inputs[i] == *out) return HONE_OK;
     for (int k = 0; k < 2; k++)
         p[k] = &im->model->params[hone_model_param_of(im->model, linear[k]->inputs[i])];
     const struct hone_desc desc = *hone_graph_desc(im->graph, linear[0]->inputs[i]);
