@@ -91,14 +91,55 @@ static hone_status conv_attrs(struct hone_onnx_import *im, const HoneOnnx__Node 
     return HONE_OK;
 }
 
+// Over (N,C,L): pictures of one line.
+static hone_status conv_line(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                             struct hone_onnx_tensor *x, struct hone_onnx_tensor *w,
+                             struct hone_onnx_tensor *b) {
+    static const int8_t channels_last[HONE_MAX_RANK] = {0, 2, 1, 3, 4, 5};
+    const int64_t *dim = w->constant.dim, groups = hone_onnx_attr_int(node, "group", 1);
+    int64_t length = hone_onnx_dim(im, x, 2), channels = hone_onnx_dim(im, x, 1);
+    const char *name = hone_onnx_node_name(node);
+    int32_t stride, dilation, pads[2];
+    HONE_TRY(hone_onnx_attr_sizes(node, "strides", 1, 1, NN_SIZE_MOST, 1, &stride));
+    HONE_TRY(hone_onnx_attr_sizes(node, "dilations", 1, 1, NN_SIZE_MOST, 1, &dilation));
+    HONE_TRY(hone_onnx_attr_sizes(node, "pads", 2, 0, NN_SIZE_MOST, 0, pads));
+    if (!hone_onnx_attr_is(node, "auto_pad", "") && !hone_onnx_attr_is(node, "auto_pad", "NOTSET"))
+        return hone_fail(HONE_UNSUPPORTED, "auto_pad of a 1-D convolution; use explicit pads");
+    if (groups < 1 || dim[1] > INT32_MAX / groups || dim[1] * groups != channels ||
+        dim[0] % groups || dim[2] > NN_SIZE_MOST)
+        return hone_fail(HONE_INVALID, "weights (%lld,%lld,%lld) do not fit %lld channels",
+                         (long long)dim[0], (long long)dim[1], (long long)dim[2],
+                         (long long)channels);
+    HONE_TRY(hone_onnx_settle(im, x));
+    HONE_TRY(hone_onnx_arrange(im, x, channels_last));
+    const struct hone_shape_attrs line = {.rank = 4,
+                                          .dim = {0, 1, (int32_t)length, (int32_t)channels}};
+    const struct hone_conv2d_attrs attrs = {.stride = {1, stride},
+                                            .pad = {0, pads[0], 0, pads[1]},
+                                            .dilation = {1, dilation},
+                                            .groups = (int32_t)groups};
+    hone_value in[3] = {hone_onnx_emit_reshape(im, name, &line, x->value), HONE_NO_VALUE,
+                        HONE_NO_VALUE};
+    struct hone_desc desc =
+        hone_desc_make(HONE_F32, 4, (int32_t)dim[0], 1, (int32_t)dim[2], (int32_t)dim[1]);
+    HONE_TRY(hone_onnx_param(im, w, HONE_PARAM_WEIGHT, HONE_LAYOUT_FILTER, desc, NULL, &in[1]));
+    if (b) HONE_TRY(nn_vector(im, b, "bias", HONE_PARAM_BIAS, dim[0], &in[2]));
+    hone_value y = hone_graph_emit(im->graph, &hone_op_conv2d, name, &attrs, in, b ? 3 : 2);
+    HONE_TRY(hone_graph_status(im->graph));
+    const struct hone_shape_attrs back = {
+        .rank = 3, .dim = {0, hone_graph_desc(im->graph, y)->dim[2], (int32_t)dim[0]}};
+    return hone_onnx_define(im, node, hone_onnx_emit_reshape(im, name, &back, y), channels_last);
+}
+
 hone_status hone_onnx_conv(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *x, *w, *b;
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
     HONE_TRY(nn_weight(im, node, 1, true, "weight", &w));
     HONE_TRY(nn_weight(im, node, 2, false, "bias", &b));
     const int64_t *dim = w->constant.dim;
+    if (hone_onnx_rank(im, x) == 3 && w->constant.rank == 3) return conv_line(im, node, x, w, b);
     if (hone_onnx_rank(im, x) != 4 || w->constant.rank != 4)
-        return hone_fail(HONE_UNSUPPORTED, "only 2-D convolutions are supported");
+        return hone_fail(HONE_UNSUPPORTED, "only 1-D and 2-D convolutions are supported");
     if (!hone_onnx_is(x, hone_onnx_image, 4)) HONE_TRY(hone_onnx_arrange(im, x, hone_onnx_image));
     struct hone_conv2d_attrs attrs = {.groups = 1};
     HONE_TRY(conv_attrs(im, node, x, &w->constant, &attrs));

@@ -73,6 +73,10 @@ hone_status hone_onnx_expand(struct hone_onnx_import *im, const HoneOnnx__Node *
         same &= have == want;
     }
     if (same) return hone_onnx_alias(im, node, x);
+    while (desc.rank > 1 && desc.dim[0] == 1) {
+        memmove(desc.dim, desc.dim + 1, (size_t)--desc.rank * sizeof *desc.dim);
+        desc.dim[desc.rank] = 0;
+    }
     hone_value zeros;
     float *data = hone_onnx_store_alloc(&im->store, hone_desc_elements(&desc), sizeof *data);
     if (!data) return im->store.status;

@@ -98,6 +98,12 @@ CASE(conv_line) {
     W("w", "4 3 3");
     NODE("Conv", "x w", "y");
 }
+CASE(conv_line_channels) {
+    W("w", "4 5 3");
+    LIST("s", "0 3 64");
+    NODE("Reshape", "x s", "r");
+    NODE("Conv", "r w", "y");
+}
 CASE(conv_groups) {
     W("w", "4 3 3 3");
     NODE("Conv", "x w", "y");
@@ -563,7 +569,8 @@ static const struct wrong cases[] = {
      conv_channels, 13},
     {"kernel_shape is 5x5, the weights are 3x3", HONE_INVALID, conv_kernel, 13},
     {"bias 'b' has 5 elements, not 4", HONE_INVALID, conv_bias, 13},
-    {"only 2-D convolutions", HONE_UNSUPPORTED, conv_line, 13},
+    {"weights (4,5,3) do not fit 3 channels", HONE_INVALID, conv_line_channels, 13},
+    {"only 1-D and 2-D convolutions", HONE_UNSUPPORTED, conv_line, 13},
     {"in 0 groups", HONE_INVALID, conv_groups, 13},
     {"pads: -1 is out of range", HONE_INVALID, conv_pads, 13},
     {"strides has 3 numbers, not 2", HONE_UNSUPPORTED, conv_cube, 13},
