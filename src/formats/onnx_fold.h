@@ -66,6 +66,7 @@ HONE_ONNX_FOLD(compare)
 HONE_ONNX_FOLD(unary)
 HONE_ONNX_FOLD(clip)
 HONE_ONNX_FOLD(cumsum)
+HONE_ONNX_FOLD(reduce)
 HONE_ONNX_FOLD(dequantize)
 #undef HONE_ONNX_FOLD
 

@@ -214,6 +214,68 @@ hone_status hone_onnx_fold_clip(const struct hone_onnx_fold_args *a) {
     return HONE_OK;
 }
 
+// The result so far and the next number of a sum, product, largest or least.
+static double reduce_step(char op, double sum, double x) {
+    switch (op) {
+    case '*': return sum * x;
+    case '>': return x > sum ? x : sum;
+    case '<': return x < sum ? x : sum;
+    default: return sum + x;
+    }
+}
+
+// Over axes in input 1 or an attribute; over all where none are named.
+hone_status hone_onnx_fold_reduce(const struct hone_onnx_fold_args *a) {
+    HONE_TRY(hone_onnx_fold_need(a, 1));
+    const struct hone_onnx_const *x = a->in[0];
+    const char *kind = a->node->op_type + strlen("Reduce");
+    bool mean = strcmp(kind, "Mean") == 0, gone[HONE_ONNX_MAX_RANK] = {false};
+    char op = strcmp(kind, "Prod") == 0  ? '*'
+              : strcmp(kind, "Max") == 0 ? '>'
+              : strcmp(kind, "Min") == 0 ? '<'
+                                         : '+';
+    struct hone_onnx_fold_list axes;
+    HONE_TRY(hone_onnx_fold_list(a, 1, "axes", &axes));
+    if (hone_onnx_const_marked(x))
+        return hone_fail(HONE_UNSUPPORTED, "it depends on the batch size");
+    if (x->count == 0 || (mean && !x->f)) return hone_fail(HONE_UNSUPPORTED, "of no floats");
+    for (int d = 0; d < x->rank; d++) gone[d] = axes.count == 0;
+    for (int64_t k = 0; k < axes.count; k++) {
+        int64_t axis = axes.data[k] < 0 ? axes.data[k] + x->rank : axes.data[k];
+        if (axis < 0 || axis >= x->rank) return hone_fail(HONE_INVALID, "a wrong axis");
+        gone[axis] = true;
+    }
+    struct hone_onnx_const kept = {.rank = x->rank}; // the result with all axes
+    for (int d = 0; d < x->rank; d++) kept.dim[d] = gone[d] ? 1 : x->dim[d];
+    for (int d = 0; d < x->rank; d++)
+        if (!gone[d] || hone_onnx_attr_int(a->node, "keepdims", 1))
+            a->out->dim[a->out->rank++] = kept.dim[d];
+    float *f;
+    int64_t *i, along[HONE_ONNX_MAX_RANK] = {0};
+    uint8_t *m;
+    HONE_TRY(hone_onnx_fold_alloc(a, x->f != NULL, false, &f, &i, &m));
+    double *sum = hone_onnx_store_alloc(a->store, a->out->count, sizeof *sum);
+    uint8_t *begun = hone_onnx_store_alloc(a->store, a->out->count, 1);
+    if (!sum || !begun) return a->store->status;
+    for (int64_t k = 0; k < x->count; k++) {
+        int64_t to = hone_onnx_fold_offset(&kept, x->rank, along);
+        double value = hone_onnx_const_number(x, k);
+        sum[to] = begun[to] ? reduce_step(op, sum[to], value) : value;
+        begun[to] = 1;
+        hone_onnx_fold_next(x, along);
+    }
+    for (int64_t k = 0; k < a->out->count; k++) {
+        double value = mean ? sum[k] * (double)a->out->count / (double)x->count : sum[k];
+        if (!f && !(fabs(value) <= 0x1p53))
+            return hone_fail(HONE_INVALID, "%g is too large", value);
+        if (f)
+            f[k] = (float)value;
+        else
+            i[k] = (int64_t)value;
+    }
+    return HONE_OK;
+}
+
 hone_status hone_onnx_fold_cumsum(const struct hone_onnx_fold_args *a) {
     HONE_TRY(hone_onnx_fold_need(a, 2));
     const struct hone_onnx_const *x = a->in[0];
