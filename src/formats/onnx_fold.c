@@ -136,10 +136,19 @@ static hone_status fold_constant(const struct hone_onnx_fold_args *a) {
     return hone_onnx_const_measure(out);
 }
 
+// For each picture of the batch: the same for every one, so that one is made.
 static hone_status fold_constant_of_shape(const struct hone_onnx_fold_args *a) {
     HONE_TRY(hone_onnx_fold_need(a, 1));
     struct hone_onnx_fold_list shape;
-    HONE_TRY(hone_onnx_fold_list(a, 0, "its sizes", &shape));
+    const struct hone_onnx_const *sizes = a->in[0];
+    bool batch = sizes->i && sizes->count > 1 && sizes->i[0] == 1 &&
+                 hone_onnx_const_mark(sizes, 0) == HONE_MARK_BATCH;
+    for (int64_t k = 1; k < sizes->count && batch; k++)
+        batch = hone_onnx_const_mark(sizes, k) == HONE_MARK_NONE;
+    if (batch)
+        shape = (struct hone_onnx_fold_list){sizes->i, sizes->count};
+    else
+        HONE_TRY(hone_onnx_fold_list(a, 0, "its sizes", &shape));
     if (shape.count > HONE_ONNX_MAX_RANK) return hone_fail(HONE_UNSUPPORTED, "too many dimensions");
     a->out->rank = (int)shape.count;
     for (int d = 0; d < a->out->rank; d++) a->out->dim[d] = shape.data[d];
@@ -240,6 +249,7 @@ hone_onnx_fold_fn hone_onnx_fold_find(const char *op_type) {
         {"Abs", hone_onnx_fold_unary},
         {"Add", hone_onnx_fold_binary},
         {"And", hone_onnx_fold_compare},
+        {"BatchNormalization", hone_onnx_fold_batch_norm},
         {"Cast", hone_onnx_fold_cast},
         {"Ceil", hone_onnx_fold_unary},
         {"Clip", hone_onnx_fold_clip},

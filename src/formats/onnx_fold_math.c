@@ -214,6 +214,30 @@ hone_status hone_onnx_fold_clip(const struct hone_onnx_fold_args *a) {
     return HONE_OK;
 }
 
+// Of weights that are standardised with statistics of their own.
+hone_status hone_onnx_fold_batch_norm(const struct hone_onnx_fold_args *a) {
+    HONE_TRY(hone_onnx_fold_need(a, 5));
+    const struct hone_onnx_const *x = a->in[0];
+    int64_t behind = 1, channels = x->rank > 1 ? x->dim[1] : 0;
+    for (int d = 2; d < x->rank; d++) behind *= x->dim[d];
+    bool fits = x->f && !hone_onnx_attr_int(a->node, "training_mode", 0);
+    for (int k = 1; k < 5; k++) fits = fits && a->in[k]->f && a->in[k]->count == channels;
+    if (!fits) return hone_fail(HONE_UNSUPPORTED, "a norm of constants that is not plain");
+    double eps = (double)hone_onnx_attr_float(a->node, "epsilon", 1e-5f);
+    a->out->rank = x->rank;
+    memcpy(a->out->dim, x->dim, sizeof x->dim);
+    float *f;
+    int64_t *i;
+    uint8_t *m;
+    HONE_TRY(hone_onnx_fold_alloc(a, true, false, &f, &i, &m));
+    for (int64_t k = 0; k < x->count; k++) {
+        int64_t c = k / behind % channels;
+        double scale = (double)a->in[1]->f[c] / sqrt((double)a->in[4]->f[c] + eps);
+        f[k] = (float)(((double)x->f[k] - (double)a->in[3]->f[c]) * scale + (double)a->in[2]->f[c]);
+    }
+    return HONE_OK;
+}
+
 // The result so far and the next number of a sum, product, largest or least.
 static double reduce_step(char op, double sum, double x) {
     switch (op) {

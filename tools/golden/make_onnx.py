@@ -570,6 +570,8 @@ def views():
     v = n.op("ReduceMean", n.op("Mul", d, d), axes=[-1, -2, -3], keepdims=1)
     low, high = n.op("ReduceMin", w, keepdims=0), n.op("ReduceMax", w, axes=[0, 1, 2, 3], keepdims=0)
     w = n.op("Div", d, n.op("Sqrt", n.op("Add", v, n.op("Pow", n.op("Sub", high, low), n.floats(4)))))
+    ones, zeros = n.const(np.ones(3, "float32")), n.const(np.zeros(3, "float32"))
+    w = n.op("BatchNormalization", w, ones, n.const(weight(3)), zeros, n.const(np.full(3, 0.25, "float32")))
     n.op("Conv", "x", w, n.op("ReduceSum", n.const(weight(5, 2)), n.ints(1), keepdims=0))
     n.done()
     n = Net("chosen")
