@@ -520,7 +520,20 @@ static void put_op_softmax(struct hone_onnx_writer *w, const struct hone_node *n
     hone_onnx_put_int(w, softmax, "axis", put_axis(x->perm, last));
 }
 
+// A parameter that is computed with like a picture, its axes as they are.
+static void put_like_picture(struct hone_onnx_writer *w, const struct hone_node *node) {
+    static const struct hone_op *const own[] = {&hone_op_add, &hone_op_sub,    &hone_op_mul,
+                                                &hone_op_div, &hone_op_concat, &hone_op_gather};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (node->op == own[i]) return; // they write constants in their own order
+    hone_value value = node->input_count ? node->inputs[0] : HONE_NO_VALUE;
+    if (value == HONE_NO_VALUE || hone_model_param_of(w->model, value) < 0) return;
+    hone_onnx_put_param(w, value);
+    memcpy(put_of(w, value)->perm, put_plain, sizeof put_plain);
+}
+
 void hone_onnx_put_ir_node(struct hone_onnx_writer *w, const struct hone_node *node) {
+    put_like_picture(w, node);
     static const struct {
         const struct hone_op *op;
         void (*put)(struct hone_onnx_writer *w, const struct hone_node *node);

@@ -574,6 +574,11 @@ def views():
     w = n.op("BatchNormalization", w, ones, n.const(weight(3)), zeros, n.const(np.full(3, 0.25, "float32")))
     n.op("Conv", "x", w, n.op("ReduceSum", n.const(weight(5, 2)), n.ints(1), keepdims=0))
     n.done()
+    n = Net("constant_picture")  # positions that a convolution makes of constants
+    t = n.conv(n.const(weight(1, 4, 11, 9)), 5, 4, 1)
+    n.op("Add", n.conv("x", 5, 3, 3), n.op("Tanh", t))
+    n.conv(n.t, 2, 5, 2)
+    n.done()
     n = Net("chosen")
     t = n.op("Gather", n.conv("x", 5, 3, 3), n.ints(4, 0, -2), axis=1)
     n.conv(t, 2, 3, 3)
