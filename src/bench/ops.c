@@ -240,15 +240,14 @@ static hone_value build_global_pool(struct hone_bench_build *b) {
                      activation(b, "x"));
 }
 
-// A table (H,C) of which W places read whole rows.
+// N C elements of a table of as many.
 static hone_value build_gather(struct hone_bench_build *b) {
-    int32_t count = b->v[HONE_KEY_W] * b->v[HONE_KEY_C], rows = b->v[HONE_KEY_H];
-    struct hone_desc table = hone_desc_make(HONE_F32, 2, rows, b->v[HONE_KEY_C], 0, 0);
+    int32_t n = b->v[HONE_KEY_N], c = b->v[HONE_KEY_C], count = n * c;
     struct hone_desc list = hone_desc_make(HONE_F32, 1, count, 0, 0, 0), start = list;
-    int32_t elements = rows * b->v[HONE_KEY_C];
-    start.dim[0] = elements + 1;
-    return HONE_EMIT(b->graph, &hone_op_gather, "gather", NULL, ranged(b, "x", table, -1, 1),
-                     ranged(b, "index", list, 0, (float)(elements - 1)),
+    start.dim[0] = count + 1;
+    return HONE_EMIT(b->graph, &hone_op_gather, "gather", NULL,
+                     ranged(b, "x", hone_desc_make(HONE_F32, 2, n, c, 0, 0), -1, 1),
+                     ranged(b, "index", list, 0, (float)(count - 1)),
                      ranged(b, "order", list, 0, (float)(count - 1)),
                      ranged(b, "start", start, 0, 0));
 }
@@ -405,7 +404,7 @@ const struct hone_bench_op hone_bench_op_table[] = {
     {"avg_pool", WINDOW, build_avg_pool},
     {"avg_pool_bwd", WINDOW, build_avg_pool_bwd},
     {"global_avg_pool", PICTURE, build_global_pool},
-    {"gather", HONE_KEY(H) | HONE_KEY(W) | HONE_KEY(C), build_gather},
+    {"gather", HONE_KEY(N) | HONE_KEY(C), build_gather},
     {"resize", PICTURE, build_resize},
     {"resize_bwd", PICTURE, build_resize_bwd},
     {"layer_norm", PICTURE, build_layer_norm},
