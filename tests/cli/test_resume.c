@@ -42,9 +42,9 @@ static int tear_down(void **state) {
 
 // 12 epochs of 3 steps, the classifier before them; a checkpoint after nearly every step.
 #define TRAIN(how, out, ...)                                                                       \
-    command_hone(how, &r, "train", "pictures", "--backbone", "tiny.onnx", "--batch", "8",          \
-                 "--epochs", "12", "--lr", "0.01", "--rotate", "5", "--tensorboard",               \
-                 "--checkpoint-minutes", "0.0001", "--out", out, __VA_ARGS__)
+    command_hone(how, &r, "train", "pictures", "--backbone", "tiny.onnx", "--recipe", "fine-tune", \
+                 "--batch", "8", "--epochs", "12", "--lr", "0.01", "--rotate", "5",                \
+                 "--tensorboard", "--checkpoint-minutes", "0.0001", "--out", out, __VA_ARGS__)
 
 static void read_file(const char *folder, const char *name, char **text, size_t *bytes) {
     char path[128];
