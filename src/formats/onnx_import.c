@@ -249,6 +249,23 @@ static hone_value import_before_softmax(const struct hone_graph *graph, hone_val
     return vector ? node->inputs[0] : HONE_NO_VALUE;
 }
 
+// The net at two pictures: what was the same for every one may not fit beside those that differ.
+static hone_status import_check_batch(struct hone_model *model) {
+    struct hone_graph *graph;
+    struct hone_desc image = *hone_graph_desc(model->graph, model->image);
+    hone_value output;
+    image.dim[0] = 2;
+    HONE_TRY(hone_graph_create(&graph));
+    hone_value input = hone_graph_input(graph, "image", image);
+    hone_status status = hone_model_emit(model, graph, input, NULL, &output, NULL);
+    bool two = status == HONE_OK && hone_graph_desc(graph, output)->dim[0] == 2;
+    hone_graph_destroy(&graph);
+    if (status == HONE_OUT_OF_MEMORY || two) return status;
+    return hone_model_warn(
+        model, "the net takes one picture at a time, so that it cannot be trained (%s)",
+        status == HONE_OK ? "its answer is the same for all" : hone_error_message());
+}
+
 static hone_status import_end(struct hone_onnx_import *im) {
     struct hone_model *model = im->model;
     struct hone_onnx_tensor *output = hone_onnx_name(im, im->output);
@@ -278,7 +295,8 @@ static hone_status import_end(struct hone_onnx_import *im) {
     if (desc.rank == 4 && desc.dim[1] * (int64_t)desc.dim[2] > 1)
         HONE_TRY(hone_model_warn(model, "the net ends in a map of %dx%d, which is averaged",
                                  (int)desc.dim[1], (int)desc.dim[2]));
-    return hone_model_finish(model, hone_model_flatten(im->graph, end));
+    HONE_TRY(hone_model_finish(model, hone_model_flatten(im->graph, end)));
+    return import_check_batch(model);
 }
 
 static hone_status import_meta(struct hone_onnx_import *im, const hone_model_load_params *params) {
