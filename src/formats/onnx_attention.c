@@ -150,11 +150,16 @@ static hone_status attention_of(struct hone_onnx_import *im, const HoneOnnx__Nod
 
 hone_status hone_onnx_matmul_values(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *a, *b;
-    bool done;
     HONE_TRY(hone_onnx_input_value(im, node, 0, &a));
     HONE_TRY(hone_onnx_input_value(im, node, 1, &b));
     HONE_TRY(hone_onnx_settle(im, a));
     HONE_TRY(hone_onnx_settle(im, b));
+    return hone_onnx_matmul_of(im, node, a, b);
+}
+
+hone_status hone_onnx_matmul_of(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                struct hone_onnx_tensor *a, struct hone_onnx_tensor *b) {
+    bool done;
     HONE_TRY(attention_of(im, node, a, b, &done));
     if (done) return HONE_OK;
     int rank = hone_onnx_rank(im, a);

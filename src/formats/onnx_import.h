@@ -157,6 +157,9 @@ hone_status hone_onnx_gather_param(struct hone_onnx_import *im, struct hone_onnx
                                    struct hone_desc desc, const int32_t *places, hone_value *out);
 // *end as one linear layer where it is the mean of two (onnx_head.c).
 hone_status hone_onnx_join_heads(struct hone_onnx_import *im, hone_value *end);
+// Output 0 is the product of two activations, batches of matrices, without pads (onnx_attention.c).
+hone_status hone_onnx_matmul_of(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                struct hone_onnx_tensor *a, struct hone_onnx_tensor *b);
 // x + term, one number (onnx_act.c).
 hone_value hone_onnx_emit_plus(struct hone_onnx_import *im, const char *name, hone_value x,
                                float term);
@@ -214,6 +217,8 @@ HONE_ONNX_TRANSLATE(neg)
 HONE_ONNX_TRANSLATE(sum)
 // onnx_attention.c
 HONE_ONNX_TRANSLATE(matmul_values)
+// onnx_einsum.c
+HONE_ONNX_TRANSLATE(einsum)
 // onnx_parts.c
 HONE_ONNX_TRANSLATE(concat)
 HONE_ONNX_TRANSLATE(slice)

@@ -19,6 +19,7 @@ static const struct {
     {"DequantizeLinear", hone_onnx_identity},
     {"Div", hone_onnx_div},
     {"Dropout", hone_onnx_dropout},
+    {"Einsum", hone_onnx_einsum},
     {"Elu", hone_onnx_act_parts},
     {"Erf", hone_onnx_act},
     {"Exp", hone_onnx_act},

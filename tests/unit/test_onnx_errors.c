@@ -31,7 +31,7 @@ CASE(no_graph) {
 }
 CASE(unknown) {
     NODE("NonZero", "x", "n12");
-    NODE("Einsum", "n12", "e");
+    NODE("Unique", "n12", "e");
     NODE("NonZero", "e", "y");
 }
 CASE(foreign) {
@@ -442,6 +442,22 @@ CASE(claims_zeros) { // 2 GiB of zeros by two numbers
     NODE("ConstantOfShape", "s", "z");
     NODE("Add", "x z", "y");
 }
+CASE(einsum_trace) {
+    NODE("Einsum", "x x", "y");
+    TEXT("equation", "nchh,nchw->nchw");
+}
+CASE(einsum_outer) {
+    NODE("Einsum", "x x", "y");
+    TEXT("equation", "nchw,ncij->nchwij");
+}
+CASE(einsum_rank) {
+    NODE("Einsum", "x x", "y");
+    TEXT("equation", "nij,njk->nik");
+}
+CASE(einsum_silent) {
+    NODE("Einsum", "x x", "y");
+    TEXT("equation", "nchw,nchw");
+}
 CASE(pad_crop) {
     LIST("p", "0 0 -1 0 0 0 0 0");
     NODE("Pad", "x p", "y");
@@ -553,7 +569,7 @@ static const struct wrong cases[] = {
     {"it holds no graph", HONE_INVALID, no_graph, 13},
     {"opset 6 is not supported", HONE_UNSUPPORTED, pass_through, 6},
     {"opset 22 is not supported", HONE_UNSUPPORTED, pass_through, 22},
-    {"import net.onnx: 2 operators are not supported: 'NonZero' (node 'n12' and 1 more), 'Einsum' (node 'e')",
+    {"import net.onnx: 2 operators are not supported: 'NonZero' (node 'n12' and 1 more), 'Unique' (node 'e')",
      HONE_UNSUPPORTED, unknown, 13},
     {"1 operator is not supported: 'Relu' (node 'y')", HONE_UNSUPPORTED, foreign, 13},
     {"node 'y': its input 'z' is not written before it", HONE_INVALID, late, 13},
@@ -619,6 +635,10 @@ static const struct wrong cases[] = {
     {"'index' is a second output", HONE_UNSUPPORTED, pool_index, 13},
     {"only constant, reflect and edge", HONE_UNSUPPORTED, pad_reflect, 13},
     {"pads of -1 and 0", HONE_UNSUPPORTED, pad_crop, 13},
+    {"each named once", HONE_UNSUPPORTED, einsum_trace, 13},
+    {"no product of batches of matrices", HONE_UNSUPPORTED, einsum_outer, 13},
+    {"has not the 3 axes of its equation", HONE_INVALID, einsum_rank, 13},
+    {"names no result", HONE_UNSUPPORTED, einsum_silent, 13},
     {"mirror an axis of 8", HONE_INVALID, pad_mirror, 13},
     {"too wide", HONE_UNSUPPORTED, pad_wide, 13},
     {"nearest and linear are", HONE_UNSUPPORTED, resize_cubic, 13},

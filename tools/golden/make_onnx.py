@@ -403,6 +403,14 @@ def transformers():
     t = n.op("Mul", n.op("Mul", t, n.floats(0.5)), n.op("Add", gate, n.floats(1)))
     n.op("Add", n.linear(t, 16, 32), x)
     n.end()
+    n = Tokens("einsums")
+    x = n.t
+    q, k, v = (n.op("Reshape", n.linear(x, 16, 16), n.ints(0, 7, 2, 8)) for _ in range(3))
+    p = n.op("Mul", n.op("Einsum", q, k, equation="bihd,bjhd->bhij"), n.floats(8**-0.5))
+    t = n.op("Einsum", n.op("Softmax", p, axis=-1), v, equation="bhij, bjhd -> bihd")
+    t = n.op("Add", x, n.op("Reshape", t, n.ints(0, 7, 16)))
+    n.op("Einsum", t, n.op("Tanh", t), equation="bic,bjc->bji")
+    n.end()
     n = Tokens("products")  # batches of matrices that are no attention, functions of one number
     x = n.t
     p = n.op("MatMul", n.op("Tanh", x), n.op("Transpose", n.op("Sqrt", n.op("Exp", x)), perm=[0, 2, 1]))
