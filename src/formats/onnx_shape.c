@@ -77,6 +77,7 @@ hone_status hone_onnx_expand(struct hone_onnx_import *im, const HoneOnnx__Node *
         memmove(desc.dim, desc.dim + 1, (size_t)--desc.rank * sizeof *desc.dim);
         desc.dim[desc.rank] = 0;
     }
+    if (!hone_desc_valid(&desc)) return hone_fail(HONE_UNSUPPORTED, "2^31 elements or more");
     hone_value zeros;
     float *data = hone_onnx_store_alloc(&im->store, hone_desc_elements(&desc), sizeof *data);
     if (!data) return im->store.status;

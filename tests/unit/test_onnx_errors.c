@@ -458,6 +458,16 @@ CASE(einsum_silent) {
     NODE("Einsum", "x x", "y");
     TEXT("equation", "nchw,nchw");
 }
+CASE(expand_much) {
+    LIST("f", "0 1 1 1 192");
+    LIST("s", "1 2147483647 2147483647 2147483647 192");
+    NODE("Reshape", "x f", "r");
+    NODE("Expand", "r s", "y");
+}
+CASE(expand_other) {
+    LIST("s", "1 5 8 8");
+    NODE("Expand", "x s", "y");
+}
 CASE(pad_crop) {
     LIST("p", "0 0 -1 0 0 0 0 0");
     NODE("Pad", "x p", "y");
@@ -639,6 +649,8 @@ static const struct wrong cases[] = {
     {"no product of batches of matrices", HONE_UNSUPPORTED, einsum_outer, 13},
     {"has not the 3 axes of its equation", HONE_INVALID, einsum_rank, 13},
     {"names no result", HONE_UNSUPPORTED, einsum_silent, 13},
+    {"2^31 elements or more", HONE_UNSUPPORTED, expand_much, 13},
+    {"3 cannot become 5", HONE_INVALID, expand_other, 13},
     {"mirror an axis of 8", HONE_INVALID, pad_mirror, 13},
     {"too wide", HONE_UNSUPPORTED, pad_wide, 13},
     {"nearest and linear are", HONE_UNSUPPORTED, resize_cubic, 13},
