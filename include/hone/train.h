@@ -115,7 +115,7 @@ enum hone_augment_choice {
 
 // hone_options_init(&hone_train_options, &params) fills the defaults; a zeroed struct is completed
 // by hone_train() where 0 is out of range. Strings are borrowed for the call.
-enum { HONE_LR_AUTO = -1, HONE_LR_FIND = -2, HONE_EPOCHS_AUTO = -1 };
+enum { HONE_LR_AUTO = -1, HONE_LR_FIND = -2, HONE_EPOCHS_AUTO = -1, HONE_SMOOTHING_AUTO = -1 };
 struct hone_train_params {
     const char *backbone; // the pretrained model file; required
     const char *arch;     // the net, where it is a weight file; NULL: by the names of its tensors
@@ -152,7 +152,9 @@ struct hone_train_params {
     int optimizer;      // enum hone_optimizer
     int schedule;       // enum hone_schedule
     float warmup;       // share of all steps over which the rate rises from 0
-    float weight_decay, momentum, label_smoothing;
+    float weight_decay, momentum;
+    float label_smoothing; // HONE_SMOOTHING_AUTO: 0 where the classifier has converged before,
+                           // since smoothing would undo that, else 0.05
     int class_weights; // enum hone_class_weights
     int sampling;      // enum hone_sampling; of the steps
     int loss;          // enum hone_loss; of the steps

@@ -50,6 +50,17 @@ static void choose_rate(struct hone_trainer *t) {
                                  : "pretrained weights move little");
 }
 
+static void choose_smoothing(struct hone_trainer *t) {
+    struct hone_train_params *p = &t->params;
+    bool solved = t->recipe == HONE_RECIPE_FINE_TUNE;
+    if (p->label_smoothing != HONE_SMOOTHING_AUTO) return;
+    p->label_smoothing = solved ? 0 : 0.05f;
+    if (t->recipe != HONE_RECIPE_HEAD)
+        hone_trainer_note(t, "label smoothing: %g (%s)", (double)p->label_smoothing,
+                          solved ? "it would undo what the classifier has learnt alone"
+                                 : "keeps a fresh classifier from being too sure");
+}
+
 // What the classifier will read.
 hone_status hone_trainer_gather_features(struct hone_trainer *t) {
     struct hone_train_params *p = &t->params;
@@ -82,6 +93,7 @@ void hone_trainer_decide(struct hone_trainer *t) {
                            : "there are none that fit yet";
     }
     choose_rate(t);
+    choose_smoothing(t);
     if (t->recipe != HONE_RECIPE_HEAD)
         hone_trainer_note(
             t, "batch norms: %s (%s)",

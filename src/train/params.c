@@ -100,8 +100,11 @@ static const hone_option train_rows[] = {
           .metavar = "X", .help = "of filters and matrices; biases and norms have none"),
     TRAIN(momentum, F32, "momentum", .initial = "0.9", .least = 0, .most = 0.9999, .metavar = "X",
           .help = "of sgd"),
-    TRAIN(label_smoothing, F32, "label-smoothing", .initial = "0.05", .least = 0, .most = 0.9,
-          .metavar = "X", .help = "share of the target that goes to all classes alike"),
+    TRAIN(label_smoothing, F32, "label-smoothing", .initial = "auto", .least = 0, .most = 0.9,
+          .words = "auto", .metavar = "X|auto",
+          .help =
+              "share of the target that goes to all classes alike; auto: 0 where the classifier "
+              "has converged before, else 0.05"),
     TRAIN(class_weights, ENUM, "class-weights", .initial = "auto",
           .words = "auto|none|sqrt|balanced|effective",
           .help =

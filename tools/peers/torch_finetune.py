@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """torch_finetune: PyTorch doing what `hone train` does by default, on one split: the classifier alone on mean and
 maximum of the last three resolutions, to convergence (ridge, weights 1 / pictures), then all layers from there
-(AdamW, layer-wise rates, cosine with warm-up, weights 1 / sqrt(pictures), label smoothing, flips, an average of the
-weights), judged after each epoch.
+(AdamW, layer-wise rates, cosine with warm-up, weights 1 / sqrt(pictures), norms that keep their statistics, flips, an
+average of the weights), judged after each epoch.
 
     python3 tools/peers/torch_finetune.py BACKBONE.onnx DATA TRAIN_LIST TEST_LIST [--epochs 1] [--size 224]
 
@@ -185,7 +185,7 @@ def epoch_of(net, head, average, optimizer, train, state, args):
             flip = torch.rand(len(rows), generator=state["rng"]) < .5
             x[flip] = x[flip].flip(axis)
         optimizer.zero_grad(set_to_none=True)
-        F.cross_entropy(head(net(x)), labels[rows], weights, label_smoothing=.05).backward()
+        F.cross_entropy(head(net(x)), labels[rows], weights, label_smoothing=args.label_smoothing).backward()
         optimizer.step()
         state["step"] += 1
         decay = min(1 - 1 / steps, state["step"] / (state["step"] + 9))
@@ -207,6 +207,7 @@ def main():
     parser.add_argument("--first-lr", type=float, default=.2)
     parser.add_argument("--weight-decay", type=float, default=.01)
     parser.add_argument("--l2", type=float, default=.03)
+    parser.add_argument("--label-smoothing", type=float, default=0)
     parser.add_argument("--norms", choices=["frozen", "batch"], default="frozen")
     parser.add_argument("--views", type=int, default=1, help="mirrored views whose features are averaged in judging")
     parser.add_argument("--seed", type=int, default=0)
