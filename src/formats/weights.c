@@ -84,6 +84,10 @@ static int64_t span(const struct hone_weight *weight) {
     return last + 1;
 }
 
+// Tensors may share bytes (tied weights) and repeat them (strides of 0), but not without bound:
+// what reads them takes memory for each.
+enum { SHARED_FACTOR = 8, SHARED_FLOOR = 64 << 20 };
+
 hone_status hone_weights_add(struct hone_weights *weights, size_t *capacity,
                              const struct hone_weight *weight, uint64_t room) {
     struct hone_weight w = *weight;
@@ -99,6 +103,13 @@ hone_status hone_weights_add(struct hone_weights *weights, size_t *capacity,
         return hone_fail(HONE_INVALID,
                          "tensor '%s' does not fit into the file: it is damaged or cut short",
                          w.name);
+    weights->described += (uint64_t)w.count * width;
+    if (weights->described > SHARED_FLOOR + SHARED_FACTOR * (uint64_t)weights->bytes)
+        return hone_fail(
+            HONE_INVALID,
+            "tensor '%s' makes more numbers than a file of %zu bytes can hold; save it "
+            "with .contiguous()",
+            w.name, weights->bytes);
     if (weights->count == *capacity) {
         size_t grown = *capacity ? 2 * *capacity : 64;
         struct hone_weight *items = hone_arena_alloc(&weights->arena, grown, sizeof *items);

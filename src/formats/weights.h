@@ -50,7 +50,8 @@ struct hone_weights {
     size_t note_count;
     const uint8_t *data; // the file
     size_t bytes;
-    void *zip; // zip_t, or NULL
+    uint64_t described; // bytes of all tensors, which may share theirs
+    void *zip;          // zip_t, or NULL
     struct hone_file_map map;
     const struct hone_file_map
         *pages; // where the bytes are a map: what has been read leaves memory

@@ -157,6 +157,13 @@ static void test_code_is_refused(void **state) {
     expect(DATA "whole.pth", HONE_UNSUPPORTED, "'torch.nn.modules.linear.Linear'");
 }
 
+// One number repeated 2^28 times.
+static void test_repeated(void **state) {
+    (void)state;
+    expect(DATA "repeated.pth", HONE_INVALID, "'huge' makes more numbers than a file of");
+    expect(DATA "repeated_legacy.pth", HONE_INVALID, "'huge' makes more numbers than a file of");
+}
+
 // Every prefix of a file is refused and nothing is leaked; a flipped byte never crashes.
 static void test_damage(void **state) {
     (void)state;
@@ -244,6 +251,7 @@ int main(void) {
         FIXTURE_TEST(test_safetensors),
         FIXTURE_TEST(test_safetensors_headers),
         FIXTURE_TEST(test_code_is_refused),
+        FIXTURE_TEST(test_repeated),
         FIXTURE_TEST(test_damage),
         FIXTURE_TEST(test_allocation_failures),
         FIXTURE_TEST(test_shared),

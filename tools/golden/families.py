@@ -40,10 +40,10 @@ def _torchvision(family, names, size=64, batch=8, gradients=True, told="", **mor
         yield key, Family(family, lambda name=name: torchvision.models.get_model(name, num_classes=CLASSES, **more), size, batch, told, gradients)
 
 
-def _torchvision_class(family, name, **more):
+def _torchvision_class(family, name, batch=4, **more):
     """A net whose stock sizes take long: of the same class, smaller."""
     told = " ".join(f"{key}={value}".replace(" ", "") for key, value in more.items() if key != "block")
-    yield name, Family(family, lambda: getattr(torchvision.models, name)(num_classes=CLASSES, **more), told=told)
+    yield name, Family(family, lambda: getattr(torchvision.models, name)(num_classes=CLASSES, **more), batch=batch, told=told)
 
 
 def _vgg():
@@ -54,7 +54,7 @@ def _vgg():
     return net
 
 
-def _timm(family, names, size=64, batch=8, fuse=False, **more):
+def _timm(family, names, size=64, batch=4, fuse=False, **more):
     def build(name):
         net = timm.create_model(name, num_classes=CLASSES, **more)
         return timm.utils.reparameterize_model(net.eval()) if fuse else net
@@ -88,7 +88,7 @@ _LISTS = (
     _torchvision("EfficientNetV2", "efficientnet_v2_s"),
     _torchvision("GoogLeNet", "googlenet", 96, 4, **_PLAIN),
     _torchvision("Inception v3", "inception_v3", 107, 4, **_PLAIN),
-    [("vgg11_bn", Family("VGG", _vgg, told="classifier=2048x256x10"))],
+    [("vgg11_bn", Family("VGG", _vgg, batch=4, told="classifier=2048x256x10"))],
     _torchvision("ConvNeXt", "convnext_tiny", 64, 4),
     _torchvision_class("ViT", "VisionTransformer", image_size=64, patch_size=16, num_layers=3, num_heads=3, hidden_dim=192,
                        mlp_dim=768),
@@ -101,7 +101,6 @@ _LISTS = (
     _timm("RegNet Y", "regnety_002"),
     _timm("RepVGG", "repvgg_a0"),
     _timm("RepVGG", "repvgg_a0", fuse=True),
-    _timm("MobileOne", "mobileone_s0"),
     _timm("FastViT", "fastvit_t8", **_SHALLOW),
     _timm("FastViT", "fastvit_t8", fuse=True, **_SHALLOW),
     _timm("GhostNet", "ghostnet_050"),
@@ -116,7 +115,7 @@ _LISTS = (
     _timm("Swin", "swin_tiny_patch4_window7_224", img_size=64, window_size=4, depths=(2, 2, 2, 2), embed_dim=48,
           num_heads=(2, 4, 8, 16)),
     _timm("MobileViT", "mobilevit_xxs"),
-    _timm("EfficientFormer", "efficientformer_l1", 64, 8),
+    _timm("EfficientFormer", "efficientformer_l1"),
     _timm("ResNet", "resnet10t"),
     _timm("SK-ResNet", "skresnet18"),
     _timm("DenseNet", "densenet121", block_config=(2, 2, 2, 2)),
@@ -132,7 +131,8 @@ _LISTS = (
     _timm("ConvMixer", "convmixer_768_32", dim=64, depth=3),
     _timm("PoolFormer", "poolformer_s12", **_SHALLOW),
     _timm("MLP-Mixer", "mixer_s32_224", img_size=64, num_blocks=2),
-    _timm("LeViT", "levit_128s", 64, 8),
+    _timm("LeViT", "levit_128s"),
+    _timm("MobileOne", "mobileone_s0", 64, 16),
 )
 FAMILIES = {name: family for group in _LISTS for name, family in group}
 # PyTorch 2.5 and later, with onnxscript.

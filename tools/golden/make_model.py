@@ -50,7 +50,7 @@ def kinks_of(function, args, kwargs):
 
 class ClearKinks(TorchFunctionMode):
     """Runs a net and moves the shift before each kink to where the batch leaves the widest gap."""
-    moves = torch.linspace(-0.1, 0.1, 301).double()
+    moves = torch.linspace(-0.1, 0.1, 301)
 
     def __init__(self):
         super().__init__()
@@ -77,7 +77,7 @@ class ClearKinks(TorchFunctionMode):
                                       (values.gather(1, above - 1) - wanted).abs()))
         best = torch.stack(gaps).min(0).values.argmax(1)
         before = self.shift.clone()
-        self.shift.copy_((self.shift + self.moves[best]).float().double())  # what float32 holds, as the file will
+        self.shift.copy_(self.shift + self.moves[best])
         x += (self.shift - before).reshape(-1, *[1] * (x.dim() - 2))
 
 
@@ -160,8 +160,7 @@ def make(name, folder):
         quiet(net.train())
         if family.gradients:
             with ClearKinks():
-                net.double()(x)
-            net = net.float()
+                net(x.float())
         for module in net.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.reset_running_stats()

@@ -46,6 +46,9 @@ def main():
                "state_dict": collections.OrderedDict(("module." + n, t) for n, t in net.items())}
     torch.save(wrapped, os.path.join(out, "wrapped.pth"))
     torch.save(wrapped, os.path.join(out, "wrapped_legacy.pth"), _use_new_zipfile_serialization=False)
+    repeated = {"huge": torch.ones(1).expand(1 << 28)}
+    torch.save(repeated, os.path.join(out, "repeated.pth"))
+    torch.save(repeated, os.path.join(out, "repeated_legacy.pth"), _use_new_zipfile_serialization=False)
     torch.save(torch.nn.Linear(2, 2), os.path.join(out, "whole.pth"))
     torch.save({"state_dict": Evil()}, os.path.join(out, "evil.pth"))
     torch.save({"state_dict": Evil()}, os.path.join(out, "evil_legacy.pth"), _use_new_zipfile_serialization=False)
