@@ -113,9 +113,12 @@ enum hone_augment_choice {
     HONE_AUGMENT_CHOICE_TWO,
 };
 
+// What the numbers of options stand for that are words.
+enum { HONE_LR_AUTO = -1, HONE_LR_FIND = -2 };
+enum { HONE_EPOCHS_AUTO = -1, HONE_SMOOTHING_AUTO = -1, HONE_BATCH_AUTO = -1 };
+
 // hone_options_init(&hone_train_options, &params) fills the defaults; a zeroed struct is completed
 // by hone_train() where 0 is out of range. Strings are borrowed for the call.
-enum { HONE_LR_AUTO = -1, HONE_LR_FIND = -2, HONE_EPOCHS_AUTO = -1, HONE_SMOOTHING_AUTO = -1 };
 struct hone_train_params {
     const char *backbone; // the pretrained model file; required
     const char *arch;     // the net, where it is a weight file; NULL: by the names of its tensors
@@ -139,7 +142,13 @@ struct hone_train_params {
     // HONE_EPOCHS_AUTO: 10; where a net that has its classifier is fine-tuned on a CPU driver, one
     // to ten, by 4e12 operations.
     int32_t epochs;
-    int32_t batch, size; // size: pixels; 0: as the file says, else 224
+    // Pictures a step. HONE_BATCH_AUTO: the most, to 64, that fit in memory and leave ten steps an
+    // epoch.
+    int32_t batch;
+    int32_t accumulate; // parts in which a batch goes through the device; 0: as many as it takes
+    int32_t recompute;  // segments of the forward pass that are made again; 1: none; 0: as it takes
+    int32_t memory;     // MiB of the device's memory that the run may take; 0: what there is
+    int32_t size;       // pixels; 0: as the file says, else 224
     // HONE_LR_AUTO: 1e-3 from random weights and for a small net that is trained in full, else
     // 1e-4; HONE_LR_FIND: by a range test before the first epoch
     float lr;
@@ -233,6 +242,9 @@ struct hone_train_result {
     struct hone_metrics val, test; // of the best weights; class_count 0 where there is no such part
     int64_t parameters, trained_parameters;
     double seconds, pictures_per_second; // training steps only
+    // Of the device's memory while it trained: as planned, and at most; 0 for the classifier alone
+    // and on "ref".
+    uint64_t memory_planned_bytes, memory_peak_bytes;
 };
 
 // Blocks until the run has ended. `hooks` may be NULL. On HONE_CANCELLED the result is filled as on

@@ -104,8 +104,9 @@ static hone_status compile_for_gpu(struct hone_program *program,
     if (!launches) return HONE_OUT_OF_MEMORY;
     hone_status status = hone_program_select(program, params, launches);
     if (status == HONE_OK) status = compile_plan(program, launches, params);
-    if (status == HONE_OK) status = hone_program_gpu_build(program);
-    if (status == HONE_OK) status = hone_pace_begin(program, launches, params);
+    bool dry = program->store->dry;
+    if (status == HONE_OK && !dry) status = hone_program_gpu_build(program);
+    if (status == HONE_OK && !dry) status = hone_pace_begin(program, launches, params);
     hone_free(launches);
     return status;
 }
@@ -118,7 +119,7 @@ static hone_status compile_for_ref(struct hone_program *program) {
         if (node->op->cost) program->costs[n] = node->op->cost(&descs.args);
         hone_node_descs_deinit(&descs);
     }
-    return hone_program_ref_build(program);
+    return program->store->dry ? HONE_OK : hone_program_ref_build(program);
 }
 
 hone_status hone_compile_rewrite(const struct hone_graph *graph, enum hone_dtype compute,

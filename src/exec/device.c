@@ -52,6 +52,7 @@ hone_status hone_device_open(const struct hone_device_params *params, struct hon
             &(struct hone_gpu_open_params){.device = params->name,
                                            .validate = params->validate,
                                            .cache_dir = params->cache_dir,
+                                           .memory_bytes = params->memory_bytes,
                                            .capture = params->capture ? HONE_GPU_CAPTURE_NUMBERS
                                                                       : HONE_GPU_CAPTURE_NONE},
             &device->gpu);
@@ -87,6 +88,16 @@ const struct hone_caps *hone_device_caps(const struct hone_device *device) {
 
 struct hone_gpu *hone_device_gpu(struct hone_device *device) {
     return device->gpu;
+}
+
+struct hone_device_memory hone_device_memory(const struct hone_device *device) {
+    if (!device->gpu) return (struct hone_device_memory){0};
+    struct hone_gpu_memory_use use = hone_gpu_memory_use(device->gpu);
+    return (struct hone_device_memory){use.peak_bytes, use.held_bytes};
+}
+
+void hone_device_memory_mark(struct hone_device *device) {
+    if (device->gpu) hone_gpu_memory_mark(device->gpu);
 }
 
 size_t hone_device_compiled(const struct hone_device *device) {

@@ -42,6 +42,7 @@ struct hone_store {
     struct hone_state *states;
     size_t count, capacity;
     uint64_t bytes;
+    bool dry; // states are counted only
 };
 
 // NULL when there is none. Valid until the next hone_store_ensure().

@@ -17,7 +17,7 @@ struct hone_program;
 struct hone_tuning; // exec/tuning.h
 
 struct hone_compile_params {
-    unsigned passes_off;          // enum hone_pass bits not to run
+    unsigned passes_off; // enum hone_pass bits not to run
     // How convolutions, products and what flows between them are stored: HONE_F16 or HONE_BF16 for
     // mixed precision (ir/pass_cast.h), HONE_F32, the default, as the graph says.
     enum hone_dtype compute;

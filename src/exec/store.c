@@ -11,6 +11,12 @@ hone_status hone_store_create(struct hone_device *device, struct hone_store **ou
     return HONE_OK;
 }
 
+hone_status hone_store_create_dry(struct hone_device *device, struct hone_store **out) {
+    HONE_TRY(hone_store_create(device, out));
+    (*out)->dry = true;
+    return HONE_OK;
+}
+
 void hone_store_destroy(struct hone_store **store) {
     if (!*store) return;
     for (size_t i = 0; i < (*store)->count; i++) {
@@ -65,7 +71,9 @@ hone_status hone_store_ensure(struct hone_store *store, const char *name,
     struct hone_state state = {.name = hone_strdup(name), .desc = *desc};
     if (!state.name) return HONE_OUT_OF_MEMORY;
     hone_status status = HONE_OK;
-    if (store->device->gpu) {
+    if (store->dry) {
+        status = HONE_OK;
+    } else if (store->device->gpu) {
         status = state_create_buffer(store->device->gpu, &state);
     } else {
         state.values = hone_calloc((size_t)hone_desc_elements(desc), sizeof(double), name);

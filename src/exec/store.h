@@ -12,6 +12,9 @@
 struct hone_store;
 
 hone_status hone_store_create(struct hone_device *device, struct hone_store **out);
+// A store without memory: programs that are compiled against it are planned and cannot run, so that
+// hone_program_memory() and hone_store_bytes() say beforehand what they need.
+hone_status hone_store_create_dry(struct hone_device *device, struct hone_store **out);
 // Its programs must be gone. NULL is fine.
 void hone_store_destroy(struct hone_store **store);
 

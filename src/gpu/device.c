@@ -154,6 +154,7 @@ static hone_status open_locked(struct hone_gpu *gpu, const struct hone_gpu_open_
     HONE_TRY(hone_gpu_instance_open(params->validate, &gpu->instance));
     HONE_TRY(pick_device(gpu, params));
     HONE_TRY(create_device(gpu));
+    gpu->heap.limit = params->memory_bytes;
     HONE_TRY(hone_gpu_cache_open(gpu, params->cache_dir));
     hone_log(HONE_LOG_DEBUG, "device %s, %s%s%s", gpu->plan.caps.name, gpu->plan.caps.driver,
              gpu->plan.notes[0] ? ": " : "", gpu->plan.notes);

@@ -38,6 +38,7 @@ struct hone_gpu_open_params {
     bool validate;         // Khronos validation with synchronisation checks; also HONE_VALIDATE=1
     const char *cache_dir; // pipeline cache. NULL: $XDG_CACHE_HOME/hone or ~/.cache/hone. "": none
     enum hone_gpu_capture capture;
+    uint64_t memory_bytes; // take no more than this of the device's own memory; 0: what there is
 };
 
 // HONE_NOT_FOUND when there is no Vulkan loader, driver or such device (the message says what to
@@ -91,6 +92,14 @@ hone_status hone_gpu_buffer_create(struct hone_gpu *gpu, uint64_t bytes,
 void hone_gpu_buffer_destroy(struct hone_gpu *gpu, struct hone_gpu_buffer **buffer);
 
 uint64_t hone_gpu_buffer_bytes(const struct hone_gpu_buffer *buffer);
+// The device's memory in the hands of hone: what buffers have now, what they had at most, and what
+// is held for them. Host memory that the device reads does not count, where that is another.
+struct hone_gpu_memory_use {
+    uint64_t bytes, peak_bytes, held_bytes;
+};
+struct hone_gpu_memory_use hone_gpu_memory_use(const struct hone_gpu *gpu);
+// Begins a new peak.
+void hone_gpu_memory_mark(struct hone_gpu *gpu);
 // Coherent host pointer for the buffer's life, NULL when the host can't see it. UPLOAD and READBACK
 // always have one, DEVICE on unified memory. Whoever uses it orders it against the device by
 // hone_gpu_wait().

@@ -1,6 +1,7 @@
 // heap.c: device memory in slabs. Small buffers share slabs of 64 MiB, large ones get one of their
 // own size; no slab is above 1 GiB, and none is taken beyond the driver's budget where it tells
-// one. Host-visible slabs stay mapped.
+// one, nor beyond the limit that the device was opened with, under which slabs are smaller, too.
+// Host-visible slabs stay mapped.
 #include "gpu/internal.h"
 
 #include "base/alloc.h"
@@ -13,8 +14,19 @@ static unsigned long long mib(uint64_t bytes) {
     return (unsigned long long)((bytes + (1 << 20) - 1) >> 20);
 }
 
-// Bytes that may still be allocated from a memory type's heap, and the heap's limit.
-static uint64_t budget_left(struct hone_gpu *gpu, uint32_t type, uint64_t *limit) {
+// Whether memory of this type is the device's own.
+static bool is_own(const struct hone_gpu *gpu, uint32_t type) {
+    return gpu->snapshot.heaps[gpu->snapshot.types[type].heap].device_local;
+}
+
+// A sixteenth of the limit, so that little of it lies idle.
+static uint64_t shared_slab_bytes(const struct hone_gpu *gpu) {
+    uint64_t part = gpu->heap.limit / 16;
+    return part && part < SLAB_SHARED_BYTES ? part : SLAB_SHARED_BYTES;
+}
+
+// Bytes that the driver would still give from a memory type's heap, and the heap's limit.
+static uint64_t driver_left(struct hone_gpu *gpu, uint32_t type, uint64_t *limit) {
     VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
     VkPhysicalDeviceMemoryProperties2 all = {
@@ -26,6 +38,17 @@ static uint64_t budget_left(struct hone_gpu *gpu, uint32_t type, uint64_t *limit
     *limit = budget.heapBudget[heap];
     uint64_t used = budget.heapUsage[heap];
     return used < *limit ? *limit - used : 0;
+}
+
+// The same under the limit of hone's own.
+static uint64_t budget_left(struct hone_gpu *gpu, uint32_t type, uint64_t *limit) {
+    const struct hone_gpu_heap *heap = &gpu->heap;
+    uint64_t left = driver_left(gpu, type, limit);
+    if (!heap->limit || !is_own(gpu, type)) return left;
+    uint64_t own = heap->own_held < heap->limit ? heap->limit - heap->own_held : 0;
+    if (own >= left) return left;
+    *limit = heap->limit;
+    return own;
 }
 
 static hone_status fail_space(struct hone_gpu *gpu, uint64_t bytes, const char *name,
@@ -47,6 +70,7 @@ static void slab_destroy(struct hone_gpu *gpu, struct hone_gpu_slab *slab) {
     if (slab->memory) {
         gpu->vk.vkFreeMemory(gpu->device, slab->memory, NULL);
         gpu->heap.held_bytes -= slab->bytes;
+        if (is_own(gpu, slab->type)) gpu->heap.own_held -= slab->bytes;
     }
     hone_gpu_spans_deinit(&slab->spans);
     hone_free(slab);
@@ -72,6 +96,7 @@ static hone_status slab_allocate(struct hone_gpu *gpu, struct hone_gpu_slab *sla
         return fail_space(gpu, slab->bytes, name, slab->type);
     HONE_TRY(hone_gpu_check(gpu, result, "vkAllocateMemory"));
     gpu->heap.held_bytes += slab->bytes;
+    if (is_own(gpu, slab->type)) gpu->heap.own_held += slab->bytes;
     if (!(gpu->snapshot.types[slab->type].flags & HONE_GPU_MEMORY_HOST_VISIBLE)) return HONE_OK;
     result =
         HONE_VK(gpu->vk.vkMapMemory(gpu->device, slab->memory, 0, VK_WHOLE_SIZE, 0, &slab->map));
@@ -119,12 +144,13 @@ static hone_status take(struct hone_gpu *gpu, const VkMemoryRequirements *need, 
     // 256 bytes: no two buffers share a cache line, and every offset rule of every driver holds.
     uint64_t align = need->alignment > 256 ? need->alignment : 256;
     uint64_t bytes = need->size;
-    if (need->size <= SLAB_SHARE_LIMIT_BYTES) {
+    uint64_t shared = shared_slab_bytes(gpu);
+    if (need->size <= shared / (SLAB_SHARED_BYTES / SLAB_SHARE_LIMIT_BYTES)) {
         HONE_TRY(take_shared(gpu, need, align, type, out));
         if (out->slab) return HONE_OK;
         uint64_t limit, left = budget_left(gpu, type, &limit);
         // Where memory is short, a small slab that fits beats a large one that doesn't.
-        if (left >= SLAB_SHARED_BYTES) bytes = SLAB_SHARED_BYTES;
+        if (left >= shared) bytes = shared;
     }
     struct hone_gpu_slab *slab;
     HONE_TRY(slab_create(gpu, type, bytes, name, &slab));
@@ -137,6 +163,14 @@ static hone_status take(struct hone_gpu *gpu, const VkMemoryRequirements *need, 
     slab_destroy(gpu, slab);
     gpu->heap.count--;
     return HONE_OUT_OF_MEMORY;
+}
+
+static void note_taken(struct hone_gpu *gpu, uint64_t bytes, struct hone_gpu_allocation *out) {
+    struct hone_gpu_heap *heap = &gpu->heap;
+    if (!is_own(gpu, out->slab->type)) return;
+    out->bytes = bytes;
+    heap->used += bytes;
+    if (heap->used > heap->peak) heap->peak = heap->used;
 }
 
 hone_status hone_gpu_heap_alloc(struct hone_gpu *gpu, const VkMemoryRequirements *need,
@@ -155,6 +189,7 @@ hone_status hone_gpu_heap_alloc(struct hone_gpu *gpu, const VkMemoryRequirements
     for (int i = 0; i < order->count; i++) {
         if (!(need->memoryTypeBits >> order->types[i] & 1)) continue;
         status = take(gpu, need, order->types[i], name, out);
+        if (status == HONE_OK) note_taken(gpu, need->size, out);
         if (status != HONE_OUT_OF_MEMORY) return status;
     }
     if (!order->count)
@@ -170,6 +205,7 @@ void hone_gpu_heap_free(struct hone_gpu *gpu, struct hone_gpu_allocation *alloca
     struct hone_gpu_slab *slab = allocation->slab;
     if (!slab) return;
     hone_gpu_spans_give(&slab->spans, allocation->offset);
+    gpu->heap.used -= allocation->bytes;
     *allocation = (struct hone_gpu_allocation){0};
     if (slab->spans.count) return;
     struct hone_gpu_heap *heap = &gpu->heap;
@@ -179,6 +215,15 @@ void hone_gpu_heap_free(struct hone_gpu *gpu, struct hone_gpu_allocation *alloca
         break;
     }
     slab_destroy(gpu, slab);
+}
+
+struct hone_gpu_memory_use hone_gpu_memory_use(const struct hone_gpu *gpu) {
+    return (struct hone_gpu_memory_use){
+        .bytes = gpu->heap.used, .peak_bytes = gpu->heap.peak, .held_bytes = gpu->heap.own_held};
+}
+
+void hone_gpu_memory_mark(struct hone_gpu *gpu) {
+    gpu->heap.peak = gpu->heap.used;
 }
 
 void hone_gpu_heap_deinit(struct hone_gpu *gpu) {

@@ -64,12 +64,14 @@ struct hone_gpu_slab {
 struct hone_gpu_heap {
     struct hone_gpu_slab **slabs;
     size_t count, capacity;
-    uint64_t held_bytes;
+    uint64_t held_bytes;           // of all memory
+    uint64_t used, peak, own_held; // of the device's own, see struct hone_gpu_memory_use
+    uint64_t limit;                // of own_held; 0: none
 };
 
 struct hone_gpu_allocation {
     struct hone_gpu_slab *slab;
-    uint64_t offset;
+    uint64_t offset, bytes;
 };
 
 hone_status hone_gpu_heap_alloc(struct hone_gpu *gpu, const VkMemoryRequirements *need,

@@ -34,6 +34,12 @@ hone_status hone_graph_run_passes(const struct hone_graph *graph, unsigned passe
 // HONE_PASS_REMAT alone (remat.c).
 hone_status hone_graph_remat(const struct hone_graph *graph, struct hone_graph **out);
 
+// Recomputation in the backward pass (recompute.c), before the passes above: the forward pass, up
+// to the node of the name `loss`, in about `segments` segments, of which all but the last keep only
+// what later ones read. 1: nothing is made again.
+hone_status hone_graph_recompute(const struct hone_graph *graph, const char *loss,
+                                 uint32_t segments, struct hone_graph **out);
+
 // Appends to `target` the nodes of `source` that `keep` marks (NULL: all), replacing values by map:
 // map[v] must be set for every input and state of source that a kept node reads, and receives the
 // new values. For passes and for whoever embeds one graph in another. Failures stick to target.

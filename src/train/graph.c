@@ -69,10 +69,14 @@ static hone_value emit_scaler(struct hone_graph *graph) {
                : hone_graph_state(graph, "scaler", hone_desc_make(HONE_F32, 1, SCALER, 0, 0, 0));
 }
 
-// What the gradients are of: the loss times its scale.
+// What the gradients are of: the loss times its scale, and its share of the batch.
 static hone_value emit_scaled(struct hone_graph *graph, const struct hone_train_graph_params *p,
                               hone_value loss) {
     static const struct hone_view_attrs first = {.rank = 1, .dim = {1}};
+    if (p->accumulate) {
+        hone_value share = hone_graph_input(graph, "part", hone_desc_make(HONE_F32, 1, 1, 0, 0, 0));
+        loss = HONE_EMIT(graph, &hone_op_mul, "part_of_loss", NULL, loss, share);
+    }
     if (!p->scaled) return loss;
     hone_value scale = HONE_EMIT(graph, &hone_op_view, "scale", &first, emit_scaler(graph));
     return HONE_EMIT(graph, &hone_op_mul, "scaled_loss", NULL, loss, scale);
@@ -139,7 +143,7 @@ static hone_value emit_loss(struct hone_graph *graph, const struct hone_train_gr
         logits = HONE_EMIT(graph, &hone_op_add, "adjusted", NULL, logits,
                            hone_graph_state(graph, "prior", classes));
     hone_value own =
-        HONE_EMIT(graph, &hone_op_cross_entropy, "loss", &attrs, logits, labels, weights);
+        HONE_EMIT(graph, &hone_op_cross_entropy, HONE_TRAIN_LOSS, &attrs, logits, labels, weights);
     if (mix == HONE_NO_VALUE) return own;
     struct hone_slice_attrs at = {.begin = {HONE_MIX_SHARE}, .size = {1}};
     hone_value partners =
@@ -163,7 +167,13 @@ static void build(struct hone_graph *graph, const struct hone_train_graph_params
     hone_value loss = emit_loss(graph, p, logits, labels, mix);
     hone_value gradient =
         emit_gradients(graph, p->layout, binding->views, emit_scaled(graph, p, loss), gradients);
-    emit_update(graph, p, binding->slab, gradient);
+    if (p->accumulate) {
+        hone_value sums = hone_graph_state(graph, "gradients", slab_desc(p->layout));
+        hone_graph_set_next(graph, sums,
+                            HONE_EMIT(graph, &hone_op_add, "accumulate", NULL, sums, gradient));
+    } else {
+        emit_update(graph, p, binding->slab, gradient);
+    }
     hone_value totals =
         HONE_EMIT(graph, &hone_op_train_stats, "train_stats", NULL, stats, loss, logits, labels);
     hone_graph_set_next(graph, stats, totals);
@@ -189,6 +199,26 @@ hone_status hone_train_graph(const struct hone_train_graph_params *params,
         hone_train_binding_deinit(&binding);
     }
     hone_free(gradients);
+    if (status != HONE_OK)
+        hone_graph_destroy(&graph);
+    else
+        *out = graph;
+    return status;
+}
+
+hone_status hone_train_update_graph(const struct hone_train_graph_params *params,
+                                    struct hone_graph **out) {
+    struct hone_desc slab = slab_desc(params->layout);
+    struct hone_graph *graph;
+    *out = NULL;
+    HONE_TRY(hone_graph_create(&graph));
+    hone_value weights = hone_graph_state(graph, "params", slab);
+    hone_value sums = hone_graph_state(graph, "gradients", slab);
+    struct hone_fill_attrs zero = {.rank = 1, .dim = {slab.dim[0]}};
+    emit_update(graph, params, weights, sums);
+    hone_graph_set_next(graph, sums,
+                        hone_graph_emit(graph, &hone_op_fill, "zeros", &zero, NULL, 0));
+    hone_status status = hone_graph_status(graph);
     if (status != HONE_OK)
         hone_graph_destroy(&graph);
     else

@@ -67,7 +67,11 @@ struct hone_train_graph_params {
     float focal_gamma; // 0: none
     bool prior;        // add the state "prior" (classes) to the logits in the loss
     bool average;      // keep an average of the weights in the state "average", see hyper
-    bool scaled;       // the loss is scaled by the state "scaler" (8), see unscale: for f16
+    // The gradients are added to the state "gradients", where hone_train_update_graph() takes them:
+    // a batch in parts. Each part's loss is multiplied by the input "part" f32 (1), its share of
+    // the batch's class weights, so that the sum is the gradient of the batch.
+    bool accumulate;
+    bool scaled; // the loss is scaled by the state "scaler" (8), see unscale: for f16
     struct hone_train_augment augment;
 };
 // Inputs: images u8 (N,H,W,3); labels i32 (N), negative ones count nothing; clock i32 (2): seed,
@@ -78,6 +82,12 @@ struct hone_train_graph_params {
 // its own name with "model." in front.
 hone_status hone_train_graph(const struct hone_train_graph_params *params, struct hone_graph **out);
 
+// The rest of a step whose gradients were accumulated: update, and zeros in "gradients". Input:
+// hyper.
+hone_status hone_train_update_graph(const struct hone_train_graph_params *params,
+                                    struct hone_graph **out);
+// The name of the node that ends the forward pass.
+#define HONE_TRAIN_LOSS "loss"
 // What the state "scaler" begins with.
 void hone_train_scaler(float scaler[8]);
 

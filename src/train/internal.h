@@ -3,6 +3,7 @@
 //   train.c     the order of a run: read, compile, train, write
 //   params.c    options        decide.c   what they leave open
 //   layout.c, graph.c   the step as a graph        step.c   compiled, and run
+//   memory.c    what it takes of the device's memory, and how it is made to fit
 //   tune.c      fine-tuning: epochs of steps               precision.c   in 16 bits
 //   trial.c     steps that are taken back: the learning rate's range test, what fits in a time
 //   features.c, cache.c, head.c, lbfgs.c   the classifier alone
@@ -28,6 +29,20 @@
 // host, and waiting for the device to take a step.
 struct hone_train_seconds {
     double decode, compile, features, train, fill, wait, judge;
+};
+
+// How a step is made, and what it takes of the device's memory: bytes, exact where the device's
+// kernels are known to be right.
+struct hone_trainer_plan {
+    int32_t at_once; // pictures that the device works on at a time
+    int32_t parts;   // of a batch: params.batch is at_once * parts
+    uint32_t
+        segments; // of the forward pass, all but the last made again in the backward pass; 1: none
+    uint64_t weights, optimizer; // states: of the net; slabs of the optimiser, sums of gradients
+    uint64_t pool;               // activations, gradients, workspace of a step
+    uint64_t judge;              // the same of judging
+    uint64_t staging;            // pictures on their way
+    uint64_t total, budget;
 };
 
 struct hone_trainer {
@@ -57,9 +72,11 @@ struct hone_trainer {
     // Fine-tuning.
     struct hone_train_layout layout;
     struct hone_store *store;
+    struct hone_trainer_plan plan;
     struct hone_program *step, *judge;
-    int32_t *labels, *partners; // (batch)
-    bool clock, mix;            // the step has inputs "clock", "mix" and "partners"
+    struct hone_program *update; // NULL: the step's own
+    int32_t *labels, *partners;  // (pictures at once)
+    bool clock, mix;             // the step has inputs "clock", "mix" and "partners"
     int64_t steps_done;
     size_t batches_done;  // of the epoch at work
     double average_decay; // of the average of the weights
@@ -129,7 +146,18 @@ hone_status hone_trainer_probe(struct hone_trainer *t);
 // records that hold in the run's folder.
 hone_status hone_trainer_tune_kernels(struct hone_trainer *t, const struct hone_graph *graph);
 
-// step.c. Compiles t->step and t->judge, and loads the model into t->store.
+// memory.c
+// Decides how many pictures go through the device at a time, and what is made again, by the memory
+// that there is, and says so. HONE_OUT_OF_MEMORY where nothing fits.
+hone_status hone_trainer_plan_memory(struct hone_trainer *t);
+// At the end: what it came to.
+void hone_trainer_tell_memory(struct hone_trainer *t);
+
+// step.c. The graphs of a step: *update is NULL where one part is all of a batch.
+hone_status hone_trainer_step_graphs(const struct hone_trainer *t,
+                                     const struct hone_trainer_plan *plan, struct hone_graph **step,
+                                     struct hone_graph **update);
+// Compiles t->step and t->judge, and loads the model into t->store.
 hone_status hone_trainer_prepare(struct hone_trainer *t);
 // Starts step t->steps_done of `total`: batch `index` of the epoch with this order of pictures.
 // *rate, *filled: its learning rate and its pictures.
@@ -149,7 +177,9 @@ hone_status hone_trainer_read_stats(struct hone_trainer *t, struct hone_step_sta
 hone_status hone_trainer_find_rate(struct hone_trainer *t);
 hone_status hone_trainer_fit_budget(struct hone_trainer *t);
 
-// judge.c. Compiles t->judge against t->store.
+// judge.c. The graph of judging, and t->judge compiled against t->store.
+hone_status hone_trainer_judge_graph(const struct hone_trainer *t, int32_t batch,
+                                     struct hone_graph **out);
 hone_status hone_trainer_compile_judge(struct hone_trainer *t);
 // Figures of a part with the weights in t->store, and t->answers; a part without pictures gives
 // class_count 0.

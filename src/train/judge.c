@@ -14,19 +14,25 @@ static size_t picture_bytes(const struct hone_trainer *t) {
     return (size_t)t->model->preprocess.height * (size_t)t->model->preprocess.width * 3;
 }
 
-hone_status hone_trainer_compile_judge(struct hone_trainer *t) {
+hone_status hone_trainer_judge_graph(const struct hone_trainer *t, int32_t batch,
+                                     struct hone_graph **out) {
     struct hone_train_binding binding;
-    struct hone_graph *graph;
+    *out = NULL;
     HONE_TRY(hone_train_binding_init(&binding, t->model, &t->layout));
     if (t->params.average > 0) binding.state = "average";
     struct hone_model_emit_params emit = {.param = hone_train_bind,
                                           .folded_norms = t->layout.folded_norms,
                                           .folded = hone_train_bind_folded,
                                           .user = &binding};
-    hone_status status = hone_infer_graph(t->model, t->params.batch, &emit, &graph);
+    hone_status status = hone_infer_graph(t->model, batch, &emit, out);
     hone_train_binding_deinit(&binding);
-    HONE_TRY(status);
-    status = hone_trust_compile(t->store, graph, NULL, &t->judge);
+    return status;
+}
+
+hone_status hone_trainer_compile_judge(struct hone_trainer *t) {
+    struct hone_graph *graph;
+    HONE_TRY(hone_trainer_judge_graph(t, t->plan.at_once, &graph));
+    hone_status status = hone_trust_compile(t->store, graph, NULL, &t->judge);
     hone_graph_destroy(&graph);
     return status;
 }
@@ -41,14 +47,14 @@ struct judge_work {
 
 static hone_status judge_fill(void *user, size_t index, void *to) {
     struct judge_work *w = user;
-    hone_batch_fill(w->pictures, NULL, w->pictures->count, index, (size_t)w->t->params.batch, to,
+    hone_batch_fill(w->pictures, NULL, w->pictures->count, index, (size_t)w->t->plan.at_once, to,
                     w->t->labels);
     return HONE_OK;
 }
 
 static hone_status judge_take(void *user, size_t index, const void *result) {
     struct judge_work *w = user;
-    size_t batch = (size_t)w->t->params.batch, classes = (size_t)w->t->classes;
+    size_t batch = (size_t)w->t->plan.at_once, classes = (size_t)w->t->classes;
     size_t first = index * batch, left = w->pictures->count - first;
     size_t done = first + (left < batch ? left : batch);
     memcpy(w->probabilities + first * classes, result,
@@ -73,7 +79,7 @@ hone_status hone_trainer_judge(struct hone_trainer *t, enum hone_part part,
     if (!probabilities) return HONE_OUT_OF_MEMORY;
     struct judge_work work = {
         .t = t, .pictures = pictures, .probabilities = probabilities, .start = hone_seconds()};
-    size_t batch = (size_t)t->params.batch;
+    size_t batch = (size_t)t->plan.at_once;
     hone_status status = hone_program_stream(
         t->judge, &(struct hone_stream){.input = "images",
                                         .output = "probabilities",

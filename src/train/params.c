@@ -66,8 +66,19 @@ static const hone_option train_rows[] = {
           .help =
               "passes over the training pictures (for the classifier alone the solver decides); "
               "auto: 10, or, fine-tuning on a CPU driver, what some minutes hold"),
-    TRAIN(batch, I32, "batch", .initial = "16", .least = 1, .most = 4096, .metavar = "N",
-          .help = "pictures a step"),
+    TRAIN(batch, I32, "batch", .initial = "16", .least = 1, .most = 4096, .words = "auto",
+          .metavar = "N|auto",
+          .help =
+              "pictures a step; auto: the most, to 64, that fit in memory and leave ten steps an "
+              "epoch"),
+    TRAIN(accumulate, I32, "accumulate", .initial = "0", .least = 0, .most = 4096, .metavar = "N",
+          .help = "parts in which a batch goes through the device, their gradients added up; 0: as "
+                  "many as it takes to fit"),
+    TRAIN(recompute, I32, "recompute", .initial = "0", .least = 0, .most = 1024, .metavar = "N",
+          .help = "segments of the forward pass, all but the last made again in the backward pass "
+                  "instead of kept; 1: none; 0: as many as it takes to fit"),
+    TRAIN(memory, I32, "memory", .initial = "0", .least = 0, .most = 16777216, .metavar = "MIB",
+          .help = "take no more than this of the device's memory; 0: nine tenths of what is free"),
     TRAIN(size, I32, "size", .initial = "0", .least = 0, .most = 4096, .metavar = "PIXELS",
           .help = "height and width that the network sees; 0: as the file states, else 224"),
     TRAIN(lr, F32, "lr", .initial = "auto", .least = 1e-9, .most = 100, .words = "auto|find",

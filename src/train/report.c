@@ -116,7 +116,6 @@ static hone_status fill_times(struct work *w) {
         if (rows[i].seconds > 0) HONE_TRY(add(w, f, rows[i].name, "%.2f s", rows[i].seconds));
     if (t->step) {
         struct hone_program_pace pace = hone_program_pace(t->step);
-        struct hone_program_memory memory = hone_program_memory(t->step);
         HONE_TRY(add(w, f, "steps", "%lld", (long long)t->steps_done));
         if (pace.settled)
             HONE_TRY(add(w, f, "device: a step", "%.1f ms, %zu submits, %zu dispatches",
@@ -124,7 +123,8 @@ static hone_status fill_times(struct work *w) {
         HONE_TRY(add(w, f, "memory of a step",
                      "%.0f MB activations and gradients, %.0f MB weights "
                      "and optimiser",
-                     (double)memory.pool_bytes / 1e6, (double)memory.state_bytes / 1e6));
+                     (double)t->plan.pool / 1e6,
+                     (double)(t->plan.weights + t->plan.optimizer) / 1e6));
     }
     return add(w, f, "rate", "%.1f pictures a second", t->result->pictures_per_second);
 }

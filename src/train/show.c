@@ -30,6 +30,8 @@ static const hone_option show_rows[] = {
 const hone_option_table hone_show_options =
     HONE_OPTION_TABLE("Contact sheet", show_rows, struct hone_show_params);
 
+enum { BATCH_UNKNOWN = 16 }; // what fits is known to a run only
+
 struct show_work {
     struct hone_train_params train;
     struct hone_show_params show;
@@ -180,6 +182,7 @@ static hone_status show_run(struct show_work *w, const struct hone_data_params *
                             struct hone_show_result *out) {
     HONE_TRY(hone_options_complete(&hone_train_options, &w->train));
     HONE_TRY(hone_options_complete(&hone_show_options, &w->show));
+    if (w->train.batch == HONE_BATCH_AUTO) w->train.batch = BATCH_UNKNOWN;
     hone_train_augment_resolve(&w->train);
     HONE_TRY(show_inputs(w, data));
     HONE_TRY(show_compile(w));

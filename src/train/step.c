@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/thread.h"
 #include "check/trust.h"
+#include "ir/passes.h"
 #include "train/schedule.h"
 
 static const float BETA1 = 0.9f, BETA2 = 0.999f, EPSILON = 1e-8f;
@@ -40,11 +41,13 @@ hone_status hone_trainer_read_stats(struct hone_trainer *t, struct hone_step_sta
     return take_stats(t, stats, out);
 }
 
-static hone_status compile_step(struct hone_trainer *t) {
+hone_status hone_trainer_step_graphs(const struct hone_trainer *t,
+                                     const struct hone_trainer_plan *plan, struct hone_graph **step,
+                                     struct hone_graph **update) {
     const struct hone_train_params *p = &t->params;
     struct hone_train_graph_params build = {.model = t->model,
                                             .layout = &t->layout,
-                                            .batch = p->batch,
+                                            .batch = plan->at_once,
                                             .optimizer = p->optimizer,
                                             .momentum = p->momentum,
                                             .beta1 = BETA1,
@@ -55,34 +58,47 @@ static hone_status compile_step(struct hone_trainer *t) {
                                                 p->loss == HONE_LOSS_FOCAL ? p->focal_gamma : 0,
                                             .prior = p->logit_adjust > 0,
                                             .average = p->average > 0,
+                                            .accumulate = plan->parts > 1,
                                             .scaled = p->precision == HONE_PRECISION_F16};
-    const struct hone_compile_params compile = {.compute = hone_trainer_compute(t)};
     hone_train_augment_plan(p, &build.augment);
-    struct hone_graph *graph;
-    t->clock = build.augment.any;
-    t->mix = build.augment.mix;
-    HONE_TRY(hone_train_graph(&build, &graph));
+    *step = *update = NULL;
+    HONE_TRY(hone_train_graph(&build, step));
+    hone_status status = HONE_OK;
+    if (plan->segments > 1) {
+        struct hone_graph *whole = *step;
+        status = hone_graph_recompute(whole, HONE_TRAIN_LOSS, plan->segments, step);
+        hone_graph_destroy(&whole);
+    }
+    if (status == HONE_OK && build.accumulate) status = hone_train_update_graph(&build, update);
+    if (status != HONE_OK) hone_graph_destroy(step);
+    return status;
+}
+
+static hone_status compile_step(struct hone_trainer *t) {
+    const struct hone_compile_params compile = {.compute = hone_trainer_compute(t)};
+    struct hone_graph *graph, *update;
+    HONE_TRY(hone_trainer_step_graphs(t, &t->plan, &graph, &update));
+    t->clock = hone_graph_find(graph, "clock") != HONE_NO_VALUE;
+    t->mix = hone_graph_find(graph, "mix") != HONE_NO_VALUE;
     hone_status status = hone_trainer_tune_kernels(t, graph);
+    hone_device_memory_mark(t->device); // measuring took what is free again
     if (status == HONE_OK) status = hone_trust_compile(t->store, graph, &compile, &t->step);
+    if (status == HONE_OK && update)
+        status = hone_trust_compile(t->store, update, NULL, &t->update);
     hone_graph_destroy(&graph);
+    hone_graph_destroy(&update);
     HONE_TRY(status);
-    struct hone_program_memory memory = hone_program_memory(t->step);
-    hone_trainer_note(t,
-                      "training step: %d nodes, %.0f MB activations and gradients, %.0f MB "
-                      "weights and optimiser",
-                      hone_program_node_count(t->step), (double)memory.pool_bytes / 1e6,
-                      (double)memory.state_bytes / 1e6);
+    hone_trainer_note(t, "training step: %d nodes", hone_program_node_count(t->step));
     return HONE_OK;
 }
 
 hone_status hone_trainer_prepare(struct hone_trainer *t) {
-    const struct hone_train_params *p = &t->params;
     size_t segments = (size_t)t->layout.length / HONE_PACK_ALIGN * 2;
     double start = hone_seconds();
     hone_trainer_progress(t,
                           &(struct hone_train_progress){.phase = HONE_TRAIN_COMPILE, .loss = NAN});
-    t->labels = hone_calloc((size_t)p->batch, sizeof *t->labels, "labels");
-    t->partners = hone_calloc((size_t)p->batch, sizeof *t->partners, "labels");
+    t->labels = hone_calloc((size_t)t->plan.at_once, sizeof *t->labels, "labels");
+    t->partners = hone_calloc((size_t)t->plan.at_once, sizeof *t->partners, "labels");
     float *table = hone_calloc(segments, sizeof *table, "the optimiser's table");
     hone_status status = t->labels && t->partners && table ? HONE_OK : HONE_OUT_OF_MEMORY;
     if (status == HONE_OK) status = hone_store_create(t->device, &t->store);
@@ -111,47 +127,81 @@ hone_status hone_trainer_prepare(struct hone_trainer *t) {
     return status;
 }
 
-// How the pictures of the step are mixed, and the labels of their partners.
+// How the pictures of a part are mixed, and the labels of their partners.
 static hone_status write_mix(struct hone_trainer *t) {
     const struct hone_pictures *pictures = &t->pictures[HONE_PART_TRAIN];
-    size_t batch = (size_t)t->params.batch;
+    size_t rows = (size_t)t->plan.at_once;
     float mix[HONE_MIX_NUMBERS];
     hone_train_draw_mix(&t->params, t->steps_done, pictures->height, pictures->width, mix);
     HONE_TRY(hone_program_write(t->step, "mix", mix, sizeof mix));
-    for (size_t i = 0; i < batch; i++) t->partners[i] = t->labels[batch - 1 - i];
-    return hone_program_write(t->step, "partners", t->partners, batch * sizeof *t->partners);
+    for (size_t i = 0; i < rows; i++) t->partners[i] = t->labels[rows - 1 - i];
+    return hone_program_write(t->step, "partners", t->partners, rows * sizeof *t->partners);
 }
 
-// One batch. Rows past the end of the epoch have no label, but hold pictures from its start, so
-// that batch statistics see nothing artificial.
-hone_status hone_trainer_run_step(struct hone_trainer *t, const uint32_t *order, size_t index,
-                                  int64_t total, double *rate, size_t *filled) {
-    const struct hone_train_params *p = &t->params;
+// Sum of the class weights of batch `index`, cut to `pictures`, from picture `first` on.
+static double weight_of(const struct hone_trainer *t, const uint32_t *order, size_t first,
+                        size_t pictures) {
+    const struct hone_pictures *all = &t->pictures[HONE_PART_TRAIN];
+    double sum = 0;
+    for (size_t i = first; i < first + pictures && i < all->count; i++)
+        sum += (double)t->class_weights[all->labels[order[i]]];
+    return sum;
+}
+
+// Part number `index` of the epoch. Rows past the end of the epoch have no label, but hold pictures
+// from its start, so that batch statistics see nothing artificial.
+static hone_status run_part(struct hone_trainer *t, const uint32_t *order, size_t index,
+                            const float hyper[4], float share, size_t *filled) {
     const struct hone_pictures *pictures = &t->pictures[HONE_PART_TRAIN];
-    size_t batch = (size_t)p->batch, bytes = (size_t)pictures->height * (size_t)pictures->width * 3;
+    size_t rows = (size_t)t->plan.at_once;
+    size_t bytes = (size_t)pictures->height * (size_t)pictures->width * 3;
     double start = hone_seconds(), mapped;
-    int32_t clock[2] = {(int32_t)(uint32_t)p->seed, (int32_t)t->steps_done};
-    float hyper[4];
+    int64_t draw = t->steps_done * t->plan.parts + (int64_t)(index % (size_t)t->plan.parts);
+    int32_t clock[2] = {(int32_t)(uint32_t)t->params.seed, (int32_t)draw};
     void *pixels;
-    HONE_TRY(hone_program_map(t->step, "images", batch * bytes, &pixels));
+    HONE_TRY(hone_program_map(t->step, "images", rows * bytes, &pixels));
     mapped = hone_seconds();
-    *filled = hone_batch_fill(pictures, order, pictures->count, index, batch, pixels, t->labels);
-    for (size_t row = *filled; row < batch; row++)
+    *filled = hone_batch_fill(pictures, order, pictures->count, index, rows, pixels, t->labels);
+    for (size_t row = *filled; row < rows; row++)
         memcpy((uint8_t *)pixels + row * bytes,
                pictures->pixels + order[(row - *filled) % pictures->count] * bytes, bytes);
-    *rate = t->fixed_rate > 0 ? (double)t->fixed_rate
-                              : hone_train_rate((enum hone_schedule)p->schedule, p->lr, p->warmup,
-                                                t->steps_done, total);
-    hone_train_hyper(*rate, BETA1, BETA2, t->average_decay, t->steps_done, hyper);
-    HONE_TRY(hone_program_write(t->step, "labels", t->labels, batch * sizeof *t->labels));
+    HONE_TRY(hone_program_write(t->step, "labels", t->labels, rows * sizeof *t->labels));
     if (t->clock) HONE_TRY(hone_program_write(t->step, "clock", clock, sizeof clock));
     if (t->mix) HONE_TRY(write_mix(t));
-    HONE_TRY(hone_program_write(t->step, "hyper", hyper, sizeof hyper));
-    if (t->steps_done == 0) hone_trainer_phase(t, "first step begins");
+    if (t->update)
+        HONE_TRY(hone_program_write(t->step, "part", &share, sizeof share));
+    else
+        HONE_TRY(hone_program_write(t->step, "hyper", hyper, 4 * sizeof *hyper));
     double filled_at = hone_seconds();
     HONE_TRY(hone_program_run(t->step));
     t->spent.fill += filled_at - mapped;
     t->spent.wait += mapped - start + hone_seconds() - filled_at;
+    return HONE_OK;
+}
+
+hone_status hone_trainer_run_step(struct hone_trainer *t, const uint32_t *order, size_t index,
+                                  int64_t total, double *rate, size_t *filled) {
+    const struct hone_train_params *p = &t->params;
+    size_t parts = (size_t)t->plan.parts, rows = (size_t)t->plan.at_once, first = index * parts;
+    double all = weight_of(t, order, first * rows, parts * rows);
+    float hyper[4];
+    *filled = 0;
+    *rate = t->fixed_rate > 0 ? (double)t->fixed_rate
+                              : hone_train_rate((enum hone_schedule)p->schedule, p->lr, p->warmup,
+                                                t->steps_done, total);
+    hone_train_hyper(*rate, BETA1, BETA2, t->average_decay, t->steps_done, hyper);
+    if (t->steps_done == 0) hone_trainer_phase(t, "first step begins");
+    for (size_t part = 0; part < parts; part++) {
+        size_t got, at = (first + part) * rows;
+        if (part && at >= t->pictures[HONE_PART_TRAIN].count) break; // nothing is left for it
+        double own = weight_of(t, order, at, rows);
+        HONE_TRY(run_part(t, order, first + part, hyper, all > 0 ? (float)(own / all) : 0, &got));
+        *filled += got;
+    }
+    if (t->update) {
+        HONE_TRY(hone_program_write(t->update, "hyper", hyper, sizeof hyper));
+        HONE_TRY(hone_program_run(t->update));
+    }
     if (t->steps_done == 0) hone_trainer_phase(t, "first step is done");
     t->steps_done++;
     return HONE_OK;

@@ -57,6 +57,7 @@ static hone_status open_device(struct hone_trainer *t) {
     bool untuned = p->tuning && strcmp(p->tuning, "off") == 0;
     return hone_device_open(&(struct hone_device_params){.name = p->device,
                                                          .validate = p->validate,
+                                                         .memory_bytes = (uint64_t)p->memory << 20,
                                                          .tuning = untuned ? "" : p->tuning},
                             &t->device);
 }
@@ -150,6 +151,7 @@ static hone_status finish(struct hone_trainer *t, bool cancelled) {
         HONE_TRY(hone_trainer_load(t));
         HONE_TRY(hone_trainer_judge(t, HONE_PART_TEST, &t->result->test));
     }
+    hone_trainer_tell_memory(t);
     t->result->seconds = hone_seconds() - t->start;
     HONE_TRY(hone_trainer_write_results(t));
     hone_trainer_write_report(t);
@@ -190,6 +192,7 @@ static hone_status work(struct hone_trainer *t) {
 
 static void close_device(struct hone_trainer *t) {
     hone_program_destroy(&t->step);
+    hone_program_destroy(&t->update);
     hone_program_destroy(&t->judge);
     hone_store_destroy(&t->store);
     hone_device_close(&t->device);
@@ -236,6 +239,7 @@ static hone_status run(struct hone_trainer *t) {
     hone_trainer_decide(t);
     hone_trainer_decide_precision(t);
     HONE_TRY(hone_trainer_plan_weights(t));
+    HONE_TRY(hone_trainer_plan_memory(t));
     HONE_TRY(read_pictures(t));
     hone_trainer_choose_epochs(t);
     hone_trainer_phase(t, "pictures read");

@@ -98,6 +98,32 @@ static void test_limits(void **state) {
     test_gpu_close(&gpu);
 }
 
+// A limit of hone's own holds for what is held, small buffers fill it, and what they had is known.
+static void test_memory_limit(void **state) {
+    (void)state;
+    const uint64_t limit = 48 << 20, piece = 1 << 20;
+    struct hone_gpu_open_params params = {.cache_dir = "", .memory_bytes = limit};
+    struct hone_gpu *gpu;
+    struct hone_gpu_buffer *buffers[64] = {NULL}, *none;
+    size_t count = 0;
+    assert_ok(hone_gpu_open(&params, &gpu));
+    while (count < 64 &&
+           hone_gpu_buffer_create(gpu, piece, HONE_GPU_DEVICE, "piece", &buffers[count]) == HONE_OK)
+        count++;
+    struct hone_gpu_memory_use use = hone_gpu_memory_use(gpu);
+    assert_true(count >= 44 && count <= 48);
+    assert_true(use.held_bytes <= limit && use.bytes >= count * piece);
+    assert_true(use.peak_bytes == use.bytes && use.bytes <= use.held_bytes);
+    test_expect_failure(hone_gpu_buffer_create(gpu, 8 << 20, HONE_GPU_DEVICE, "more", &none),
+                        HONE_OUT_OF_MEMORY, "of a budget of 48 MiB");
+    for (size_t i = 0; i < count; i++) hone_gpu_buffer_destroy(gpu, &buffers[i]);
+    use = hone_gpu_memory_use(gpu);
+    assert_true(use.bytes == 0 && use.held_bytes == 0 && use.peak_bytes >= count * piece);
+    hone_gpu_memory_mark(gpu);
+    assert_true(hone_gpu_memory_use(gpu).peak_bytes == 0);
+    test_gpu_close(&gpu);
+}
+
 static void test_lost(void **state) {
     (void)state;
     struct hone_gpu *gpu = test_gpu_open();
@@ -113,9 +139,9 @@ static void test_lost(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trips), cmocka_unit_test(test_staged_round_trips),
-        cmocka_unit_test(test_neighbours),  cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_lost),
+        cmocka_unit_test(test_round_trips),  cmocka_unit_test(test_staged_round_trips),
+        cmocka_unit_test(test_neighbours),   cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_memory_limit), cmocka_unit_test(test_lost),
     };
     int needed = test_gpu_require_running();
     return needed ? needed : cmocka_run_group_tests(tests, NULL, NULL);
