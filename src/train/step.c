@@ -120,7 +120,7 @@ hone_status hone_trainer_prepare(struct hone_trainer *t) {
     if (status == HONE_OK)
         status = hone_store_write(t->store, "class_weights", t->class_weights,
                                   (size_t)t->classes * sizeof *t->class_weights);
-    if (status == HONE_OK && p->logit_adjust > 0)
+    if (status == HONE_OK && t->params.logit_adjust > 0)
         status =
             hone_store_write(t->store, "prior", t->prior, (size_t)t->classes * sizeof *t->prior);
     hone_free(table);
