@@ -258,12 +258,13 @@ static hone_status import_check_batch(struct hone_model *model) {
     HONE_TRY(hone_graph_create(&graph));
     hone_value input = hone_graph_input(graph, "image", image);
     hone_status status = hone_model_emit(model, graph, input, NULL, &output, NULL);
-    bool two = status == HONE_OK && hone_graph_desc(graph, output)->dim[0] == 2;
+    int32_t rows = status == HONE_OK ? hone_graph_desc(graph, output)->dim[0] : 2;
     hone_graph_destroy(&graph);
-    if (status == HONE_OUT_OF_MEMORY || two) return status;
-    return hone_model_warn(
-        model, "the net takes one picture at a time, so that it cannot be trained (%s)",
-        status == HONE_OK ? "its answer is the same for all" : hone_error_message());
+    if (rows != 2) return hone_fail(HONE_INVALID, "the output does not depend on the picture");
+    if (status == HONE_OK || status == HONE_OUT_OF_MEMORY) return status;
+    return hone_model_warn(model,
+                           "the net takes one picture at a time, so that it cannot be trained (%s)",
+                           hone_error_message());
 }
 
 static hone_status import_end(struct hone_onnx_import *im) {

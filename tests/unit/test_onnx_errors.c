@@ -468,6 +468,11 @@ CASE(expand_other) {
     LIST("s", "1 5 8 8");
     NODE("Expand", "x s", "y");
 }
+CASE(constant_picture) { // as many as there are pictures, but all alike
+    W("c", "1 3 4 4");
+    W("w", "2 3 1 1");
+    NODE("Conv", "c w", "y");
+}
 CASE(pad_crop) {
     LIST("p", "0 0 -1 0 0 0 0 0");
     NODE("Pad", "x p", "y");
@@ -651,6 +656,7 @@ static const struct wrong cases[] = {
     {"names no result", HONE_UNSUPPORTED, einsum_silent, 13},
     {"2^31 elements or more", HONE_UNSUPPORTED, expand_much, 13},
     {"3 cannot become 5", HONE_INVALID, expand_other, 13},
+    {"does not depend on the picture", HONE_INVALID, constant_picture, 13},
     {"mirror an axis of 8", HONE_INVALID, pad_mirror, 13},
     {"too wide", HONE_UNSUPPORTED, pad_wide, 13},
     {"nearest and linear are", HONE_UNSUPPORTED, resize_cubic, 13},
