@@ -221,8 +221,6 @@ hone_status hone_trainer_take_up(struct hone_trainer *t);
 hone_status hone_trainer_reopen_run(struct hone_trainer *t);
 
 // train.c
-// args.json, as the options are now.
-hone_status hone_trainer_write_args(struct hone_trainer *t);
 // Calls the hook, about ten times a second, or always where done == total.
 void hone_trainer_progress(struct hone_trainer *t, const struct hone_train_progress *progress);
 void hone_trainer_note(struct hone_trainer *t, const char *format, ...) HONE_PRINTF(2, 3);

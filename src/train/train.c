@@ -110,7 +110,7 @@ static hone_status read_pictures(struct hone_trainer *t) {
     return HONE_OK;
 }
 
-hone_status hone_trainer_write_args(struct hone_trainer *t) {
+static hone_status write_args(struct hone_trainer *t) {
     struct hone_run_options options[] = {{&hone_train_options, &t->params},
                                          {&hone_data_options, t->data_params}};
     return hone_run_write_args(&t->run, options, sizeof options / sizeof *options);
@@ -123,7 +123,7 @@ static hone_status open_run(struct hone_trainer *t) {
                               : hone_run_begin(t->params.out, &t->run));
     t->result->run_dir = hone_strdup(t->run.dir);
     if (!t->result->run_dir) return HONE_OUT_OF_MEMORY;
-    if (!t->params.resume) HONE_TRY(hone_trainer_write_args(t));
+    if (!t->params.resume) HONE_TRY(write_args(t));
     if (t->params.tensorboard && !t->run.events) HONE_TRY(hone_run_begin_events(&t->run));
     char *folder = NULL;
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {

@@ -112,12 +112,9 @@ static hone_status begin(struct hone_trainer *t, int32_t *epochs_done) {
     *epochs_done = 0;
     t->batches_done = 0;
     if (t->resumed) return hone_trainer_restore(t, epochs_done);
-    bool tried = t->params.lr == HONE_LR_FIND || t->budget > 0;
     if (t->params.lr == HONE_LR_FIND) HONE_TRY(hone_trainer_find_rate(t));
     if (t->budget > 0) HONE_TRY(hone_trainer_fit_budget(t));
     t->steps_done = 0;
-    // What trial steps have found is an option of the run from here on.
-    if (tried) HONE_TRY(hone_trainer_write_args(t));
     return hone_trainer_write_last(t, 0);
 }
 
