@@ -121,7 +121,7 @@ enum { HONE_EPOCHS_AUTO = -1, HONE_SMOOTHING_AUTO = -1, HONE_BATCH_AUTO = -1 };
 // by hone_train() where 0 is out of range. Strings are borrowed for the call.
 struct hone_train_params {
     const char *backbone; // the pretrained model file; required
-    const char *arch;     // the net, where it is a weight file; NULL: by the names of its tensors
+    const char *arch;     // the net, where it is a weight file; NULL: as hone_model_load() finds it
     const char *out; // folder of the run; NULL: the next free runs/trainN below the working folder
     // A run folder to go on with: options and data are those of its args.json; here only device,
     // backbone, the data's folder, checkpoint_minutes and validate may differ, where things have
@@ -164,9 +164,9 @@ struct hone_train_params {
     float weight_decay, momentum;
     float label_smoothing; // HONE_SMOOTHING_AUTO: 0 where the classifier has converged before,
                            // since smoothing would undo that, else 0.05
-    int class_weights; // enum hone_class_weights
-    int sampling;      // enum hone_sampling; of the steps
-    int loss;          // enum hone_loss; of the steps
+    int class_weights;     // enum hone_class_weights
+    int sampling;          // enum hone_sampling; of the steps
+    int loss;              // enum hone_loss; of the steps
     float focal_gamma;
     float logit_adjust; // strength of the classes' shares in the loss (Menon et al. 2021): the
                         // model answers as if all classes were equally frequent where it is 1

@@ -21,7 +21,8 @@ static const hone_option import_rows[] = {
                .metavar = "imagenet|tf|none|MEAN,STD[:...]",
                .help = "what is done to pixels, in place of what the file says"),
     CLI_OPTION(struct import_params, arch, STRING, "arch", .metavar = "NAME",
-               .help = "the net of a weight file; left out: by the names of its tensors"),
+               .help = "the net of a weight file; left out: as its metadata or config.json "
+                       "beside it says, else by the names of its tensors"),
 };
 static const hone_option_table import_table =
     HONE_OPTION_TABLE("Options", import_rows, struct import_params);

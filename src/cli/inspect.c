@@ -21,7 +21,8 @@ static const hone_option inspect_rows[] = {
                .metavar = "imagenet|tf|none|MEAN,STD[:...]",
                .help = "what is done to pixels, in place of what the file says"),
     CLI_OPTION(struct inspect_params, arch, STRING, "arch", .metavar = "NAME",
-               .help = "the net of a weight file; left out: by the names of its tensors"),
+               .help = "the net of a weight file; left out: as its metadata or config.json "
+                       "beside it says, else by the names of its tensors"),
     CLI_OPTION(struct inspect_params, summary, BOOL, "summary",
                .help = "leave the table of operators out"),
 };

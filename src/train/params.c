@@ -19,9 +19,11 @@ static const hone_option train_rows[] = {
     TRAIN(backbone, STRING, "backbone", .metavar = "FILE",
           .help = "the pretrained network: ONNX, or weights (safetensors, .pth) of a net that hone "
                   "knows"),
-    TRAIN(arch, STRING, "arch", .metavar = "NAME",
-          .help =
-              "the net of a weight file, such as resnet50; left out: by the names of its tensors"),
+    TRAIN(
+        arch, STRING, "arch", .metavar = "NAME",
+        .help =
+            "the net of a weight file, such as resnet50; left out: as its metadata or config.json "
+            "beside it says, else by the names of its tensors"),
     TRAIN(out, STRING, "out", .metavar = "DIR",
           .help = "folder of the run; left out: the next free runs/trainN"),
     TRAIN(resume, STRING, "resume", .metavar = "RUN",

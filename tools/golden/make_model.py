@@ -99,7 +99,7 @@ def randomise(net):
 def quiet(net):
     """Dropout and stochastic depth draw differently in every library."""
     for module in net.modules():
-        for key in ("p", "attention_dropout", "drop_prob"):
+        for key in ("p", "attention_dropout", "drop_prob", "drop_rate"):
             if isinstance(getattr(module, key, None), float):
                 setattr(module, key, 0.0)
     return net
