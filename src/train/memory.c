@@ -8,6 +8,7 @@
 #include <hone/data.h>
 
 static const double FREE_SHARE = 0.9; // of what the device says is free: others are there, too
+static const uint64_t CHECK_BYTES = 4 << 20; // for the check of kernels, at their first use
 enum { BATCH_USUAL = 16, BATCH_MOST = 64, STEPS_LEAST = 10, SEGMENTS_MOST = 32 };
 
 static double megabytes(uint64_t bytes) {
@@ -178,9 +179,11 @@ static void tell(struct hone_trainer *t) {
 hone_status hone_trainer_plan_memory(struct hone_trainer *t) {
     struct hone_train_params *p = &t->params;
     const struct hone_caps *caps = hone_device_caps(t->device);
-    struct hone_trainer_plan plan = {
-        .budget = p->memory ? (uint64_t)p->memory << 20
-                            : (uint64_t)(FREE_SHARE * (double)caps->heap_bytes)};
+    uint64_t given = (uint64_t)p->memory << 20;
+    struct hone_trainer_plan plan = {.budget =
+                                         !given ? (uint64_t)(FREE_SHARE * (double)caps->heap_bytes)
+                                         : given > CHECK_BYTES ? given - CHECK_BYTES
+                                                               : 0};
     bool fits;
     if (p->batch == HONE_BATCH_AUTO) HONE_TRY(choose_batch(t, &plan));
     if (p->accumulate && p->batch % p->accumulate)

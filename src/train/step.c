@@ -81,7 +81,6 @@ static hone_status compile_step(struct hone_trainer *t) {
     t->clock = hone_graph_find(graph, "clock") != HONE_NO_VALUE;
     t->mix = hone_graph_find(graph, "mix") != HONE_NO_VALUE;
     hone_status status = hone_trainer_tune_kernels(t, graph);
-    hone_device_memory_mark(t->device); // measuring took what is free again
     if (status == HONE_OK) status = hone_trust_compile(t->store, graph, &compile, &t->step);
     if (status == HONE_OK && update)
         status = hone_trust_compile(t->store, update, NULL, &t->update);
@@ -105,6 +104,7 @@ hone_status hone_trainer_prepare(struct hone_trainer *t) {
     if (status == HONE_OK) status = compile_step(t);
     hone_trainer_phase(t, "training step compiled");
     if (status == HONE_OK) status = hone_trainer_compile_judge(t);
+    hone_device_memory_mark(t->device); // measuring and checking kernels took what is free again
     hone_trainer_phase(t, "validation compiled");
     t->spent.compile += hone_seconds() - start;
     if (status == HONE_OK) status = hone_trainer_load(t);
