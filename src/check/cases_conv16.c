@@ -140,6 +140,8 @@ const struct hone_case hone_cases_conv16[] = {
           .groups = 1),
     STATS(HONE_BF16, "bf16, statistics, groups", ROUNDED(0x1p-7), 2, 16, 16, 24, 24, 3, 3, 8, 16,
           16, SAME, .groups = 3),
+    STATS(HONE_F16, "f16, statistics, depthwise, whole strips", ROUNDED(0x1p-10), 2, 28, 30, 24, 24,
+          3, 3, 1, 28, 30, SAME, .groups = 24),
     STATS(HONE_F16, "f16, statistics, stem", ROUNDED(0x1p-10), 2, 32, 33, 3, 40, 7, 7, 3, 16, 16,
           .stride = {2, 2}, .dilation = {1, 1}, .pad = {3, 3, 3, 2}, .groups = 1),
     STATS(HONE_BF16, "bf16, statistics", ROUNDED(0x1p-7), 2, 17, 15, 40, 72, 1, 1, 40, 17, 15,

@@ -104,8 +104,8 @@ static hone_status depthwise(const struct hone_conv_job *job, bool dgrad,
                              walk.stride[0], walk.stride[1],  walk.dilation[0],   walk.dilation[1],
                              walk.pad[0],    walk.pad[1],     (uint32_t)job->act, job->has_bias,
                              walk.along,     job->has_addend};
-    // A strip's whole rows are one part.
-    if (walk.along && columns % strip == 0)
+    // A strip's whole rows are one part. Kernels of 16 bits make none: their result is read again.
+    if (walk.along && columns % strip == 0 && job->dtype == HONE_F32)
         hone_conv_begin_parts(job, images, strip * rows, launch);
     bool stats = hone_conv_has_parts(job);
     for (int32_t n = 0; n < g->n; n += images) {
