@@ -57,7 +57,7 @@ def _vgg():
 def _timm(family, names, size=64, batch=4, fuse=False, **more):
     def build(name):
         net = timm.create_model(name, num_classes=CLASSES, **more)
-        return timm.utils.reparameterize_model(net.eval()) if fuse else net
+        return timm.utils.reparameterize_model(net.eval()).requires_grad_(True) if fuse else net
 
     told = [f"{key}={value}".replace(" ", "") for key, value in more.items() if key != "img_size"]
     for name in names.split():
@@ -115,7 +115,7 @@ _LISTS = (
     _timm("Swin", "swin_tiny_patch4_window7_224", img_size=64, window_size=4, depths=(2, 2, 2, 2), embed_dim=48,
           num_heads=(2, 4, 8, 16)),
     _timm("MobileViT", "mobilevit_xxs"),
-    _timm("EfficientFormer", "efficientformer_l1"),
+    _timm("EfficientFormer", "efficientformer_l1", 224, 2),
     _timm("ResNet", "resnet10t"),
     _timm("SK-ResNet", "skresnet18"),
     _timm("DenseNet", "densenet121", block_config=(2, 2, 2, 2)),
