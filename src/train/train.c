@@ -200,7 +200,8 @@ static void close_device(struct hone_trainer *t) {
     hone_store_destroy(&t->store);
     hone_device_close(&t->device);
     hone_free(t->labels);
-    t->labels = NULL;
+    hone_free(t->partners);
+    t->labels = t->partners = NULL;
 }
 
 // What the device held is gone: all of it goes back to the last checkpoint, or, before there was
@@ -264,7 +265,6 @@ static void trainer_deinit(struct hone_trainer *t) {
     hone_free(t->prior);
     hone_free(t->tried_rates);
     hone_free(t->tried_losses);
-    hone_free(t->partners);
     hone_free(t->best);
     for (int part = 0; part < HONE_PART_COUNT; part++) hone_free(t->answers[part]);
     hone_free(t->best_answers);

@@ -68,6 +68,8 @@ static hone_status draw_range(struct hone_trainer *t) {
 
 static hone_status range_test(struct hone_trainer *t, uint32_t *order) {
     double *losses = hone_calloc(RANGE_STEPS, sizeof *losses, "a range test");
+    hone_free(t->tried_rates); // of a test that a lost device ended
+    hone_free(t->tried_losses);
     t->tried_rates = hone_calloc(RANGE_STEPS, sizeof *t->tried_rates, "a range test");
     t->tried_losses = hone_calloc(RANGE_STEPS, sizeof *t->tried_losses, "a range test");
     hone_status status = losses && t->tried_rates && t->tried_losses ? HONE_OK : HONE_OUT_OF_MEMORY;

@@ -192,7 +192,7 @@ static void test_reset(void **state) {
     (void)state;
     const struct fault reset = {"device lost once", HONE_GPU_FAULT_RESET};
     const char *text = getenv("HONE_FAULTS_STEP");
-    long step = text ? atol(text) : 71, n = 0, recovered = 0, refused = 0;
+    long step = text ? atol(text) : 47, n = 0, recovered = 0, refused = 0;
     usual.epochs = 2;
     usual.checkpoint_minutes = 1e-6f;
     usual.out = "whole";

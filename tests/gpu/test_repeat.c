@@ -21,16 +21,21 @@ static const struct hone_op *const products[] = {&hone_op_conv2d, &hone_op_conv2
 enum { PRODUCTS = sizeof products / sizeof *products };
 
 // The nets: the small one of all kinds of blocks for every body, the wide one for those that take
-// no small convolution; in f32, and in mixed precision for what multiplies 16-bit numbers.
+// no small convolution, and one with a stem and narrow groups; in f32, and in mixed precision for
+// what multiplies 16-bit numbers.
+enum shape { BLOCKS, WIDE, NARROW };
 static const struct net {
     const char *name;
-    bool wide;
+    enum shape shape;
     enum hone_dtype compute;
 } nets[] = {
-    {"blocks", false, HONE_F32},
-    {"wide", true, HONE_F32},
-    {"blocks in f16", false, HONE_F16},
-    {"blocks in bf16", false, HONE_BF16},
+    {"blocks", BLOCKS, HONE_F32},
+    {"narrow", NARROW, HONE_F32},
+    {"wide", WIDE, HONE_F32},
+    {"blocks in f16", BLOCKS, HONE_F16},
+    {"narrow in f16", NARROW, HONE_F16},
+    {"blocks in bf16", BLOCKS, HONE_BF16},
+    {"narrow in bf16", NARROW, HONE_BF16},
 };
 enum { NETS = sizeof nets / sizeof *nets };
 
@@ -65,9 +70,12 @@ static void skip_others(const char *body, bool before_only, struct skips *skips)
 // The numbers after the steps, twice; returns the nodes that ran on rows of that name (NULL: on
 // any) and runs nothing where there is none.
 static int check(struct hone_device *device, const struct net *net, const char *body) {
-    struct hone_graph *graph = net->wide ? blocks_wide_graph(1) : blocks_graph(BATCH, true);
+    bool wide = net->shape == WIDE;
+    struct hone_graph *graph = wide                   ? blocks_wide_graph(1)
+                               : net->shape == NARROW ? blocks_narrow_graph(BATCH)
+                                                      : blocks_graph(BATCH, true);
     struct skips skips = {.list = {NULL}};
-    if (body) skip_others(body, net->wide, &skips);
+    if (body) skip_others(body, wide, &skips);
     const struct hone_compile_params params = {.skip_rows = skips.list, .compute = net->compute};
     int nodes = blocks_nodes_on(device, graph, &params, body);
     if (nodes) {
@@ -123,7 +131,8 @@ static void test_each_body(void **state) {
             seen[bodies++] = body;
             int nodes = 0;
             for (int n = 0; n < NETS; n++)
-                if (!nets[n].wide || nodes == 0) nodes += check(test_gpu_device, &nets[n], body);
+                if (nets[n].shape != WIDE || nodes == 0)
+                    nodes += check(test_gpu_device, &nets[n], body);
             if (nodes) continue;
             const char *why = excuse(body, hone_device_caps(test_gpu_device));
             if (!why) fail_msg("no node of any net ran on body %s", body);

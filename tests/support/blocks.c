@@ -154,6 +154,19 @@ struct hone_graph *blocks_wide_graph(int batch) {
     return b.g;
 }
 
+struct hone_graph *blocks_narrow_graph(int batch) {
+    struct builder b = {.train = true};
+    assert_ok(hone_graph_create(&b.g));
+    hone_value x = hone_graph_input(
+        b.g, "image", hone_desc_make(HONE_F32, 4, batch, WIDEST_SIZE, WIDEST_SIZE, 3));
+    x = act(&b, norm(&b, conv(&b, x, WIDE, 3, 2, 1)), HONE_ACT_RELU);
+    x = act(&b, norm(&b, conv(&b, x, WIDE, 3, 1, WIDE / 4)), HONE_ACT_RELU);
+    emit_step(&b, x);
+    assert_ok(hone_graph_status(b.g));
+    assert_ok(hone_graph_verify(b.g));
+    return b.g;
+}
+
 // Weights of unit gain or so; variances positive.
 static void fill(const char *name, const struct hone_desc *desc, float *values) {
     bool weights = name[0] == 'w', around_one = name[0] == 'v' || name[0] == 'g';

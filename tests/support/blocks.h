@@ -20,6 +20,10 @@ struct hone_graph *blocks_frozen_graph(int batch);
 // has a gradient: the least that Winograd's rows take. Input "image" (batch, 16, 16, 8).
 struct hone_graph *blocks_wide_graph(int batch);
 
+// A training step of a net with a stem over three channels and a convolution in groups of four
+// channels. Input "image" (batch, 16, 16, 3).
+struct hone_graph *blocks_narrow_graph(int batch);
+
 // What a program made of it computes: its states (in the order of the graph) and outputs as one
 // list, after `steps` runs on `device` from states and an image that depend on nothing else. The
 // caller frees it. passes_off as in hone_compile_params; *nodes, if wanted, is the number of nodes.
