@@ -24,19 +24,9 @@ static struct hone_data_params data;
 
 static int set_up(void **state) {
     (void)state;
-    test_temp_dir(dir);
-    if (chdir(dir) != 0) return 1;
-    struct hone_model *model = test_tiny_model(3);
-    assert_ok(hone_model_save(model, "tiny.onnx"));
-    hone_model_destroy(&model);
-    test_tiny_pictures("pictures", 40);
-    assert_ok(hone_options_init(&hone_data_options, &data));
-    assert_ok(hone_options_init(&hone_train_options, &usual));
-    data.folder = "pictures";
-    usual.backbone = "tiny.onnx";
-    usual.recipe = HONE_RECIPE_FULL;
-    usual.batch = 8;
-    usual.epochs = 34; // of 6 steps
+    test_tiny_job(dir, 40, &usual, &data);
+    usual.device = NULL; // what runs in 16 bits
+    usual.epochs = 34;   // of 6 steps
     usual.lr = 0.002f;
     return 0;
 }

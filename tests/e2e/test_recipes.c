@@ -20,21 +20,8 @@ static struct hone_data_params data;
 
 static int set_up(void **state) {
     (void)state;
-    test_temp_dir(dir);
-    if (chdir(dir) != 0) return 1;
-    struct hone_model *model = test_tiny_model(3);
-    assert_ok(hone_model_save(model, "tiny.onnx"));
-    hone_model_destroy(&model);
-    test_tiny_pictures("pictures", 20);
-    assert_ok(hone_options_init(&hone_data_options, &data));
-    assert_ok(hone_options_init(&hone_train_options, &usual));
-    data.folder = "pictures";
-    usual.backbone = "tiny.onnx";
-    usual.device = "ref";
-    usual.recipe = HONE_RECIPE_FULL;
-    usual.batch = 8;
+    test_tiny_job(dir, 20, &usual, &data);
     usual.epochs = 6;
-    usual.lr = 0.02f;
     usual.head_lr = 2;
     usual.first_lr = 1;
     return 0;

@@ -14,23 +14,14 @@
 
 static char dir[256];
 static struct hone_train_params usual;
-static struct hone_data_params data = {.folder = "pictures"};
+static struct hone_data_params data;
 
 static int set_up(void **state) {
     (void)state;
-    test_temp_dir(dir);
-    if (chdir(dir) != 0) return 1;
-    struct hone_model *model = test_tiny_model(3);
-    assert_ok(hone_model_save(model, "tiny.onnx"));
-    hone_model_destroy(&model);
-    test_tiny_pictures("pictures", 20);
+    test_tiny_job(dir, 20, &usual, &data);
     assert_int_equal(rename("pictures/spot", "pictures/<i>spot&"), 0);
-    assert_ok(hone_options_init(&hone_train_options, &usual));
-    usual.backbone = "tiny.onnx";
-    usual.device = "ref";
-    usual.batch = 8;
+    usual.recipe = HONE_RECIPE_AUTO;
     usual.epochs = 2;
-    usual.lr = 0.02f;
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/rng.h"
@@ -93,4 +94,22 @@ void test_tiny_pictures(const char *folder, int count) {
             assert_ok(hone_file_write(path, file, sizeof file));
         }
     }
+}
+
+void test_tiny_job(char dir[256], int count, struct hone_train_params *params,
+                   struct hone_data_params *data) {
+    test_temp_dir(dir);
+    assert_int_equal(chdir(dir), 0);
+    struct hone_model *model = test_tiny_model(3);
+    assert_ok(hone_model_save(model, "tiny.onnx"));
+    hone_model_destroy(&model);
+    test_tiny_pictures("pictures", count);
+    assert_ok(hone_options_init(&hone_data_options, data));
+    assert_ok(hone_options_init(&hone_train_options, params));
+    data->folder = "pictures";
+    params->backbone = "tiny.onnx";
+    params->device = "ref";
+    params->recipe = HONE_RECIPE_FULL;
+    params->batch = 8;
+    params->lr = 0.02f;
 }
