@@ -1,6 +1,7 @@
 // pass_cast.c: see pass_cast.h. One walk over the nodes in their order. Each value of the source
 // has up to two forms in the target, its own and a cast of it, made when first asked for.
 #include "ir/pass_cast.h"
+#include "ir/passes.h"
 
 #include <string.h>
 
@@ -99,14 +100,8 @@ static hone_status emit_node(struct caster *s, const struct hone_node *node) {
 
 static hone_status cast_all(struct caster *s) {
     const struct hone_graph *g = s->source;
-    for (size_t v = 0; v < g->value_count; v++) {
-        const struct hone_value_info *info = &g->values[v];
-        s->wide[v] = s->narrow[v] = HONE_NO_VALUE;
-        if (info->kind == HONE_VALUE_INPUT)
-            s->wide[v] = hone_graph_input(s->target, info->name, info->desc);
-        if (info->kind == HONE_VALUE_STATE)
-            s->wide[v] = hone_graph_state(s->target, info->name, info->desc);
-    }
+    hone_graph_copy_leaves(s->target, g, s->wide);
+    for (size_t v = 0; v < g->value_count; v++) s->narrow[v] = HONE_NO_VALUE;
     mark_wanted(s);
     for (size_t n = 0; n < g->node_count; n++) HONE_TRY(emit_node(s, &g->nodes[n]));
     for (size_t v = 0; v < g->value_count; v++) {

@@ -31,6 +31,27 @@ const char *hone_pass_name(size_t index) {
     return index < sizeof pass_names / sizeof *pass_names ? pass_names[index].name : NULL;
 }
 
+void hone_graph_copy_leaves(struct hone_graph *target, const struct hone_graph *source,
+                            hone_value *map) {
+    for (size_t v = 0; v < source->value_count; v++) {
+        const struct hone_value_info *info = &source->values[v];
+        map[v] = HONE_NO_VALUE;
+        if (info->kind == HONE_VALUE_INPUT)
+            map[v] = hone_graph_input(target, info->name, info->desc);
+        if (info->kind == HONE_VALUE_STATE)
+            map[v] = hone_graph_state(target, info->name, info->desc);
+    }
+}
+
+void hone_graph_copy_marks(struct hone_graph *target, const struct hone_graph *source,
+                           const hone_value *map) {
+    for (size_t v = 0; v < source->value_count && target->status == HONE_OK; v++) {
+        const struct hone_value_info *info = &source->values[v];
+        if (info->is_output) hone_graph_mark_output(target, map[v], info->name);
+        if (info->next != HONE_NO_VALUE) hone_graph_set_next(target, map[v], map[info->next]);
+    }
+}
+
 // Re-emits one node with its inputs mapped and, perhaps, other attributes.
 static void append_node(struct hone_graph *target, const struct hone_node *node, const void *attrs,
                         hone_value *map, hone_value *outputs) {

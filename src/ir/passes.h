@@ -40,6 +40,14 @@ hone_status hone_graph_remat(const struct hone_graph *graph, struct hone_graph *
 hone_status hone_graph_recompute(const struct hone_graph *graph, const char *loss,
                                  uint32_t segments, struct hone_graph **out);
 
+// For passes that emit a graph anew, before its nodes: every input and state of `source` in
+// `target`, their new values in map (value_count entries), and HONE_NO_VALUE for all else.
+void hone_graph_copy_leaves(struct hone_graph *target, const struct hone_graph *source,
+                            hone_value *map);
+// And behind them: outputs and what states become, from map, unless target has failed.
+void hone_graph_copy_marks(struct hone_graph *target, const struct hone_graph *source,
+                           const hone_value *map);
+
 // Appends to `target` the nodes of `source` that `keep` marks (NULL: all), replacing values by map:
 // map[v] must be set for every input and state of source that a kept node reads, and receives the
 // new values. For passes and for whoever embeds one graph in another. Failures stick to target.

@@ -183,21 +183,10 @@ static hone_status recompute_run(struct recompute *r) {
     hone_free(crossing);
     hone_free(last_read);
     if (!ready) return HONE_OUT_OF_MEMORY;
-    for (size_t v = 0; v < g->value_count; v++) {
-        const struct hone_value_info *info = &g->values[v];
-        r->map[v] = r->again[v] = HONE_NO_VALUE;
-        if (info->kind == HONE_VALUE_INPUT)
-            r->map[v] = hone_graph_input(r->target, info->name, info->desc);
-        if (info->kind == HONE_VALUE_STATE)
-            r->map[v] = hone_graph_state(r->target, info->name, info->desc);
-    }
+    hone_graph_copy_leaves(r->target, g, r->map);
+    for (size_t v = 0; v < g->value_count; v++) r->again[v] = HONE_NO_VALUE;
     walk(r);
-    for (size_t v = 0; v < g->value_count && r->target->status == HONE_OK; v++) {
-        const struct hone_value_info *info = &g->values[v];
-        if (info->is_output) hone_graph_mark_output(r->target, r->map[v], info->name);
-        if (info->next != HONE_NO_VALUE)
-            hone_graph_set_next(r->target, r->map[v], r->map[info->next]);
-    }
+    hone_graph_copy_marks(r->target, g, r->map);
     return hone_graph_status(r->target);
 }
 

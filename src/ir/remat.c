@@ -85,21 +85,9 @@ static void walk(struct remat *r) {
 static hone_status remat_run(struct remat *r) {
     const struct hone_graph *g = r->source;
     for (size_t n = 0; n < g->node_count; n++) r->cheap[n] = is_cheap(g, &g->nodes[n]);
-    for (size_t v = 0; v < g->value_count; v++) {
-        const struct hone_value_info *info = &g->values[v];
-        r->map[v] = HONE_NO_VALUE;
-        if (info->kind == HONE_VALUE_INPUT)
-            r->map[v] = hone_graph_input(r->target, info->name, info->desc);
-        if (info->kind == HONE_VALUE_STATE)
-            r->map[v] = hone_graph_state(r->target, info->name, info->desc);
-    }
+    hone_graph_copy_leaves(r->target, g, r->map);
     walk(r);
-    for (size_t v = 0; v < g->value_count && r->target->status == HONE_OK; v++) {
-        const struct hone_value_info *info = &g->values[v];
-        if (info->is_output) hone_graph_mark_output(r->target, r->map[v], info->name);
-        if (info->next != HONE_NO_VALUE)
-            hone_graph_set_next(r->target, r->map[v], r->map[info->next]);
-    }
+    hone_graph_copy_marks(r->target, g, r->map);
     return hone_graph_status(r->target);
 }
 

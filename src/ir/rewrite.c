@@ -1,5 +1,6 @@
 // rewrite.c: see rewrite.h.
 #include "ir/rewrite.h"
+#include "ir/passes.h"
 
 #include <string.h>
 
@@ -127,22 +128,10 @@ static void emit_node(struct emitter *e, size_t n) {
 
 static hone_status emit_all(struct emitter *e) {
     const struct hone_graph *g = e->rewrite->source;
-    for (size_t v = 0; v < g->value_count; v++) {
-        const struct hone_value_info *info = &g->values[v];
-        e->map[v] = HONE_NO_VALUE;
-        if (info->kind == HONE_VALUE_INPUT)
-            e->map[v] = hone_graph_input(e->target, info->name, info->desc);
-        if (info->kind == HONE_VALUE_STATE)
-            e->map[v] = hone_graph_state(e->target, info->name, info->desc);
-    }
+    hone_graph_copy_leaves(e->target, g, e->map);
     for (size_t n = 0; n < g->node_count; n++)
         if (e->rewrite->live[n]) emit_node(e, n);
-    for (size_t v = 0; v < g->value_count; v++) {
-        const struct hone_value_info *info = &g->values[v];
-        if (info->is_output) hone_graph_mark_output(e->target, e->map[v], info->name);
-        if (info->next != HONE_NO_VALUE)
-            hone_graph_set_next(e->target, e->map[v], e->map[info->next]);
-    }
+    hone_graph_copy_marks(e->target, g, e->map);
     return hone_graph_status(e->target);
 }
 
