@@ -54,9 +54,13 @@ def _vgg():
     return net
 
 
-def _timm(family, names, size=64, batch=4, fuse=False, **more):
+def _timm(family, names, size=64, batch=4, fuse=False, tie=False, **more):
+    """fuse: as deployed, branches summed into one. tie: the classifier of distillation, whose answer is averaged with the
+    other's, is the other: hone reads the two as one, which has the gradient that they have together."""
     def build(name):
         net = timm.create_model(name, num_classes=CLASSES, **more)
+        if tie:
+            net.head_dist = net.head
         return timm.utils.reparameterize_model(net.eval()).requires_grad_(True) if fuse else net
 
     told = [f"{key}={value}".replace(" ", "") for key, value in more.items() if key != "img_size"]
@@ -64,7 +68,7 @@ def _timm(family, names, size=64, batch=4, fuse=False, **more):
         known = timm is not None and timm.is_model(name)
         key = "_".join([f"timm.{name}", *(["fused"] if fuse else []), *([more["act_layer"]] if "act_layer" in more else [])])
         yield key, Family(family, (lambda name=name: build(name)) if known else None, size, batch,
-                          " ".join(told + ["reparameterised"] * fuse))
+                          " ".join(told + ["reparameterised"] * fuse + ["head_dist=head"] * tie))
 
 
 _PLAIN = {"aux_logits": False, "init_weights": False, "transform_input": True}
@@ -110,12 +114,12 @@ _LISTS = (
     _timm("ConvNeXt", "convnext_atto"),
     _timm("ConvNeXt V2", "convnextv2_atto"),
     _timm("ViT", "vit_tiny_patch16_224", img_size=64, depth=4),
-    _timm("DeiT", "deit_tiny_patch16_224 deit_tiny_distilled_patch16_224", img_size=64, depth=4),
+    _timm("DeiT", "deit_tiny_patch16_224", img_size=64, depth=4),
     _timm("DINOv2", "vit_small_patch14_dinov2", 70, img_size=70, depth=3),
     _timm("Swin", "swin_tiny_patch4_window7_224", img_size=64, window_size=4, depths=(2, 2, 2, 2), embed_dim=48,
           num_heads=(2, 4, 8, 16)),
     _timm("MobileViT", "mobilevit_xxs"),
-    _timm("EfficientFormer", "efficientformer_l1", 224, 2),
+    _timm("EfficientFormer", "efficientformer_l1", 224, 2, tie=True),
     _timm("ResNet", "resnet10t"),
     _timm("SK-ResNet", "skresnet18"),
     _timm("DenseNet", "densenet121", block_config=(2, 2, 2, 2)),
@@ -128,10 +132,9 @@ _LISTS = (
     _timm("Darknet, ELU", "darknet17", act_layer="elu"),
     _timm("VoVNet", "ese_vovnet19b_slim_dw"),
     _timm("HRNet", "hrnet_w18_small"),
-    _timm("ConvMixer", "convmixer_768_32", dim=64, depth=3),
-    _timm("PoolFormer", "poolformer_s12", **_SHALLOW),
-    _timm("MLP-Mixer", "mixer_s32_224", img_size=64, num_blocks=2),
-    _timm("LeViT", "levit_128s"),
+    _timm("PoolFormer", "poolformer_s12"),
+    _timm("MLP-Mixer", "mixer_s32_224", img_size=64),
+    _timm("LeViT", "levit_128s", tie=True, img_size=64),
     _timm("MobileOne", "mobileone_s0", 64, 16),
 )
 FAMILIES = {name: family for group in _LISTS for name, family in group}
