@@ -248,6 +248,17 @@ static double reduce_step(char op, double sum, double x) {
     }
 }
 
+// Result k, into whichever of f and i the constant has; whole numbers only as far as a double
+// counts them.
+static hone_status put(float *f, int64_t *i, int64_t k, double value) {
+    if (!f && !(fabs(value) <= 0x1p53)) return hone_fail(HONE_INVALID, "%g is too large", value);
+    if (f)
+        f[k] = (float)value;
+    else
+        i[k] = (int64_t)value;
+    return HONE_OK;
+}
+
 // Over axes in input 1 or an attribute; over all where none are named.
 hone_status hone_onnx_fold_reduce(const struct hone_onnx_fold_args *a) {
     HONE_TRY(hone_onnx_fold_need(a, 1));
@@ -290,12 +301,7 @@ hone_status hone_onnx_fold_reduce(const struct hone_onnx_fold_args *a) {
     }
     for (int64_t k = 0; k < a->out->count; k++) {
         double value = mean ? sum[k] * (double)a->out->count / (double)x->count : sum[k];
-        if (!f && !(fabs(value) <= 0x1p53))
-            return hone_fail(HONE_INVALID, "%g is too large", value);
-        if (f)
-            f[k] = (float)value;
-        else
-            i[k] = (int64_t)value;
+        HONE_TRY(put(f, i, k, value));
     }
     return HONE_OK;
 }
@@ -320,11 +326,7 @@ hone_status hone_onnx_fold_cumsum(const struct hone_onnx_fold_args *a) {
         bool first = k / behind % x->dim[axis] == 0;
         double sum = hone_onnx_const_number(x, k);
         if (!first) sum += hone_onnx_const_number(a->out, k - behind);
-        if (!(fabs(sum) <= 0x1p53)) return hone_fail(HONE_INVALID, "%g is too large", sum);
-        if (f)
-            f[k] = (float)sum;
-        else
-            i[k] = (int64_t)sum;
+        HONE_TRY(put(f, i, k, sum));
     }
     return HONE_OK;
 }
