@@ -10,6 +10,7 @@
 //
 // An invocation owns a row and walks the rows of the other side: the gradients of q, of k and of v
 // are three passes of one kernel, in a fixed order of sums and without atomics.
+#include "ops/attention_pass.h"
 #include "ops/common.h"
 #include "ops/conv_launch.h"
 
@@ -21,21 +22,10 @@ enum { HEAD_MOST = 256, CPU_HEAD_MOST = 128, SHARED_BYTES = 16384, GROUP = 64 };
 // of the result and one of the query forward, three rows backward. Longer heads read plainly.
 enum { SHARED_HEAD_MOST = 32, SHARED_HEAD_MOST_BWD = 16 };
 
-// Where q, k and v lie: which input, how far apart its tokens are, where in a token.
-struct part {
-    int input;
-    int64_t stride, offset; // elements
-};
-struct shape {
-    int64_t batch, queries, keys, heads, width;
-    bool packed;
-    struct part part[3];
-};
-
 // of inputs first.. of a node.
-static struct shape shape_of(const struct hone_desc *in, int count, int first) {
+static struct hone_attention_shape shape_of(const struct hone_desc *in, int count, int first) {
     const struct hone_desc *q = &in[first];
-    struct shape s = {.packed = count == first + 1};
+    struct hone_attention_shape s = {.packed = count == first + 1};
     s.batch = q->dim[0];
     s.queries = q->dim[1];
     s.keys = s.packed ? s.queries : in[first + 1].dim[1];
@@ -43,8 +33,8 @@ static struct shape shape_of(const struct hone_desc *in, int count, int first) {
     s.width = q->dim[q->rank - 1];
     int64_t token = s.heads * s.width;
     for (int i = 0; i < 3; i++)
-        s.part[i] = s.packed ? (struct part){first, 3 * token, i * token}
-                             : (struct part){first + i, token, 0};
+        s.part[i] = s.packed ? (struct hone_attention_part){first, 3 * token, i * token}
+                             : (struct hone_attention_part){first + i, token, 0};
     return s;
 }
 
@@ -69,19 +59,19 @@ static hone_status expect_parts(const struct hone_infer_args *args, int first) {
                                             axis == 1 ? "the keys" : "as in q"));
         }
     }
-    struct shape s = shape_of(in, args->input_count, first);
+    struct hone_attention_shape s = shape_of(in, args->input_count, first);
     if (s.width > HEAD_MOST)
         return hone_fail(HONE_UNSUPPORTED, "heads of %lld numbers; at most %d", (long long)s.width,
                          HEAD_MOST);
     return HONE_OK;
 }
 
-static struct hone_desc y_of(const struct shape *s, enum hone_dtype dtype) {
+static struct hone_desc y_of(const struct hone_attention_shape *s, enum hone_dtype dtype) {
     return hone_desc_make(dtype, 4, (int32_t)s->batch, (int32_t)s->queries, (int32_t)s->heads,
                           (int32_t)s->width);
 }
 
-static struct hone_desc lse_of(const struct shape *s) {
+static struct hone_desc lse_of(const struct hone_attention_shape *s) {
     return hone_desc_make(HONE_F32, 3, (int32_t)s->batch, (int32_t)s->heads, (int32_t)s->queries,
                           0);
 }
@@ -93,9 +83,9 @@ static const struct hone_field fields[] = {
 // ---- The reference ----
 
 // Row `row` of part i of head `head`.
-static const double *row_of(const struct hone_ref_args *args, const struct shape *s, int i,
-                            int64_t picture, int64_t head, int64_t row) {
-    const struct part *part = &s->part[i];
+static const double *row_of(const struct hone_ref_args *args, const struct hone_attention_shape *s,
+                            int i, int64_t picture, int64_t head, int64_t row) {
+    const struct hone_attention_part *part = &s->part[i];
     int64_t rows = i == 0 ? s->queries : s->keys;
     return args->in[part->input] + (picture * rows + row) * part->stride + part->offset +
            head * s->width;
@@ -107,8 +97,8 @@ static double dot(const double *a, const double *b, int64_t count) {
     return sum;
 }
 
-static void forward_row(const struct hone_ref_args *args, const struct shape *s, int64_t z,
-                        int64_t h, int64_t i) {
+static void forward_row(const struct hone_ref_args *args, const struct hone_attention_shape *s,
+                        int64_t z, int64_t h, int64_t i) {
     double scale = (double)((const struct hone_attention_attrs *)args->attrs)->scale;
     const double *q = row_of(args, s, 0, z, h, i);
     double top = -INFINITY, sum = 0;
@@ -127,22 +117,22 @@ static void forward_row(const struct hone_ref_args *args, const struct shape *s,
 }
 
 static void attention_ref(const struct hone_ref_args *args) {
-    struct shape s = shape_of(args->in_desc, args->input_count, 0);
+    struct hone_attention_shape s = shape_of(args->in_desc, args->input_count, 0);
     for (int64_t z = 0; z < s.batch; z++)
         for (int64_t h = 0; h < s.heads; h++)
             for (int64_t i = 0; i < s.queries; i++) forward_row(args, &s, z, h, i);
 }
 
 // The row of the gradient of part i.
-static double *gradient_row(const struct hone_ref_args *args, const struct shape *s, int i,
-                            int64_t z, int64_t h, int64_t row) {
+static double *gradient_row(const struct hone_ref_args *args, const struct hone_attention_shape *s,
+                            int i, int64_t z, int64_t h, int64_t row) {
     int64_t rows = i == 0 ? s->queries : s->keys;
     return args->out[s->packed ? 0 : i] + (z * rows + row) * s->part[i].stride + s->part[i].offset +
            h * s->width;
 }
 
-static void backward_row(const struct hone_ref_args *args, const struct shape *s, int64_t z,
-                         int64_t h, int64_t i) {
+static void backward_row(const struct hone_ref_args *args, const struct hone_attention_shape *s,
+                         int64_t z, int64_t h, int64_t i) {
     double scale = (double)((const struct hone_attention_attrs *)args->attrs)->scale;
     int64_t token = ((z * s->queries + i) * s->heads + h) * s->width;
     const double *dy = args->in[0] + token, *q = row_of(args, s, 0, z, h, i);
@@ -163,7 +153,7 @@ static void backward_row(const struct hone_ref_args *args, const struct shape *s
 }
 
 static void attention_bwd_ref(const struct hone_ref_args *args) {
-    struct shape s = shape_of(args->in_desc, args->input_count, 3);
+    struct hone_attention_shape s = shape_of(args->in_desc, args->input_count, 3);
     for (int o = 0; o < (s.packed ? 1 : 3); o++) {
         int64_t count = hone_desc_elements(&args->out_desc[o]);
         for (int64_t e = 0; e < count; e++) args->out[o][e] = 0;
@@ -175,37 +165,24 @@ static void attention_bwd_ref(const struct hone_ref_args *args) {
 
 // ---- Launches ----
 
-enum way { WAY_Y, WAY_DQ, WAY_DK, WAY_DV };
 enum mode { MODE_PLAIN, MODE_SHARED, MODE_CPU };
 
-// An operand of the kernel: a part of the inputs, or a tensor (B,N,H,D).
-struct side {
-    struct hone_operand operand;
-    int64_t stride, offset;
-};
-
-static struct side part_side(const struct shape *s, int i) {
-    return (struct side){{.kind = HONE_OPERAND_INPUT, .index = (uint8_t)s->part[i].input},
-                         s->part[i].stride,
-                         s->part[i].offset};
+static struct hone_attention_side part_side(const struct hone_attention_shape *s, int i) {
+    return (struct hone_attention_side){
+        {.kind = HONE_OPERAND_INPUT, .index = (uint8_t)s->part[i].input},
+        s->part[i].stride,
+        s->part[i].offset};
 }
 
-static struct side plain_side(const struct shape *s, enum hone_operand_kind kind, int index) {
-    return (struct side){{.kind = kind, .index = (uint8_t)index}, s->heads * s->width, 0};
-}
-
-struct pass {
-    enum way way;
-    struct side a, b, p, q, out;
-    struct hone_operand lse, delta;
-};
-
-static void bind(struct hone_dispatch *d, struct hone_operand operand) {
-    d->operands[d->operand_count++] = operand;
+static struct hone_attention_side plain_side(const struct hone_attention_shape *s,
+                                             enum hone_operand_kind kind, int index) {
+    return (struct hone_attention_side){
+        {.kind = kind, .index = (uint8_t)index}, s->heads * s->width, 0};
 }
 
 static hone_status add_pass(const struct hone_row_args *args, struct hone_launch *launch,
-                            const struct shape *s, enum mode mode, const struct pass *pass) {
+                            const struct hone_attention_shape *s, enum mode mode,
+                            const struct hone_attention_pass *pass) {
     static const char *const modes[] = {"attention_plain", "attention_shared", "attention_cpu"};
     enum hone_dtype dtype = args->node->in[0].dtype;
     char base[HONE_OP_KERNEL_NAME], name[HONE_OP_KERNEL_NAME];
@@ -225,45 +202,29 @@ static hone_status add_pass(const struct hone_row_args *args, struct hone_launch
         hone_dispatch_spec(d, args->caps->fast_broadcast);
         d->subgroup = lanes;
     }
-    bool by_keys = pass->way == WAY_DK || pass->way == WAY_DV;
-    uint32_t rows = (uint32_t)(by_keys ? s->keys : s->queries);
-    const uint32_t sizes[] = {rows, (uint32_t)(by_keys ? s->queries : s->keys), (uint32_t)s->heads};
-    hone_dispatch_push(d, sizes, sizeof sizes);
-    const struct side *sides[] = {&pass->a, &pass->b, &pass->p, &pass->q, &pass->out};
-    for (int i = 0; i < 5; i++) {
-        const uint32_t place[] = {(uint32_t)sides[i]->stride / width,
-                                  (uint32_t)sides[i]->offset / width};
-        hone_dispatch_push(d, place, sizeof place);
-        if (i < 4) bind(d, sides[i]->operand);
-    }
-    hone_dispatch_push(d, &((const struct hone_attention_attrs *)args->node->attrs)->scale, 4);
-    bind(d, pass->lse);
-    bind(d, pass->delta);
-    bind(d, pass->out.operand);
-    d->grid[0] = (rows + group - 1) / group;
-    d->grid[1] = (uint32_t)s->heads;
-    d->grid[2] = (uint32_t)s->batch;
+    hone_attention_bind(d, s, pass, group, width,
+                        ((const struct hone_attention_attrs *)args->node->attrs)->scale);
     return HONE_OK;
 }
 
 static hone_status forward(const struct hone_row_args *args, struct hone_launch *launch,
                            enum mode mode) {
-    struct shape s = shape_of(args->node->in, args->node->input_count, 0);
+    struct hone_attention_shape s = shape_of(args->node->in, args->node->input_count, 0);
     const struct hone_operand lse = {.kind = HONE_OPERAND_OUTPUT, .index = 1};
-    struct side q = part_side(&s, 0), k = part_side(&s, 1), v = part_side(&s, 2);
-    const struct pass pass = {.way = WAY_Y,
-                              .a = q,
-                              .b = q,
-                              .p = k,
-                              .q = v,
-                              .out = plain_side(&s, HONE_OPERAND_OUTPUT, 0),
-                              .lse = lse,
-                              .delta = q.operand};
+    struct hone_attention_side q = part_side(&s, 0), k = part_side(&s, 1), v = part_side(&s, 2);
+    const struct hone_attention_pass pass = {.way = HONE_ATTENTION_Y,
+                                             .a = q,
+                                             .b = q,
+                                             .p = k,
+                                             .q = v,
+                                             .out = plain_side(&s, HONE_OPERAND_OUTPUT, 0),
+                                             .lse = lse,
+                                             .delta = q.operand};
     return add_pass(args, launch, &s, mode, &pass);
 }
 
 static hone_status add_delta(const struct hone_row_args *args, struct hone_launch *launch,
-                             const struct shape *s) {
+                             const struct hone_attention_shape *s) {
     char name[HONE_OP_KERNEL_NAME];
     enum hone_dtype dtype = args->node->in[0].dtype;
     uint32_t width = hone_op_width_for(dtype, s->width % 4 == 0 ? 4 : 1);
@@ -283,9 +244,9 @@ static hone_status add_delta(const struct hone_row_args *args, struct hone_launc
 
 static hone_status backward(const struct hone_row_args *args, struct hone_launch *launch,
                             enum mode mode) {
-    struct shape s = shape_of(args->node->in, args->node->input_count, 3);
-    struct side q = part_side(&s, 0), k = part_side(&s, 1), v = part_side(&s, 2);
-    struct side dy = plain_side(&s, HONE_OPERAND_INPUT, 0), out[3];
+    struct hone_attention_shape s = shape_of(args->node->in, args->node->input_count, 3);
+    struct hone_attention_side q = part_side(&s, 0), k = part_side(&s, 1), v = part_side(&s, 2);
+    struct hone_attention_side dy = plain_side(&s, HONE_OPERAND_INPUT, 0), out[3];
     for (int i = 0; i < 3; i++) {
         out[i] = part_side(&s, i);
         out[i].operand = (struct hone_operand){.kind = HONE_OPERAND_OUTPUT,
@@ -293,10 +254,10 @@ static hone_status backward(const struct hone_row_args *args, struct hone_launch
     }
     const struct hone_operand lse = {.kind = HONE_OPERAND_INPUT, .index = 2},
                               delta = {.kind = HONE_OPERAND_SCRATCH, .index = 0};
-    const struct pass passes[] = {
-        {WAY_DQ, q, dy, k, v, out[0], lse, delta},
-        {WAY_DK, k, v, q, dy, out[1], lse, delta},
-        {WAY_DV, k, k, q, dy, out[2], lse, delta},
+    const struct hone_attention_pass passes[] = {
+        {HONE_ATTENTION_DQ, q, dy, k, v, out[0], lse, delta},
+        {HONE_ATTENTION_DK, k, v, q, dy, out[1], lse, delta},
+        {HONE_ATTENTION_DV, k, k, q, dy, out[2], lse, delta},
     };
     HONE_TRY(add_delta(args, launch, &s));
     for (int i = 0; i < 3; i++) HONE_TRY(add_pass(args, launch, &s, mode, &passes[i]));
@@ -343,13 +304,13 @@ static bool backward_fits_shared(const struct hone_row_args *args) {
     };
 ROWS(forward)
 ROWS(backward)
-enum { ROW_COUNT = 3 };
+enum { ROW_COUNT = sizeof forward_rows / sizeof *forward_rows };
 
 // ---- attention([q, k, v] or [qkv]) -> y, lse ----
 
 static hone_status attention_infer(const struct hone_infer_args *args) {
     HONE_TRY(expect_parts(args, 0));
-    struct shape s = shape_of(args->in, args->input_count, 0);
+    struct hone_attention_shape s = shape_of(args->in, args->input_count, 0);
     args->out[0] = y_of(&s, args->in[0].dtype);
     args->out[1] = lse_of(&s);
     return hone_desc_valid(&args->out[0]) ? HONE_OK : hone_fail(HONE_INVALID, "it is too large");
@@ -369,7 +330,7 @@ static void attention_grad(struct hone_graph *graph, const struct hone_node *nod
 
 static struct hone_cost cost_of(const struct hone_infer_args *args, int first, int outputs,
                                 double products) {
-    struct shape s = shape_of(args->in, args->input_count, first);
+    struct hone_attention_shape s = shape_of(args->in, args->input_count, first);
     double pairs = (double)(s.batch * s.heads) * (double)s.queries * (double)s.keys;
     return (struct hone_cost){.flops = products * 2 * pairs * (double)s.width,
                               .bytes = hone_op_bytes(args, outputs)};
@@ -402,7 +363,7 @@ const struct hone_op hone_op_attention = {
 
 static hone_status expect_gradient(const struct hone_infer_args *args) {
     HONE_TRY(expect_parts(args, 3));
-    struct shape s = shape_of(args->in, args->input_count, 3);
+    struct hone_attention_shape s = shape_of(args->in, args->input_count, 3);
     const struct hone_desc y = y_of(&s, args->in[3].dtype), lse = lse_of(&s);
     HONE_TRY(hone_op_expect_data(args, 0, "dy", 4));
     HONE_TRY(hone_op_expect_same(args, 1, "y", 0, "dy"));
