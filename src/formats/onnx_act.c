@@ -58,6 +58,25 @@ hone_status hone_onnx_pow(struct hone_onnx_import *im, const HoneOnnx__Node *nod
     return hone_onnx_act_emit(im, node, x, x->value, act);
 }
 
+hone_status hone_onnx_act_within(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                 const struct hone_onnx_tensor *x, float lo, float hi) {
+    if (lo <= -FLT_MAX && hi >= FLT_MAX) return hone_onnx_alias(im, node, x);
+    // Relu and Clip 0..6 in a row are one clip.
+    hone_value from = x->value;
+    const struct hone_node *before = hone_graph_producer(im->graph, from);
+    const struct hone_act_attrs *act =
+        before && before->op == &hone_op_act ? before->attrs : &(struct hone_act_attrs){0};
+    if (act->kind == HONE_ACT_CLIP && lo <= act->a && act->b <= hi)
+        return hone_onnx_alias(im, node, x);
+    if (act->kind == HONE_ACT_RELU && hi > 0) {
+        from = before->inputs[0];
+        if (lo < 0) lo = 0;
+    }
+    struct hone_act_attrs attrs = {.kind = HONE_ACT_CLIP, .a = lo, .b = hi};
+    if (lo == 0 && hi >= FLT_MAX) attrs = (struct hone_act_attrs){.kind = HONE_ACT_RELU};
+    return hone_onnx_act_emit(im, node, x, from, attrs);
+}
+
 hone_status hone_onnx_clip(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *x;
     HONE_TRY(act_input(im, node, &x));
@@ -65,18 +84,7 @@ hone_status hone_onnx_clip(struct hone_onnx_import *im, const HoneOnnx__Node *no
     HONE_TRY(hone_onnx_scalar(im, node, 1, "min", -FLT_MAX, &lo));
     HONE_TRY(hone_onnx_scalar(im, node, 2, "max", FLT_MAX, &hi));
     if (!(lo <= hi)) return hone_fail(HONE_INVALID, "min %g is above max %g", lo, hi);
-    if (lo <= -FLT_MAX && hi >= FLT_MAX) return hone_onnx_alias(im, node, x);
-    // Relu and Clip 0..6 in a row are one clip.
-    hone_value from = x->value;
-    const struct hone_node *before = hone_graph_producer(im->graph, from);
-    if (before && before->op == &hone_op_act &&
-        ((const struct hone_act_attrs *)before->attrs)->kind == HONE_ACT_RELU && hi > 0) {
-        from = before->inputs[0];
-        if (lo < 0) lo = 0;
-    }
-    struct hone_act_attrs attrs = {.kind = HONE_ACT_CLIP, .a = lo, .b = hi};
-    if (lo == 0 && hi >= FLT_MAX) attrs = (struct hone_act_attrs){.kind = HONE_ACT_RELU};
-    return hone_onnx_act_emit(im, node, x, from, attrs);
+    return hone_onnx_act_within(im, node, x, lo, hi);
 }
 
 // ---- Put together

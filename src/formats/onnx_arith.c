@@ -1,7 +1,9 @@
 // onnx_arith.c: arithmetic. A constant operand becomes a parameter, a single number an attribute;
 // x sigmoid(x), x hardsigmoid(x) and gelu in its parts are found and named.
+#include "formats/onnx_fold.h"
 #include "formats/onnx_import.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -113,15 +115,10 @@ static hone_status arith_scalar(struct hone_onnx_import *im, const HoneOnnx__Nod
     return hone_onnx_define(im, node, y, x->perm);
 }
 
-static hone_status arith_const(struct hone_onnx_import *im, const HoneOnnx__Node *node,
-                               struct hone_onnx_tensor *x, struct hone_onnx_tensor *c, bool product,
-                               enum arith_change change) {
-    if (!c->constant.f || hone_onnx_const_marked(&c->constant) || c->constant.count == 0)
-        return hone_fail(HONE_UNSUPPORTED,
-                         "constant '%s' must be floats and not depend on the batch", c->name);
-    HONE_TRY(hone_onnx_settle(im, x));
-    if (c->constant.count == 1)
-        return arith_scalar(im, node, x, c, product, arith_changed(c->constant.f[0], change));
+// x, which is brought into an order that c fits, op c.
+static hone_status arith_table_of(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                  struct hone_onnx_tensor *x, struct hone_onnx_tensor *c,
+                                  bool product, enum arith_change change, hone_value *y) {
     int rank = hone_onnx_rank(im, x);
     bool image = rank == 4 && hone_onnx_is(x, hone_onnx_image, rank);
     int8_t order[HONE_MAX_RANK];
@@ -142,8 +139,22 @@ static hone_status arith_const(struct hone_onnx_import *im, const HoneOnnx__Node
     else
         HONE_TRY(hone_onnx_param(im, c, kind, image ? HONE_LAYOUT_CHANNEL : HONE_LAYOUT_SAME, desc,
                                  data, &param));
-    hone_value y = HONE_EMIT(im->graph, product ? &hone_op_mul : &hone_op_add,
-                             hone_onnx_node_name(node), NULL, x->value, param);
+    *y = HONE_EMIT(im->graph, product ? &hone_op_mul : &hone_op_add, hone_onnx_node_name(node),
+                   NULL, x->value, param);
+    return hone_graph_status(im->graph);
+}
+
+static hone_status arith_const(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                               struct hone_onnx_tensor *x, struct hone_onnx_tensor *c, bool product,
+                               enum arith_change change) {
+    if (!c->constant.f || hone_onnx_const_marked(&c->constant) || c->constant.count == 0)
+        return hone_fail(HONE_UNSUPPORTED,
+                         "constant '%s' must be floats and not depend on the batch", c->name);
+    HONE_TRY(hone_onnx_settle(im, x));
+    if (c->constant.count == 1)
+        return arith_scalar(im, node, x, c, product, arith_changed(c->constant.f[0], change));
+    hone_value y;
+    HONE_TRY(arith_table_of(im, node, x, c, product, change, &y));
     return hone_onnx_define(im, node, y, x->perm);
 }
 
@@ -289,4 +300,58 @@ hone_status hone_onnx_sum(struct hone_onnx_import *im, const HoneOnnx__Node *nod
                               next->value);
     }
     return hone_onnx_define(im, node, sum.value, sum.perm);
+}
+
+// ---- Where
+// ------------------------------------------------------------------------------------------------
+
+// 1 where the condition is `wanted`, else 0; with numbers given, these in place of 1, and the
+// largest in place of infinity, which 0 could not be multiplied with.
+static hone_status where_table(struct hone_onnx_import *im, const struct hone_onnx_const *condition,
+                               bool wanted, const struct hone_onnx_const *numbers,
+                               struct hone_onnx_tensor *out) {
+    struct hone_onnx_const *c = &out->constant;
+    int64_t along[HONE_ONNX_MAX_RANK] = {0};
+    out->state = HONE_ONNX_CONST;
+    out->param = -1;
+    HONE_TRY(hone_onnx_fold_broadcast(condition, numbers ? numbers : condition, c));
+    HONE_TRY(hone_onnx_const_measure(c));
+    float *f = hone_onnx_store_alloc(&im->store, c->count, sizeof *f);
+    if (!f) return im->store.status;
+    for (int64_t k = 0; k < c->count; k++, hone_onnx_fold_next(c, along)) {
+        if ((condition->i[hone_onnx_fold_offset(condition, c->rank, along)] != 0) != wanted)
+            continue;
+        float value = numbers ? numbers->f[hone_onnx_fold_offset(numbers, c->rank, along)] : 1;
+        f[k] = fmaxf(fminf(value, FLT_MAX), -FLT_MAX);
+    }
+    c->f = f;
+    return HONE_OK;
+}
+
+// With a condition that is known: what is chosen times 1, and what is not times 0.
+hone_status hone_onnx_where(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    struct hone_onnx_tensor *in[3], part[2];
+    int count = 0, constant = -1;
+    for (size_t k = 0; k < 3; k++) HONE_TRY(hone_onnx_input(im, node, k, true, &in[k]));
+    const struct hone_onnx_const *condition = &in[0]->constant;
+    if (in[0]->state != HONE_ONNX_CONST || !condition->i || hone_onnx_const_marked(condition))
+        return hone_fail(HONE_UNSUPPORTED,
+                         "its condition '%s' must be known at import, the same for every picture",
+                         in[0]->name);
+    for (int k = 0; k < 2; k++) {
+        if (in[1 + k]->state == HONE_ONNX_CONST) {
+            constant = k;
+            continue;
+        }
+        struct hone_onnx_tensor share = {.name = in[0]->name}, *x = &part[count++];
+        *x = *in[1 + k];
+        HONE_TRY(where_table(im, condition, k == 0, NULL, &share));
+        HONE_TRY(hone_onnx_settle(im, x));
+        HONE_TRY(arith_table_of(im, node, x, &share, true, ARITH_AS_IS, &x->value));
+    }
+    if (count == 2) return arith_values(im, node, &part[0], &part[1], &hone_op_add);
+    struct hone_onnx_tensor term = {.name = in[1 + constant]->name};
+    if (!in[1 + constant]->constant.f) return hone_fail(HONE_INVALID, "it chooses no floats");
+    HONE_TRY(where_table(im, condition, constant == 0, &in[1 + constant]->constant, &term));
+    return arith_const(im, node, &part[0], &term, false, ARITH_AS_IS);
 }

@@ -121,7 +121,14 @@ static hone_status external_slice(const struct hone_file_map *map, const HoneOnn
     int64_t offset = 0, length = 0;
     if (offset_text) HONE_TRY(hone_parse_i64(offset_text, 0, (int64_t)map->bytes, &offset));
     length = (int64_t)map->bytes - offset;
-    if (length_text) HONE_TRY(hone_parse_i64(length_text, 0, length, &length));
+    if (length_text) {
+        int64_t most = length;
+        HONE_TRY(hone_parse_i64(length_text, 0, INT64_MAX, &length));
+        if (length > most)
+            return hone_fail(HONE_INVALID,
+                             "external data '%s' ends %lld bytes too early: is it complete?",
+                             external_value(tensor, "location"), (long long)(length - most));
+    }
     *out = map->data + offset;
     *out_bytes = (size_t)length;
     return HONE_OK;
@@ -187,6 +194,11 @@ static double raw_value(int type, const uint8_t *at, int64_t *whole) {
         *whole = i64;
         return 0;
     case HONE_ONNX_INT8: *whole = (int8_t)*at; return 0;
+    case HONE_ONNX_UINT16:
+    case HONE_ONNX_INT16:
+        memcpy(&half, at, 2);
+        *whole = type == HONE_ONNX_INT16 ? (int16_t)half : half;
+        return 0;
     default: *whole = *at; return 0;
     }
 }
@@ -197,6 +209,8 @@ static size_t type_bytes(int type) {
     case HONE_ONNX_INT32: return 4;
     case HONE_ONNX_DOUBLE:
     case HONE_ONNX_INT64: return 8;
+    case HONE_ONNX_UINT16:
+    case HONE_ONNX_INT16:
     case HONE_ONNX_FLOAT16:
     case HONE_ONNX_BFLOAT16: return 2;
     case HONE_ONNX_UINT8:
@@ -277,7 +291,7 @@ static hone_status const_convert(struct hone_onnx_store *store, const HoneOnnx__
 
 hone_status hone_onnx_const_read(struct hone_onnx_store *store, const HoneOnnx__Tensor *tensor,
                                  bool own, struct hone_onnx_const *out) {
-    memset(out, 0, sizeof *out);
+    *out = (struct hone_onnx_const){.type = tensor->data_type};
     size_t step = type_bytes(tensor->data_type);
     if (step == 0)
         return hone_fail(HONE_UNSUPPORTED, "element type %d is not supported; use float",

@@ -16,6 +16,7 @@ struct hone_onnx_tensor; // onnx_import.h
 
 // Exactly one of f and i is set (float types as float, integer types as int64).
 struct hone_onnx_const {
+    int type; // enum hone_onnx_type of a tensor of the file; 0: computed
     int rank;
     int64_t dim[HONE_ONNX_MAX_RANK];
     int64_t count;

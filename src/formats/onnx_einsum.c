@@ -1,6 +1,6 @@
-// onnx_einsum.c: Einsum of two activations, as attention is written with it: "bhid,bhjd->bhij". It
-// is a product of batches of matrices whose axes have names; to bring them into order moves
-// nothing.
+// onnx_einsum.c: Einsum of two activations, as attention is written with it: "bhid,bhjd->bhij", a
+// product of batches of matrices whose axes have names; and with a constant, as linear layers are:
+// "abc,cde->abde". To bring axes into order moves nothing.
 #include "formats/onnx_import.h"
 
 #include <string.h>
@@ -86,6 +86,116 @@ static hone_status einsum_sort(const struct einsum_term t[3], struct einsum_term
     return HONE_OK;
 }
 
+// ---- A constant operand
+// -----------------------------------------------------------------------------------
+
+// x[kept depth] w[depth columns] -> y: each axis of w is one that the sum is over or a new one.
+struct einsum_linear {
+    struct einsum_term x, w; // in that order
+    int kept, depth, columns;
+};
+
+static hone_status einsum_split(const struct einsum_term *x, const struct einsum_term *w,
+                                const struct einsum_term *y, struct einsum_linear *out) {
+    *out = (struct einsum_linear){.kept = 0};
+    bool fits = true;
+    for (int i = 0; i < x->rank; i++) {
+        if (einsum_at(w, x->axis[i]) >= 0) continue;
+        fits &= einsum_at(y, x->axis[i]) >= 0;
+        out->x.axis[out->kept++] = x->axis[i];
+    }
+    for (int i = 0; i < x->rank; i++) {
+        if (einsum_at(w, x->axis[i]) < 0) continue;
+        fits &= einsum_at(y, x->axis[i]) < 0;
+        out->x.axis[out->kept + out->depth] = x->axis[i];
+        out->w.axis[out->depth++] = x->axis[i];
+    }
+    for (int i = 0; i < w->rank; i++) {
+        if (einsum_at(x, w->axis[i]) >= 0) continue;
+        fits &= einsum_at(y, w->axis[i]) >= 0;
+        out->w.axis[out->depth + out->columns++] = w->axis[i];
+    }
+    out->x.rank = x->rank;
+    out->w.rank = w->rank;
+    if (fits && out->depth && out->columns && y->rank == out->kept + out->columns) return HONE_OK;
+    return hone_fail(HONE_UNSUPPORTED,
+                     "with a constant, its equation must sum over all axes that both have, and "
+                     "keep the others");
+}
+
+// The constant as a matrix (depth,columns), both joined.
+static hone_status einsum_weight(struct hone_onnx_import *im, struct hone_onnx_tensor *w,
+                                 const struct einsum_term *from, const struct einsum_linear *l,
+                                 hone_value *out) {
+    const struct hone_onnx_const *c = &w->constant;
+    int64_t step[HONE_MAX_RANK], along[HONE_MAX_RANK] = {0};
+    int32_t dim[HONE_MAX_RANK], rows = 1;
+    if (!c->f || c->rank != from->rank || hone_onnx_const_marked(c) || c->count == 0)
+        return hone_fail(HONE_INVALID, "'%s' has not the %d axes of its equation", w->name,
+                         from->rank);
+    for (int i = 0; i < c->rank; i++) {
+        int at = einsum_at(from, l->w.axis[i]);
+        step[i] = 1;
+        for (int d = at + 1; d < c->rank; d++) step[i] *= c->dim[d];
+        dim[i] = (int32_t)c->dim[at];
+        if (i < l->depth) rows *= dim[i];
+    }
+    float *data = hone_onnx_store_alloc(&im->store, c->count, sizeof *data);
+    if (!data) return im->store.status;
+    for (int64_t k = 0; k < c->count; k++) {
+        int64_t at = 0;
+        for (int i = 0; i < c->rank; i++) at += along[i] * step[i];
+        data[k] = c->f[at];
+        for (int i = c->rank - 1; i >= 0 && ++along[i] == dim[i]; i--) along[i] = 0;
+    }
+    struct hone_desc desc = hone_desc_make(HONE_F32, 2, rows, (int32_t)(c->count / rows), 0, 0);
+    return hone_onnx_param(im, w, HONE_PARAM_WEIGHT, HONE_LAYOUT_SAME, desc, data, out);
+}
+
+static hone_status einsum_constant(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                   struct hone_onnx_tensor *in, const struct einsum_term *x_term,
+                                   struct hone_onnx_tensor *w, const struct einsum_term *w_term,
+                                   const struct einsum_term *y_term) {
+    struct einsum_linear l;
+    struct hone_onnx_tensor x = *in;
+    const char *name = hone_onnx_node_name(node);
+    int8_t order[HONE_MAX_RANK];
+    hone_value matrix;
+    HONE_TRY(einsum_split(x_term, w_term, y_term, &l));
+    HONE_TRY(hone_onnx_settle(im, &x));
+    if (hone_onnx_rank(im, &x) != x_term->rank || x.joined)
+        return hone_fail(HONE_INVALID, "'%s' has not the %d axes of its equation", x.name,
+                         x_term->rank);
+    einsum_order(&x, x_term, &l.x);
+    if (hone_onnx_batch_axis(&x) >= l.kept || l.kept + l.columns > HONE_MAX_RANK)
+        return hone_fail(HONE_UNSUPPORTED, "its sum is over the batch, or its axes are too many");
+    hone_onnx_file_order(im, &x, order);
+    HONE_TRY(hone_onnx_arrange(im, &x, order));
+    HONE_TRY(einsum_weight(im, w, w_term, &l, &matrix));
+    const struct hone_desc *have = hone_graph_desc(im->graph, x.value),
+                           *weight = hone_graph_desc(im->graph, matrix);
+    struct hone_shape_attrs rows = {.rank = l.kept + 1}, back = {.rank = l.kept + l.columns};
+    for (int i = 1; i < l.kept; i++) rows.dim[i] = back.dim[i] = have->dim[i];
+    rows.dim[l.kept] = weight->dim[0];
+    int64_t depth = 1;
+    for (int i = l.kept; i < have->rank; i++) depth *= have->dim[i];
+    if (depth != weight->dim[0])
+        return hone_fail(HONE_INVALID, "weights for %d inputs, but there are %lld",
+                         (int)weight->dim[0], (long long)depth);
+    for (int i = 0; i < l.columns; i++) {
+        back.dim[l.kept + i] = (int32_t)w->constant.dim[einsum_at(w_term, l.w.axis[l.depth + i])];
+        order[l.kept + i] = (int8_t)(l.kept + i);
+    }
+    hone_value y = hone_onnx_emit_reshape(im, name, &rows, x.value);
+    y = HONE_EMIT(im->graph, &hone_op_matmul, name, &(struct hone_matmul_attrs){0}, y, matrix);
+    HONE_TRY(hone_onnx_define(im, node, hone_onnx_emit_reshape(im, name, &back, y), order));
+    struct einsum_term made = {{0}, l.kept + l.columns};
+    memcpy(made.axis, l.x.axis, (size_t)l.kept);
+    memcpy(made.axis + l.kept, l.w.axis + l.depth, (size_t)l.columns);
+    einsum_order(hone_onnx_name(im, node->output[0]), &made, y_term);
+    return HONE_OK;
+}
+
 hone_status hone_onnx_einsum(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     const HoneOnnx__Attribute *equation = hone_onnx_attr(node, "equation");
     struct hone_onnx_tensor *in[2], a, b;
@@ -93,6 +203,10 @@ hone_status hone_onnx_einsum(struct hone_onnx_import *im, const HoneOnnx__Node *
     if (node->n_input != 2 || !equation || !equation->has_s)
         return hone_fail(HONE_UNSUPPORTED, "only two operands and an equation are supported");
     HONE_TRY(einsum_read((const char *)equation->s.data, equation->s.len, term));
+    for (size_t k = 0; k < 2; k++) HONE_TRY(hone_onnx_input(im, node, k, true, &in[k]));
+    for (int k = 0; k < 2; k++)
+        if (in[k]->state == HONE_ONNX_CONST && in[1 - k]->state == HONE_ONNX_NODE)
+            return einsum_constant(im, node, in[1 - k], &term[1 - k], in[k], &term[k], &term[2]);
     HONE_TRY(einsum_sort(term, &order[0], &order[1], &order[2]));
     for (size_t k = 0; k < 2; k++) {
         HONE_TRY(hone_onnx_input_value(im, node, k, &in[k]));

@@ -14,7 +14,7 @@ static bool resize_is(const struct hone_resize_attrs *a, const struct hone_desc 
         float step, offset;
         double in = x->dim[1 + i], out = a->size[i], scale = out / in;
         if (scaled) scale = (double)(1 / a->step[i]);
-        hone_onnx_resize_axis(modes, a->linear != 0, in, out, scale, &step, &offset);
+        hone_onnx_resize_axis(modes, in, out, scale, &step, &offset);
         is &= step == a->step[i] && offset == a->offset[i];
         if (scaled) is &= floor(in * scale) == out;
     }
@@ -25,7 +25,10 @@ static bool resize_find(const struct hone_resize_attrs *a, const struct hone_des
                         struct hone_onnx_resize *out) {
     for (int c = 0; c < HONE_ONNX_COORDINATES; c++)
         for (int n = 0; n < HONE_ONNX_NEAREST; n++) {
-            *out = (struct hone_onnx_resize){(enum hone_onnx_coordinate)c, (enum hone_onnx_near)n};
+            *out = (struct hone_onnx_resize){.coordinates = (enum hone_onnx_coordinate)c,
+                                             .nearest = (enum hone_onnx_near)n,
+                                             .filter = a->linear ? HONE_ONNX_FILTER_LINEAR
+                                                                 : HONE_ONNX_FILTER_NEAREST};
             if (resize_is(a, x, out, scaled)) return true;
         }
     return false;

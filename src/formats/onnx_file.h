@@ -14,6 +14,8 @@ enum hone_onnx_type {
     HONE_ONNX_FLOAT = 1,
     HONE_ONNX_UINT8 = 2,
     HONE_ONNX_INT8 = 3,
+    HONE_ONNX_UINT16 = 4,
+    HONE_ONNX_INT16 = 5,
     HONE_ONNX_INT32 = 6,
     HONE_ONNX_INT64 = 7,
     HONE_ONNX_BOOL = 9,

@@ -279,6 +279,7 @@ hone_onnx_fold_fn hone_onnx_fold_find(const char *op_type) {
         {"Not", hone_onnx_fold_unary},
         {"Or", hone_onnx_fold_compare},
         {"Pow", hone_onnx_fold_binary},
+        {"QuantizeLinear", hone_onnx_fold_quantize},
         {"Range", hone_onnx_fold_range},
         {"Reciprocal", hone_onnx_fold_unary},
         {"ReduceMax", hone_onnx_fold_reduce},
@@ -288,6 +289,7 @@ hone_onnx_fold_fn hone_onnx_fold_find(const char *op_type) {
         {"ReduceSum", hone_onnx_fold_reduce},
         {"Relu", hone_onnx_fold_unary},
         {"Reshape", fold_reshape},
+        {"Resize", hone_onnx_fold_resize},
         {"Round", hone_onnx_fold_unary},
         {"ScatterND", hone_onnx_fold_scatter_nd},
         {"Sigmoid", hone_onnx_fold_unary},
@@ -300,6 +302,7 @@ hone_onnx_fold_fn hone_onnx_fold_find(const char *op_type) {
         {"Tile", hone_onnx_fold_tile},
         {"Transpose", hone_onnx_fold_transpose},
         {"Unsqueeze", fold_unsqueeze},
+        {"Upsample", hone_onnx_fold_resize},
         {"Where", hone_onnx_fold_where},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)

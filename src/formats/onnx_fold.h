@@ -68,7 +68,11 @@ HONE_ONNX_FOLD(clip)
 HONE_ONNX_FOLD(batch_norm)
 HONE_ONNX_FOLD(cumsum)
 HONE_ONNX_FOLD(reduce)
+// onnx_fold_resize.c
+HONE_ONNX_FOLD(resize)
+// onnx_quantize.c
 HONE_ONNX_FOLD(dequantize)
+HONE_ONNX_FOLD(quantize)
 #undef HONE_ONNX_FOLD
 
 #endif

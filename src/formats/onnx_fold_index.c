@@ -197,19 +197,21 @@ hone_status hone_onnx_fold_scatter_nd(const struct hone_onnx_fold_args *a) {
     return HONE_OK;
 }
 
+// To the batch a constant is not repeated: whoever takes it does that.
 hone_status hone_onnx_fold_tile(const struct hone_onnx_fold_args *a) {
     HONE_TRY(hone_onnx_fold_need(a, 2));
-    const struct hone_onnx_const *data = a->in[0];
-    struct hone_onnx_fold_list times;
-    HONE_TRY(hone_onnx_fold_list(a, 1, "repeats", &times));
-    if (times.count != data->rank)
-        return hone_fail(HONE_INVALID, "%lld repeats of rank %d", (long long)times.count,
+    const struct hone_onnx_const *data = a->in[0], *times = a->in[1];
+    if (!times->i || times->count != data->rank)
+        return hone_fail(HONE_INVALID, "%lld repeats of rank %d", (long long)times->count,
                          data->rank);
     a->out->rank = data->rank;
     for (int d = 0; d < data->rank; d++) {
-        if (times.data[d] < 0 || times.data[d] > INT32_MAX)
-            return hone_fail(HONE_INVALID, "%lld repeats", (long long)times.data[d]);
-        a->out->dim[d] = data->dim[d] * times.data[d];
+        enum hone_onnx_mark mark = hone_onnx_const_mark(times, d);
+        if (mark == HONE_MARK_MIXED || (mark == HONE_MARK_BATCH && (d > 0 || times->i[d] != 1)))
+            return hone_fail(HONE_UNSUPPORTED, "its repeats depend on the batch size");
+        if (times->i[d] < 0 || times->i[d] > INT32_MAX)
+            return hone_fail(HONE_INVALID, "%lld repeats", (long long)times->i[d]);
+        a->out->dim[d] = data->dim[d] * times->i[d];
     }
     struct hone_onnx_fold_copy copy;
     HONE_TRY(hone_onnx_fold_copy_init(a, data, &copy));
@@ -243,7 +245,7 @@ hone_status hone_onnx_fold_where(const struct hone_onnx_fold_args *a) {
     return HONE_OK;
 }
 
-// To the batch a constant is not repeated: whoever takes it does that.
+// Nor here.
 hone_status hone_onnx_fold_expand(const struct hone_onnx_fold_args *a) {
     HONE_TRY(hone_onnx_fold_need(a, 2));
     const struct hone_onnx_const *x = a->in[0], *shape = a->in[1];

@@ -330,28 +330,3 @@ hone_status hone_onnx_fold_cumsum(const struct hone_onnx_fold_args *a) {
     }
     return HONE_OK;
 }
-
-// (x - zero) scale, of all or of each along an axis: weights kept as integers.
-hone_status hone_onnx_fold_dequantize(const struct hone_onnx_fold_args *a) {
-    HONE_TRY(hone_onnx_fold_need(a, 2));
-    const struct hone_onnx_const *x = a->in[0], *scale = a->in[1];
-    const struct hone_onnx_const *zero = a->input_count > 2 ? a->in[2] : NULL;
-    int axis = 0;
-    int64_t behind = 1, many = scale->count;
-    if (many != 1) HONE_TRY(hone_onnx_fold_axis(a, 1, x->rank, &axis));
-    for (int d = axis + 1; d < x->rank; d++) behind *= x->dim[d];
-    if (!x->i || !scale->f || scale->rank > 1 || (many != 1 && many != x->dim[axis]) ||
-        (zero && (!zero->i || zero->count != many)))
-        return hone_fail(HONE_UNSUPPORTED, "only one scale, or one along an axis, is supported");
-    a->out->rank = x->rank;
-    memcpy(a->out->dim, x->dim, sizeof x->dim);
-    float *f;
-    int64_t *i;
-    uint8_t *m;
-    HONE_TRY(hone_onnx_fold_alloc(a, true, false, &f, &i, &m));
-    for (int64_t k = 0; k < x->count; k++) {
-        int64_t c = many == 1 ? 0 : k / behind % many;
-        f[k] = (float)(x->i[k] - (zero ? zero->i[c] : 0)) * scale->f[c];
-    }
-    return HONE_OK;
-}

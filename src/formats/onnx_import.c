@@ -132,6 +132,25 @@ static bool import_supports(const HoneOnnx__Node *node) {
            (hone_onnx_translate_find(op) || hone_onnx_fold_find(op));
 }
 
+// What to do about operators whose names begin so; NULL: nothing is known.
+static const char *import_advice(const char *op) {
+    static const char *const table[][2] = {
+        {"QLinear", "the file computes in integers; export it with pairs of QuantizeLinear and "
+                    "DequantizeLinear (QDQ), or the net before it was quantised"},
+        {"ConvInteger", "the file computes in integers; export the net before it was quantised"},
+        {"MatMulInteger", "the file computes in integers; export the net before it was quantised"},
+        {"DynamicQuantize",
+         "the file computes in integers; export the net before it was quantised"},
+        {"If", "a branch; export for pictures of one size, with constants folded"},
+        {"Loop", "a loop; export by tracing, not by scripting"},
+        {"Scan", "a loop; export by tracing, not by scripting"},
+        {"NonMaxSuppression", "a detector's; hone reads nets that classify a picture"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strncmp(op, table[i][0], strlen(table[i][0])) == 0) return table[i][1];
+    return NULL;
+}
+
 // Names every operator that hone lacks, with its first node and the number of the others.
 static hone_status import_check_operators(struct hone_onnx_import *im) {
     const HoneOnnx__Graph *graph = im->file.model->graph;
@@ -160,6 +179,10 @@ static hone_status import_check_operators(struct hone_onnx_import *im) {
         hone_text_printf(&text, ")");
     }
     if (beyond) hone_text_printf(&text, ", and %zu nodes of others", beyond);
+    const char *advice = NULL;
+    for (size_t k = 0; k < kinds && !advice; k++)
+        advice = import_advice(hone_onnx_text(first[k]->op_type));
+    if (advice) hone_text_printf(&text, ": %s", advice);
     hone_status status = text.status;
     if (status == HONE_OK)
         status = hone_fail(HONE_UNSUPPORTED,

@@ -44,7 +44,8 @@ struct hone_onnx_import {
     uint8_t *live, *absorbed; // per node of the file
     int64_t file_batch;       // the batch that the file is fixed to, or 0
     const char *input, *output;
-    size_t at; // the node being translated
+    size_t at;      // the node being translated
+    bool quantized; // an activation is, in the file
 };
 
 typedef hone_status (*hone_onnx_translate_fn)(struct hone_onnx_import *im,
@@ -152,6 +153,9 @@ hone_status hone_onnx_reshape_to(struct hone_onnx_import *im, const HoneOnnx__No
 hone_status hone_onnx_act_emit(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                                const struct hone_onnx_tensor *x, hone_value from,
                                struct hone_act_attrs attrs);
+// Output 0 is min(max(x, lo), hi), or x where that bounds nothing (onnx_act.c).
+hone_status hone_onnx_act_within(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                 const struct hone_onnx_tensor *x, float lo, float hi);
 // The elements of an initializer at these places, of desc's shape (onnx_gather.c).
 hone_status hone_onnx_gather_param(struct hone_onnx_import *im, struct hone_onnx_tensor *source,
                                    struct hone_desc desc, const int32_t *places, hone_value *out);
@@ -215,6 +219,7 @@ HONE_ONNX_TRANSLATE(mul)
 HONE_ONNX_TRANSLATE(div)
 HONE_ONNX_TRANSLATE(neg)
 HONE_ONNX_TRANSLATE(sum)
+HONE_ONNX_TRANSLATE(where)
 // onnx_attention.c
 HONE_ONNX_TRANSLATE(matmul_values)
 // onnx_einsum.c
@@ -224,6 +229,9 @@ HONE_ONNX_TRANSLATE(concat)
 HONE_ONNX_TRANSLATE(slice)
 HONE_ONNX_TRANSLATE(gather)
 HONE_ONNX_TRANSLATE(split)
+HONE_ONNX_TRANSLATE(tile)
+// onnx_quantize.c
+HONE_ONNX_TRANSLATE(quantize)
 // onnx_shape.c
 HONE_ONNX_TRANSLATE(identity)
 HONE_ONNX_TRANSLATE(cast)

@@ -48,7 +48,7 @@ static const struct {
     {"PRelu", hone_onnx_prelu},
     {"Pad", hone_onnx_pad},
     {"Pow", hone_onnx_pow},
-    {"QuantizeLinear", hone_onnx_identity},
+    {"QuantizeLinear", hone_onnx_quantize},
     {"Reciprocal", hone_onnx_reciprocal},
     {"ReduceL2", hone_onnx_reduce},
     {"ReduceMax", hone_onnx_reduce_max},
@@ -69,9 +69,11 @@ static const struct {
     {"Sub", hone_onnx_sub},
     {"Sum", hone_onnx_sum},
     {"Tanh", hone_onnx_act},
+    {"Tile", hone_onnx_tile},
     {"Transpose", hone_onnx_transpose},
     {"Unsqueeze", hone_onnx_unsqueeze},
     {"Upsample", hone_onnx_resize},
+    {"Where", hone_onnx_where},
 };
 
 hone_onnx_translate_fn hone_onnx_translate_find(const char *op_type) {

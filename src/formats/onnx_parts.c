@@ -95,6 +95,42 @@ hone_status hone_onnx_concat(struct hone_onnx_import *im, const HoneOnnx__Node *
     return hone_onnx_define(im, node, y, perm);
 }
 
+// x, `times` over along axis j in memory.
+static hone_value tile_axis(struct hone_onnx_import *im, const char *name, hone_value x, int j,
+                            int64_t times) {
+    const struct hone_concat_attrs along = {.axis = j};
+    hone_value parts[HONE_LAUNCH_DISPATCHES], y = x;
+    for (int64_t done = 1; done < times && im->graph->status == HONE_OK;) {
+        int count = 1;
+        parts[0] = y;
+        for (; count < hone_op_concat.inputs_max && done < times; done++) parts[count++] = x;
+        y = hone_graph_emit(im->graph, &hone_op_concat, name, &along, parts, count);
+    }
+    return y;
+}
+
+hone_status hone_onnx_tile(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
+    enum { TIMES_MOST = 1024 };
+    struct hone_onnx_tensor *x;
+    const struct hone_onnx_const *times;
+    HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
+    HONE_TRY(hone_onnx_input_const(im, node, 1, true, "repeats", &times));
+    HONE_TRY(hone_onnx_settle(im, x));
+    int rank = hone_onnx_rank(im, x);
+    if (!times->i || times->count != rank || x->joined)
+        return hone_fail(HONE_INVALID, "%lld repeats of rank %d", (long long)times->count, rank);
+    hone_value y = x->value;
+    for (int i = 0; i < rank; i++) {
+        bool batch = x->perm[i] == 0 || hone_onnx_const_mark(times, i) != HONE_MARK_NONE;
+        if (times->i[i] < 1 || times->i[i] > (batch ? 1 : TIMES_MOST))
+            return hone_fail(HONE_UNSUPPORTED, "axis %d is repeated %lld times; %s", i,
+                             (long long)times->i[i],
+                             batch ? "the batch stays as it is" : "1 to 1024 are supported");
+        y = tile_axis(im, hone_onnx_node_name(node), y, x->perm[i], times->i[i]);
+    }
+    return hone_onnx_define(im, node, y, x->perm);
+}
+
 // ---- Apart
 // --------------------------------------------------------------------------------------------------
 

@@ -43,59 +43,37 @@ static hone_status resize_read(struct hone_onnx_import *im, const HoneOnnx__Node
     return HONE_OK;
 }
 
-// What the attributes say; defaults are those of the operator.
-static hone_status resize_modes(const HoneOnnx__Node *node, bool old,
-                                struct hone_onnx_resize *out) {
-    const char *key = "coordinate_transformation_mode";
-    *out = (struct hone_onnx_resize){old ? HONE_ONNX_ASYMMETRIC : HONE_ONNX_HALF_PIXEL,
-                                     old ? HONE_ONNX_FLOOR : HONE_ONNX_PREFER_FLOOR};
-    bool known = !hone_onnx_attr(node, key);
-    if (hone_onnx_attr_is(node, key, "pytorch_half_pixel")) {
-        out->coordinates = HONE_ONNX_HALF_PIXEL_BUT_ONE;
-        known = true;
-    }
-    for (int k = 0; k < HONE_ONNX_COORDINATES; k++)
-        if (hone_onnx_attr_is(node, key, hone_onnx_coordinates[k])) {
-            out->coordinates = (enum hone_onnx_coordinate)k;
-            known = true;
-        }
-    for (int k = 0; k < HONE_ONNX_NEAREST; k++)
-        if (hone_onnx_attr_is(node, "nearest_mode", hone_onnx_nearest[k]))
-            out->nearest = (enum hone_onnx_near)k;
-    if (known) return HONE_OK;
-    return hone_fail(HONE_UNSUPPORTED,
-                     "its coordinates are not supported; half_pixel, align_corners and asymmetric "
-                     "are");
-}
-
 hone_status hone_onnx_resize(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *x;
     bool old = strcmp(node->op_type, "Upsample") == 0 || im->file.opset < 11, scaled, sized = false;
-    bool nearest = hone_onnx_attr_is(node, "mode", "nearest") || !hone_onnx_attr(node, "mode");
     double scale[2], size[2];
-    if (!nearest && !hone_onnx_attr_is(node, "mode", "linear"))
-        return hone_fail(HONE_UNSUPPORTED, "its mode is not supported; nearest and linear are");
     struct hone_onnx_resize modes;
-    HONE_TRY(resize_modes(node, old, &modes));
+    HONE_TRY(hone_onnx_resize_modes(node, old, &modes));
     HONE_TRY(spatial_picture(im, node, &x));
     HONE_TRY(resize_read(im, node, old ? 1 : 2, scale, &scaled));
     if (!old) HONE_TRY(resize_read(im, node, 3, size, &sized));
     if (scaled == sized) return hone_fail(HONE_INVALID, "it needs sizes or scales");
+    bool nearest = modes.filter == HONE_ONNX_FILTER_NEAREST, same = true, shrinks = false;
     struct hone_resize_attrs attrs = {.linear = !nearest};
-    bool same = true;
     for (int i = 0; i < 2; i++) {
         double in = (double)hone_onnx_dim(im, x, 2 + i);
         double out = sized ? size[i] : floor(in * scale[i]);
         if (!(out >= 1 && out <= 1 << 20))
             return hone_fail(HONE_INVALID, "from %g pixels to %g", in, out);
-        if (out < in && hone_onnx_attr_int(node, "antialias", 0))
-            return hone_fail(HONE_UNSUPPORTED, "antialias is not supported where pictures shrink");
         attrs.size[i] = (int32_t)out;
         same &= out == in;
-        hone_onnx_resize_axis(&modes, !nearest, in, out, sized ? out / in : scale[i],
-                              &attrs.step[i], &attrs.offset[i]);
+        shrinks |= out < in;
+        if (sized) scale[i] = out / in;
+        if (modes.coordinates == HONE_ONNX_HALF_PIXEL_SYMMETRIC && out != in * scale[i])
+            return hone_fail(HONE_UNSUPPORTED, "%g pixels times %g are no whole number", in,
+                             scale[i]);
+        hone_onnx_resize_axis(&modes, in, out, scale[i], &attrs.step[i], &attrs.offset[i]);
     }
     if (same) return hone_onnx_alias(im, node, x);
+    if (modes.filter == HONE_ONNX_FILTER_CUBIC || (!nearest && modes.antialias && shrinks))
+        return hone_fail(HONE_UNSUPPORTED,
+                         "pictures are resized with mode linear or nearest; cubic "
+                         "and antialias are supported on constants only");
     hone_value y =
         HONE_EMIT(im->graph, &hone_op_resize, hone_onnx_node_name(node), &attrs, x->value);
     return hone_onnx_define(im, node, y, hone_onnx_image);

@@ -88,7 +88,7 @@ static void test_tiny(void **state) {
         check_tiny(golden, net);
         checked++;
     }
-    assert_int_equal(checked, 69);
+    assert_int_equal(checked, 74);
     golden_close(&golden);
 }
 

@@ -343,8 +343,76 @@ CASE(pad_wide) {
 }
 CASE(resize_cubic) {
     LIST("s", "1 3 16 16");
-    NODE("Resize", "x", "y");
+    NODE("Resize", "x - - s", "y");
     TEXT("mode", "cubic");
+}
+CASE(resize_area) {
+    LIST("s", "1 3 16 16");
+    NODE("Resize", "x - - s", "y");
+    TEXT("mode", "area");
+}
+CASE(resize_aspect) {
+    LIST("s", "1 3 16 16");
+    NODE("Resize", "x - - s", "y");
+    TEXT("keep_aspect_ratio_policy", "not_larger");
+}
+CASE(resize_table) { // of more places than a sound file needs
+    W("t", "1 1 1 4");
+    LIST("s", "1 1 1000000 1000000");
+    NODE("Resize", "t - - s", "r");
+    NODE("Add", "x r", "y");
+}
+CASE(quantised_apart) {
+    W("s", "3");
+    NODE("QuantizeLinear", "x s", "y");
+}
+CASE(quantised_type) {
+    test_onnx_floats(f, "s", "1", (const float[]){1});
+    LIST("z", "0");
+    NODE("QuantizeLinear", "x s z", "y");
+}
+CASE(quantised_integers) {
+    W("w", "4 3 3 3");
+    NODE("QLinearConv", "x w w w w w w w", "y");
+}
+CASE(branch) {
+    NODE("If", "x", "y");
+}
+CASE(where_computed) {
+    NODE("Relu", "x", "c");
+    NODE("Where", "c x x", "y");
+}
+CASE(tile_batch) {
+    LIST("t", "2 1 1 1");
+    NODE("Tile", "x t", "y");
+}
+CASE(tile_often) {
+    LIST("t", "1 1 1 2147483647");
+    NODE("Tile", "x t", "y");
+}
+CASE(tile_rank) {
+    LIST("t", "1 2");
+    NODE("Tile", "x t", "y");
+}
+CASE(einsum_scale) {
+    W("w", "3");
+    NODE("Einsum", "x w", "y");
+    TEXT("equation", "nchw,c->nchw");
+}
+CASE(einsum_weights) {
+    W("w", "5 3");
+    NODE("Einsum", "w x", "y");
+    TEXT("equation", "ao,nchw->nohw");
+}
+CASE(einsum_sizes) {
+    W("w", "5 4");
+    NODE("Einsum", "w x", "y");
+    TEXT("equation", "oc,nchw->nohw");
+}
+CASE(einsum_sum_batch) {
+    W("w", "5 1");
+    NODE("Einsum", "w x", "y");
+    TEXT("equation", "on,nchw->ochw");
 }
 CASE(resize_nothing) {
     NODE("Resize", "x", "y");
@@ -659,7 +727,23 @@ static const struct wrong cases[] = {
     {"does not depend on the picture", HONE_INVALID, constant_picture, 13},
     {"mirror an axis of 8", HONE_INVALID, pad_mirror, 13},
     {"too wide", HONE_UNSUPPORTED, pad_wide, 13},
-    {"nearest and linear are", HONE_UNSUPPORTED, resize_cubic, 13},
+    {"supported on constants only", HONE_UNSUPPORTED, resize_cubic, 13},
+    {"nearest, linear and cubic are", HONE_UNSUPPORTED, resize_area, 13},
+    {"export with sizes", HONE_UNSUPPORTED, resize_aspect, 18},
+    {"2^31 elements or more", HONE_UNSUPPORTED, resize_table, 13},
+    {"not with one for each channel", HONE_UNSUPPORTED, quantised_apart, 13},
+    {"integers of type 7 are not supported", HONE_UNSUPPORTED, quantised_type, 13},
+    {"the file computes in integers; export it with pairs", HONE_UNSUPPORTED, quantised_integers,
+     13},
+    {"(node 'y'): a branch; export for pictures of one size", HONE_UNSUPPORTED, branch, 13},
+    {"'c' must be known at import", HONE_UNSUPPORTED, where_computed, 13},
+    {"the batch stays as it is", HONE_UNSUPPORTED, tile_batch, 13},
+    {"1 to 1024 are supported", HONE_UNSUPPORTED, tile_often, 13},
+    {"2 repeats of rank 4", HONE_INVALID, tile_rank, 13},
+    {"must sum over all axes that both have", HONE_UNSUPPORTED, einsum_scale, 13},
+    {"must sum over all axes that both have", HONE_UNSUPPORTED, einsum_weights, 13},
+    {"weights for 4 inputs, but there are 3", HONE_INVALID, einsum_sizes, 13},
+    {"its sum is over the batch", HONE_UNSUPPORTED, einsum_sum_batch, 13},
     {"needs sizes or scales", HONE_INVALID, resize_nothing, 13},
     {"its coordinates are not supported", HONE_UNSUPPORTED, resize_crop, 13},
     {"only height and width can be resized", HONE_UNSUPPORTED, resize_channels, 13},

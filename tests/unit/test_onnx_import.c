@@ -146,7 +146,7 @@ static void test_external(void **state) {
         hone_status status;
     } cases[] = {
         {"b.bin", "8", "12", NULL, HONE_OK},
-        {"b.bin", "8", "16", "16 is out of range", HONE_INVALID},
+        {"b.bin", "8", "16", "ends 4 bytes too early", HONE_INVALID},
         {"b.bin", "-4", "12", "-4 is out of range", HONE_INVALID},
         {"b.bin", "0", "8", "its shape has 3 elements, its data 2", HONE_INVALID},
         {"none.bin", "0", "12", "missing beside the model", HONE_NOT_FOUND},
@@ -476,13 +476,72 @@ static void test_odd_files(void **state) {
     test_onnx_free(f);
 }
 
+// ---- Quantised files
+// ----------------------------------------------------------------------------------------------
+
+// A quantiser that took the activation away keeps it as a range; behind one that is narrower it is
+// nothing. What is read is in floats, and said to be.
+static void test_quantised(void **state) {
+    (void)state;
+    static const struct {
+        int type; // of the zero point; 0: none is given
+        int64_t zero;
+        float least, most; // at a scale of 1/32
+    } cases[] = {{0, 0, 0, 255.0f / 32},
+                 {HONE_ONNX_UINT8, 128, -4, 127.0f / 32},
+                 {HONE_ONNX_INT8, -128, 0, 255.0f / 32},
+                 {HONE_ONNX_INT16, 0, -1024, 32767.0f / 32},
+                 {HONE_ONNX_UINT16, 32768, -1024, 32767.0f / 32}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct test_onnx file, *f = &file;
+        test_onnx_init(f, 13, 4, 4);
+        test_onnx_weight(f, "w", "3 3 1 1");
+        test_onnx_floats(f, "scale", "", (const float[]){1.0f / 32});
+        HoneOnnx__Tensor *zero = test_onnx_list(f, "zero", "0");
+        int16_t whole = (int16_t)cases[i].zero;
+        if (cases[i].type) {
+            bool byte = cases[i].type == HONE_ONNX_INT8 || cases[i].type == HONE_ONNX_UINT8;
+            zero->data_type = cases[i].type;
+            memcpy(zero->raw_data.data, &whole, 2);
+            zero->raw_data.len = byte ? 1 : 2;
+        }
+        const char *q = cases[i].type ? "scale zero" : "scale";
+        char inputs[64];
+        NODE("Conv", "x w", "a");
+        snprintf(inputs, sizeof inputs, "a %s", q);
+        NODE("QuantizeLinear", inputs, "b");
+        snprintf(inputs, sizeof inputs, "b %s", q);
+        NODE("DequantizeLinear", inputs, "c");
+        snprintf(inputs, sizeof inputs, "c %s", q);
+        NODE("QuantizeLinear", inputs, "d");
+        snprintf(inputs, sizeof inputs, "d %s", q);
+        NODE("DequantizeLinear", inputs, "y");
+        test_onnx_output(f, "y");
+        struct hone_model *model = import(f, NULL);
+        assert_non_null(strstr(model->warnings[model->warning_count - 2], "is quantised ('b'"));
+        const struct hone_act_attrs *act = NULL;
+        int acts = 0;
+        for (size_t n = 0; n < model->graph->node_count; n++)
+            if (model->graph->nodes[n].op == &hone_op_act) {
+                act = model->graph->nodes[n].attrs;
+                acts++;
+            }
+        assert_int_equal(acts, 1);
+        assert_int_equal(act->kind, HONE_ACT_CLIP);
+        assert_true(act->a == cases[i].least && act->b == cases[i].most);
+        hone_model_destroy(&model);
+        test_onnx_free(f);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),    cmocka_unit_test(test_half),
-        cmocka_unit_test(test_external), cmocka_unit_test(test_sharing),
-        cmocka_unit_test(test_merging),  cmocka_unit_test(test_ceil_mode),
-        cmocka_unit_test(test_heads),    cmocka_unit_test(test_new_head_is_seeded),
-        cmocka_unit_test(test_metadata), cmocka_unit_test(test_odd_files),
+        cmocka_unit_test(test_forms),     cmocka_unit_test(test_half),
+        cmocka_unit_test(test_external),  cmocka_unit_test(test_sharing),
+        cmocka_unit_test(test_merging),   cmocka_unit_test(test_ceil_mode),
+        cmocka_unit_test(test_heads),     cmocka_unit_test(test_new_head_is_seeded),
+        cmocka_unit_test(test_metadata),  cmocka_unit_test(test_odd_files),
+        cmocka_unit_test(test_quantised),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -598,7 +598,49 @@ def views():
     n.done(flatten=False)
 
 
+def rarely():
+    """What few exporters write: tables resized with wide filters, named axes with constants, conditions, repeats, weights on their way to integers."""
+    n = Net("positions_resized", opset=18)
+    table = n.op("Resize", n.const(weight(1, 4, 5, 7)), "", "", n.ints(1, 4, 11, 9), mode="cubic", coordinate_transformation_mode="half_pixel")
+    narrow = n.op("Resize", n.const(weight(1, 4, 20, 13)), "", "", n.ints(1, 4, 11, 9), mode="linear", antialias=1)
+    corners = n.op("Resize", n.const(weight(4, 4, 3)), "", n.floats([2.75, 3]), axes=[1, 2], mode="linear", coordinate_transformation_mode="align_corners")
+    edge = n.op("Resize", n.const(weight(1, 4, 17, 4)), "", n.floats([1, 1, 0.65, 2.25]), mode="cubic", cubic_coeff_a=-0.5, exclude_outside=1)
+    near = n.op("Resize", n.const(weight(1, 1, 4, 3)), "", n.floats([1, 4, 2.75, 3]), mode="nearest")
+    t = n.conv("x", 4, 3, 3)
+    for term in (table, narrow, corners, edge, near):
+        t = n.op("Mul", n.op("Add", t, term), n.floats(0.75))
+    n.conv(t, 2, 4, 2)
+    n.done()
+    n = Net("einsum_constant")  # as Keras writes attention: heads and their channels apart
+    t = n.op("Transpose", n.op("Reshape", n.conv("x", 6, 3, 4, strides=[4, 4]), n.ints(0, 6, 6)), perm=[0, 2, 1])
+    t = n.op("Add", n.op("Einsum", t, n.const(weight(6, 2, 4)), equation="abc,cde->abde"), n.const(weight(2, 4)))
+    t = n.op("Einsum", t, n.const(weight(2, 4, 5)), equation="abde,dec->acb")
+    n.op("Einsum", n.const(weight(3, 5)), t, equation="oc,nct->not")
+    n.done()
+    n = Net("tiled")
+    t = n.op("Tile", n.conv("x", 2, 3, 4, strides=[4, 4]), n.ints(1, 2, 1, 40))
+    n.conv(t, 2, 4, 3)
+    n.done()
+    n = Net("conditions")
+    t = n.conv("x", 4, 3, 4, strides=[3, 3])  # 4 x 3
+    u = n.op("Where", n.const(rng.rand(4, 3) < 0.5), t, n.op("Tanh", t))
+    u = n.op("Where", n.const(rng.rand(4, 1, 1) < 0.5), n.const(weight(4, 3)), u)
+    mask = np.array([False, True, False])
+    u = n.op("Softmax", n.op("Where", n.const(mask), n.floats(-np.inf), u), axis=-1)
+    n.op("Mul", u, n.op("Where", n.const(rng.rand(4, 4, 1) < 0.5), t, n.floats(0.25)))
+    n.done()
+    n = Net("weights_quantised")  # as training for integers leaves them: in floats, rounded on the way
+    def rounded(w, axis=None):
+        scale = n.floats(np.abs(w).max() / 127) if axis is None else n.const(np.abs(w).max(axis=(1, 2, 3)) / np.float32(100))
+        zero = n.const(np.int8(0) if axis is None else np.zeros(len(w), "int8"))
+        more = {} if axis is None else {"axis": axis}
+        return n.op("DequantizeLinear", n.op("QuantizeLinear", n.const(w), scale, zero, **more), scale, zero, **more)
+    t = n.op("Conv", "x", rounded(weight(4, 3, 3, 3), 0))
+    n.op("Conv", t, rounded(weight(2, 4, 2, 2)))
+    n.done()
+
+
 os.makedirs(FOLDER, exist_ok=True)
-for make in (convolutions, linear, norm, activations, arithmetic, pads, pools, shapes, ends, parts, functions, layer_norms, transformers, batches, spatial, views):
+for make in (convolutions, linear, norm, activations, arithmetic, pads, pools, shapes, ends, parts, functions, layer_norms, transformers, batches, spatial, views, rarely):
     make()
 save(f"{FOLDER}/expected.safetensors", out)
