@@ -72,8 +72,8 @@ char *hone_path_real(const char *path);
 // ~/.cache/hone. *out is NULL when cache_dir is "" or there is no such place. hone_free.
 hone_status hone_cache_path(const char *cache_dir, const char *name, char **out);
 
-// Waits for a lock beside the file, "PATH.lock", that one process holds at a time, and makes the
-// folder. A folder without locks is no failure: whoever writes replaces whole files.
+// Waits for a lock beside the file, "PATH.lock", that one thread of one process holds (and a thread
+// one at a time); makes the folder. One without locks is no failure: whole files are replaced.
 hone_status hone_file_lock(const char *path, int *lock);
 void hone_file_unlock(int lock);
 

@@ -1,8 +1,10 @@
-// file_cache.c: the user's cache folder, and locks between processes that add to a file in it.
+// file_cache.c: the user's cache folder, and locks between those that add to a file in it: a lock on
+// a file keeps out other processes, and not the threads of this one, which a mutex does.
 #include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -30,10 +32,13 @@ hone_status hone_cache_path(const char *cache_dir, const char *name, char **out)
     return status == HONE_OK && !*out ? HONE_OUT_OF_MEMORY : status;
 }
 
-hone_status hone_file_lock(const char *path, int *lock) {
+// POSIX locks belong to a process: a thread gets what another holds, and loses it for both where it
+// closes its handle. One mutex for all files: whoever adds to one holds it for milliseconds.
+static pthread_mutex_t hone_file_lock_mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static hone_status hone_file_lock_open(const char *path, int *lock) {
     struct hone_text name = {0};
     struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    *lock = -1;
     char *folder = hone_path_folder(path);
     if (!folder) return HONE_OUT_OF_MEMORY;
     hone_status status = hone_dir_make(folder);
@@ -45,6 +50,15 @@ hone_status hone_file_lock(const char *path, int *lock) {
     return status;
 }
 
+hone_status hone_file_lock(const char *path, int *lock) {
+    *lock = -1;
+    pthread_mutex_lock(&hone_file_lock_mutex);
+    hone_status status = hone_file_lock_open(path, lock);
+    if (status != HONE_OK) pthread_mutex_unlock(&hone_file_lock_mutex);
+    return status;
+}
+
 void hone_file_unlock(int lock) {
     if (lock >= 0) close(lock);
+    pthread_mutex_unlock(&hone_file_lock_mutex);
 }

@@ -115,10 +115,9 @@ static void follow(pid_t child, const char *interrupt, int kill_after_ms,
     }
 }
 
-void command_run(const struct command_how *how, const char *const *args,
-                 struct command_result *result) {
-    int out[2], err[2], status = 0;
-    command_deinit(result);
+void command_start(const struct command_how *how, const char *const *args,
+                   struct command_running *running) {
+    int out[2], err[2];
     assert_int_equal(pipe(out), 0);
     assert_int_equal(pipe(err), 0);
     fflush(NULL);
@@ -132,14 +131,31 @@ void command_run(const struct command_how *how, const char *const *args,
     }
     close(out[1]);
     close(err[1]);
-    struct stream streams[2] = {{.fd = out[0]}, {.fd = err[0]}};
-    follow(child, how ? how->interrupt : NULL, how ? how->kill_after_ms : 0, streams);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+    // The next command must not hold these open.
+    fcntl(out[0], F_SETFD, FD_CLOEXEC);
+    fcntl(err[0], F_SETFD, FD_CLOEXEC);
+    *running = (struct command_running){child, out[0], err[0]};
+}
+
+void command_finish(const struct command_how *how, const struct command_running *running,
+                    struct command_result *result) {
+    int status = 0;
+    command_deinit(result);
+    struct stream streams[2] = {{.fd = running->out}, {.fd = running->err}};
+    follow(running->pid, how ? how->interrupt : NULL, how ? how->kill_after_ms : 0, streams);
+    while (waitpid(running->pid, &status, 0) < 0 && errno == EINTR) continue;
     result->out = streams[0].text;
     result->err = streams[1].text;
     result->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     if (result->code == 126 || result->code == 127)
         fail_msg("%s/hone cannot be started", HONE_BINARY_DIR);
+}
+
+void command_run(const struct command_how *how, const char *const *args,
+                 struct command_result *result) {
+    struct command_running running;
+    command_start(how, args, &running);
+    command_finish(how, &running, result);
 }
 
 void command_deinit(struct command_result *result) {

@@ -1,10 +1,12 @@
 // command.h: runs the built hone command as a user would, and keeps what it said. One call runs one
-// process to its end, with a time limit, so that a command that hangs is a failure and not a stop.
+// process to its end, with a time limit, so that a command that hangs is a failure and not a stop; or
+// several are started, and then finished one after the other.
 #ifndef HONE_TESTS_COMMAND_H
 #define HONE_TESTS_COMMAND_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "support/support.h"
 
@@ -29,6 +31,15 @@ void command_run(const struct command_how *how, const char *const *args,
                  struct command_result *result);
 #define command_hone(how, result, ...)                                                             \
     command_run(how, (const char *const[]){__VA_ARGS__, NULL}, result)
+// The two halves of it.
+struct command_running {
+    pid_t pid;
+    int out, err; // what it says
+};
+void command_start(const struct command_how *how, const char *const *args,
+                   struct command_running *running);
+void command_finish(const struct command_how *how, const struct command_running *running,
+                    struct command_result *result);
 void command_deinit(struct command_result *result);
 
 // Fails the test unless the command ended with this code and said one line on stderr that begins

@@ -1,5 +1,5 @@
-// test_tuning_file: where the user's tuning records lie, reading a damaged file, and two processes
-// that add to one file at the same time.
+// test_tuning_file: where the user's tuning records lie, reading a damaged file, and processes and
+// threads that add to one file at the same time.
 #include "support/support.h"
 
 #include <stdio.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/thread.h"
 #include "exec/tuning_file.h"
 
 static void expect_path(const char *cache_dir, const char *want) {
@@ -97,33 +98,53 @@ static void test_save_and_load(void **state) {
     test_temp_remove(folder);
 }
 
-static void test_two_processes(void **state) {
+enum { WRITERS = 4, EACH = 40 };
+static const char *const writers[WRITERS] = {"made_up_a", "made_up_b", "made_up_c", "made_up_d"};
+
+// One writer adds to the file as often as there are records.
+static hone_status write_often(void *user, size_t writer) {
+    for (int i = 1; i <= EACH; i++) {
+        struct hone_tuning *t = records(writers[writer], i);
+        hone_status status = hone_tuning_save(user, t);
+        hone_tuning_destroy(&t);
+        HONE_TRY(status);
+    }
+    return HONE_OK;
+}
+
+static hone_status write_second_half(void *user, size_t index) {
+    return write_often(user, WRITERS / 2 + index);
+}
+
+static void expect_all_records(const char *path) {
+    for (int w = 0; w < WRITERS; w++) assert_int_equal(count_of(path, writers[w]), EACH);
+}
+
+static void test_threads(void **state) {
     (void)state;
-    enum { EACH = 60 };
     char folder[256], path[300];
     test_temp_dir(folder);
     snprintf(path, sizeof path, "%s/shared.tune", folder);
-    pid_t children[2];
-    for (int c = 0; c < 2; c++) {
-        children[c] = fork();
-        assert_true(children[c] >= 0);
-        if (children[c] == 0) {
-            int failed = 0;
-            for (int i = 1; i <= EACH && !failed; i++) {
-                struct hone_tuning *t = records(c ? "made_up_a" : "made_up_b", i);
-                failed = hone_tuning_save(path, t) != HONE_OK;
-                hone_tuning_destroy(&t);
-            }
-            _exit(failed);
-        }
-    }
-    for (int c = 0; c < 2; c++) {
-        int status;
-        assert_int_equal(waitpid(children[c], &status, 0), children[c]);
-        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    }
-    assert_int_equal(count_of(path, "made_up_a"), EACH);
-    assert_int_equal(count_of(path, "made_up_b"), EACH);
+    assert_ok(hone_parallel_for(WRITERS, WRITERS, write_often, path));
+    expect_all_records(path);
+    test_temp_remove(folder);
+}
+
+// Two processes of two threads each.
+static void test_processes(void **state) {
+    (void)state;
+    char folder[256], path[300];
+    int status;
+    test_temp_dir(folder);
+    snprintf(path, sizeof path, "%s/shared.tune", folder);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) _exit(hone_parallel_for(2, 2, write_second_half, path) != HONE_OK);
+    hone_status own = hone_parallel_for(WRITERS / 2, 2, write_often, path);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_ok(own);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    expect_all_records(path);
     test_temp_remove(folder);
 }
 
@@ -131,7 +152,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_path),
         cmocka_unit_test(test_save_and_load),
-        cmocka_unit_test(test_two_processes),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_processes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
