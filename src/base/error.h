@@ -37,4 +37,14 @@ hone_status hone_error_restore(const struct hone_error_record *record);
         if (hone_try_ != HONE_OK) return hone_try_;                                                \
     } while (0)
 
+// Analysers read one file at a time, and would go on as if a failure might be HONE_OK.
+#ifdef __clang_analyzer__
+static inline hone_status hone_fail_as(hone_status status, hone_status returned) {
+    (void)returned;
+    return status;
+}
+#define hone_fail(status, ...)        hone_fail_as(status, hone_fail(status, __VA_ARGS__))
+#define hone_fail_memory(bytes, what) hone_fail_as(HONE_OUT_OF_MEMORY, hone_fail_memory(bytes, what))
+#endif
+
 #endif

@@ -84,8 +84,9 @@ static hone_status check_blocks(struct hone_gpu *gpu, uint64_t bytes,
 // Longer than both staging slots, and no multiple of one.
 static hone_status check_staging(struct hone_gpu *gpu, struct hone_check_memory *out) {
     struct hone_gpu_buffer *buffer = NULL;
-    unsigned char *sent = hone_calloc(STAGED, 2, "a check of memory"), *got = sent + STAGED;
+    unsigned char *sent = hone_calloc(STAGED, 2, "a check of memory");
     if (!sent) return HONE_OUT_OF_MEMORY;
+    unsigned char *got = sent + STAGED;
     for (uint64_t i = 0; i < STAGED / 4; i++) {
         uint32_t word = hone_rng_u32(0x57a6e, 1, i);
         memcpy(sent + 4 * i, &word, 4);

@@ -87,8 +87,9 @@ static bool parse_line(char *line, struct hone_tuning_record *out) {
     for (char *at = line; at && count < TUNING_FIELDS; count++) {
         field[count] = at;
         at = strchr(at, '\t');
-        if (at) *at++ = '\0';
-        if (at && count == TUNING_FIELDS - 1) return false;
+        if (!at) continue;
+        if (count == TUNING_FIELDS - 1) return false;
+        *at++ = '\0';
     }
     if (count != TUNING_FIELDS || !strchr(field[0], '|')) return false;
     for (int i = 0; i < count; i++)

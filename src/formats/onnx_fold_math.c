@@ -139,7 +139,7 @@ hone_status hone_onnx_fold_compare(const struct hone_onnx_fold_args *a) {
 static double negate(double x) {
     return -x;
 }
-static double not(double x) {
+static double is_zero(double x) {
     return x == 0;
 }
 static double invert(double x) {
@@ -158,7 +158,7 @@ hone_status hone_onnx_fold_unary(const struct hone_onnx_fold_args *a) {
         double (*fn)(double);
     } table[] = {
         {"Abs", fabs},          {"Ceil", ceil},       {"Cos", cos},    {"Exp", exp},
-        {"Floor", floor},       {"Log", log},         {"Neg", negate}, {"Not", not },
+        {"Floor", floor},       {"Log", log},         {"Neg", negate}, {"Not", is_zero},
         {"Reciprocal", invert}, {"Relu", above_zero}, {"Round", rint}, {"Sigmoid", sigmoid},
         {"Sin", sin},           {"Sqrt", sqrt},       {"Tanh", tanh},
     };

@@ -60,11 +60,13 @@ static hone_status load_loader(void) {
     PFN_vkGetInstanceProcAddr entry = NULL;
     void *symbol = library ? dlsym(library, "vkGetInstanceProcAddr") : NULL;
     memcpy(&entry, &symbol, sizeof entry);
-    if (!entry)
+    if (!entry) {
+        if (library) dlclose(library); // something else has that name
         return hone_fail(HONE_NOT_FOUND,
                          "no Vulkan loader (%s) on this machine; install it and a "
                          "driver " HONE_VULKAN_PACKAGES,
                          *asked ? asked : "libvulkan.so.1");
+    }
     volkInitializeCustom(entry);
     if (strlen(asked) < sizeof loaded) {
         memcpy(loaded, asked, strlen(asked) + 1);

@@ -147,7 +147,7 @@ bool hone_conv_cpu_wgrad_tile_at(const struct hone_conv_push *push, bool wide,
     for (uint32_t pack = widest_pack; pack; pack = pack == 8 ? 4 : 0)
         for (uint32_t ma = 1; ma <= 4; ma++)
             for (uint32_t nc = pack; nc <= 8; nc *= 2)
-                for (int swap = 0; swap <= (pack > 1); swap++) {
+                for (int swap = 0; swap < (pack > 1 ? 2 : 1); swap++) {
                     if (ma * nc * lanes > REGISTERS) continue;
                     struct hone_conv_cpu_wgrad_tile t = {
                         ma, nc, pack, swap, swap ? filter : channels, swap ? channels : filter};
