@@ -130,9 +130,10 @@ static hone_status arith_table_of(struct hone_onnx_import *im, const HoneOnnx__N
     float *data;
     int32_t *places;
     HONE_TRY(arith_table(im, x, &c->constant, change, &desc, &data, &places));
-    enum hone_param_kind kind = !c->initializer ? HONE_PARAM_CONSTANT
-                                : product       ? HONE_PARAM_FACTOR
-                                                : HONE_PARAM_TERM;
+    bool fixed = !c->initializer || hone_onnx_on_picture(im, x->value);
+    enum hone_param_kind kind = fixed     ? HONE_PARAM_CONSTANT
+                                : product ? HONE_PARAM_FACTOR
+                                          : HONE_PARAM_TERM;
     hone_value param;
     if (places && change == ARITH_AS_IS)
         HONE_TRY(hone_onnx_gather_param(im, c->constant.source, desc, places, &param));

@@ -152,15 +152,47 @@ static hone_status einsum_weight(struct hone_onnx_import *im, struct hone_onnx_t
     return hone_onnx_param(im, w, HONE_PARAM_WEIGHT, HONE_LAYOUT_SAME, desc, data, out);
 }
 
+// y (.., columns) = rows of x (.., depth) times the matrix, and the bias that is added to it.
+static hone_status einsum_product(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                                  const struct einsum_linear *l, const struct einsum_term *y_term,
+                                  hone_value x, hone_value matrix, hone_value *y,
+                                  const HoneOnnx__Node **last) {
+    const struct hone_desc have = *hone_graph_desc(im->graph, x),
+                           weight = *hone_graph_desc(im->graph, matrix);
+    struct hone_shape_attrs rows = {.rank = l->kept + 1};
+    hone_value inputs[3] = {HONE_NO_VALUE, matrix, HONE_NO_VALUE};
+    struct hone_onnx_tensor *bias = NULL;
+    int64_t depth = 1;
+    for (int i = 1; i < l->kept; i++) rows.dim[i] = have.dim[i];
+    for (int i = l->kept; i < have.rank; i++) depth *= have.dim[i];
+    rows.dim[l->kept] = weight.dim[0];
+    if (depth != weight.dim[0])
+        return hone_fail(HONE_INVALID, "weights for %d inputs, but there are %lld",
+                         (int)weight.dim[0], (long long)depth);
+    *last = NULL;
+    if (l->columns == 1) {
+        int behind = y_term->rank - 1 - einsum_at(y_term, l->w.axis[l->depth]);
+        HONE_TRY(hone_onnx_absorb_bias(im, node, weight.dim[1], behind, &bias, last));
+    }
+    if (bias)
+        HONE_TRY(hone_onnx_param(im, bias, HONE_PARAM_BIAS, HONE_LAYOUT_SAME,
+                                 hone_desc_make(HONE_F32, 1, weight.dim[1], 0, 0, 0), NULL,
+                                 &inputs[2]));
+    inputs[0] = hone_onnx_emit_reshape(im, hone_onnx_node_name(node), &rows, x);
+    *y = hone_graph_emit(im->graph, &hone_op_matmul, hone_onnx_node_name(node),
+                         &(struct hone_matmul_attrs){0}, inputs, bias ? 3 : 2);
+    return hone_graph_status(im->graph);
+}
+
 static hone_status einsum_constant(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                                    struct hone_onnx_tensor *in, const struct einsum_term *x_term,
                                    struct hone_onnx_tensor *w, const struct einsum_term *w_term,
                                    const struct einsum_term *y_term) {
     struct einsum_linear l;
     struct hone_onnx_tensor x = *in;
-    const char *name = hone_onnx_node_name(node);
+    const HoneOnnx__Node *last;
     int8_t order[HONE_MAX_RANK];
-    hone_value matrix;
+    hone_value matrix, y;
     HONE_TRY(einsum_split(x_term, w_term, y_term, &l));
     HONE_TRY(hone_onnx_settle(im, &x));
     if (hone_onnx_rank(im, &x) != x_term->rank || x.joined)
@@ -172,27 +204,20 @@ static hone_status einsum_constant(struct hone_onnx_import *im, const HoneOnnx__
     hone_onnx_file_order(im, &x, order);
     HONE_TRY(hone_onnx_arrange(im, &x, order));
     HONE_TRY(einsum_weight(im, w, w_term, &l, &matrix));
-    const struct hone_desc *have = hone_graph_desc(im->graph, x.value),
-                           *weight = hone_graph_desc(im->graph, matrix);
-    struct hone_shape_attrs rows = {.rank = l.kept + 1}, back = {.rank = l.kept + l.columns};
-    for (int i = 1; i < l.kept; i++) rows.dim[i] = back.dim[i] = have->dim[i];
-    rows.dim[l.kept] = weight->dim[0];
-    int64_t depth = 1;
-    for (int i = l.kept; i < have->rank; i++) depth *= have->dim[i];
-    if (depth != weight->dim[0])
-        return hone_fail(HONE_INVALID, "weights for %d inputs, but there are %lld",
-                         (int)weight->dim[0], (long long)depth);
+    struct hone_shape_attrs back = {.rank = l.kept + l.columns};
+    for (int i = 1; i < l.kept; i++) back.dim[i] = hone_graph_desc(im->graph, x.value)->dim[i];
     for (int i = 0; i < l.columns; i++) {
         back.dim[l.kept + i] = (int32_t)w->constant.dim[einsum_at(w_term, l.w.axis[l.depth + i])];
         order[l.kept + i] = (int8_t)(l.kept + i);
     }
-    hone_value y = hone_onnx_emit_reshape(im, name, &rows, x.value);
-    y = HONE_EMIT(im->graph, &hone_op_matmul, name, &(struct hone_matmul_attrs){0}, y, matrix);
-    HONE_TRY(hone_onnx_define(im, node, hone_onnx_emit_reshape(im, name, &back, y), order));
+    HONE_TRY(einsum_product(im, node, &l, y_term, x.value, matrix, &y, &last));
+    if (!last) last = node;
+    y = hone_onnx_emit_reshape(im, hone_onnx_node_name(node), &back, y);
+    HONE_TRY(hone_onnx_define(im, last, y, order));
     struct einsum_term made = {{0}, l.kept + l.columns};
     memcpy(made.axis, l.x.axis, (size_t)l.kept);
     memcpy(made.axis + l.kept, l.w.axis + l.depth, (size_t)l.columns);
-    einsum_order(hone_onnx_name(im, node->output[0]), &made, y_term);
+    einsum_order(hone_onnx_name(im, last->output[0]), &made, y_term);
     return HONE_OK;
 }
 

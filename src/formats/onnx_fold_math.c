@@ -71,7 +71,8 @@ static enum hone_onnx_mark fold_mark(char op, enum hone_onnx_mark x, enum hone_o
     if (neutral || (op == '*' && bx != by)) return HONE_MARK_BATCH;
     if (op == '/' && bx && by) return HONE_MARK_NONE;
     if (op == '/' && bx && fmod(xv, yv) == 0) return HONE_MARK_BATCH;
-    return bx && by && (op == '+' || op == '-') ? HONE_MARK_BATCH : HONE_MARK_MIXED;
+    bool alike = op == '+' || op == '-' || op == '<' || op == '>'; // of multiples, is one
+    return bx && by && alike ? HONE_MARK_BATCH : HONE_MARK_MIXED;
 }
 
 hone_status hone_onnx_fold_binary(const struct hone_onnx_fold_args *a) {
@@ -271,7 +272,7 @@ hone_status hone_onnx_fold_reduce(const struct hone_onnx_fold_args *a) {
                                          : '+';
     struct hone_onnx_fold_list axes;
     HONE_TRY(hone_onnx_fold_list(a, 1, "axes", &axes));
-    if (hone_onnx_const_marked(x))
+    if (hone_onnx_const_marked(x) && op != '*')
         return hone_fail(HONE_UNSUPPORTED, "it depends on the batch size");
     if (x->count == 0 || (mean && !x->f)) return hone_fail(HONE_UNSUPPORTED, "of no floats");
     for (int d = 0; d < x->rank; d++) gone[d] = axes.count == 0;
@@ -288,7 +289,7 @@ hone_status hone_onnx_fold_reduce(const struct hone_onnx_fold_args *a) {
     float *f;
     int64_t *i, along[HONE_ONNX_MAX_RANK] = {0};
     uint8_t *m;
-    HONE_TRY(hone_onnx_fold_alloc(a, x->f != NULL, false, &f, &i, &m));
+    HONE_TRY(hone_onnx_fold_alloc(a, x->f != NULL, x->marks != NULL, &f, &i, &m));
     double *sum = hone_onnx_store_alloc(a->store, a->out->count, sizeof *sum);
     uint8_t *begun = hone_onnx_store_alloc(a->store, a->out->count, 1);
     if (!sum || !begun) return a->store->status;
@@ -297,6 +298,9 @@ hone_status hone_onnx_fold_reduce(const struct hone_onnx_fold_args *a) {
         double value = hone_onnx_const_number(x, k);
         sum[to] = begun[to] ? reduce_step(op, sum[to], value) : value;
         begun[to] = 1;
+        enum hone_onnx_mark mark = hone_onnx_const_mark(x, k);
+        if (mark != HONE_MARK_NONE) // a product with two of them is no multiple
+            m[to] = (uint8_t)(m[to] == HONE_MARK_NONE ? mark : HONE_MARK_MIXED);
         hone_onnx_fold_next(x, along);
     }
     for (int64_t k = 0; k < a->out->count; k++) {

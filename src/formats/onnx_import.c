@@ -144,6 +144,9 @@ static const char *import_advice(const char *op) {
         {"If", "a branch; export for pictures of one size, with constants folded"},
         {"Loop", "a loop; export by tracing, not by scripting"},
         {"Scan", "a loop; export by tracing, not by scripting"},
+        {"PartitionedCall",
+         "a function that tf2onnx left as it was, as it does Keras's convolutions in groups; before "
+         "the export, set Conv2D._jit_compiled_convolution_op = Conv2D.convolution_op"},
         {"NonMaxSuppression", "a detector's; hone reads nets that classify a picture"},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
@@ -261,12 +264,15 @@ static hone_status import_nodes(struct hone_onnx_import *im) {
 // ---- The end
 // ------------------------------------------------------------------------------------------------
 
-// What stands before a softmax at the very end, past reshapes of one vector. HONE_NO_VALUE: there
-// is none.
-static hone_value import_before_softmax(const struct hone_graph *graph, hone_value value) {
+// What stands before a softmax, or a sigmoid, at the very end, past reshapes of one vector.
+// HONE_NO_VALUE: there is none.
+static hone_value import_before_softmax(const struct hone_graph *graph, hone_value value,
+                                        bool *sigmoid) {
     const struct hone_node *node = hone_graph_producer(graph, value);
     while (node && node->op == &hone_op_reshape) node = hone_graph_producer(graph, node->inputs[0]);
-    if (!node || node->op != &hone_op_softmax) return HONE_NO_VALUE;
+    *sigmoid = node && node->op == &hone_op_act &&
+               ((const struct hone_act_attrs *)node->attrs)->kind == HONE_ACT_SIGMOID;
+    if (!node || (node->op != &hone_op_softmax && !*sigmoid)) return HONE_NO_VALUE;
     const struct hone_desc *desc = hone_graph_desc(graph, node->inputs[0]);
     bool vector = hone_desc_elements(desc) == desc->dim[desc->rank - 1];
     return vector ? node->inputs[0] : HONE_NO_VALUE;
@@ -307,11 +313,17 @@ static hone_status import_end(struct hone_onnx_import *im) {
     if (hone_onnx_rank(im, output) == 4) HONE_TRY(hone_onnx_arrange(im, output, hone_onnx_image));
     hone_value end = output->value;
     HONE_TRY(hone_onnx_join_heads(im, &end));
-    hone_value before = import_before_softmax(im->graph, end);
+    bool sigmoid;
+    hone_value before = import_before_softmax(im->graph, end, &sigmoid);
     if (before != HONE_NO_VALUE) {
         end = before;
         model->output_kind = HONE_MODEL_PROBABILITIES;
     }
+    if (before != HONE_NO_VALUE && sigmoid)
+        HONE_TRY(hone_model_warn(model,
+                                 "the net ends in a sigmoid, an answer for each class on its own, "
+                                 "which is left out: hone says one class of several; train it with "
+                                 "a folder of pictures for each (of one output: with two)"));
     struct hone_desc desc = *hone_graph_desc(im->graph, end);
     if (desc.rank != 2 && desc.rank != 4)
         return hone_fail(HONE_UNSUPPORTED, "the output '%s' has rank %d; hone wants (N,classes)",
@@ -331,11 +343,20 @@ static hone_status import_meta(struct hone_onnx_import *im, const hone_model_loa
         HONE_TRY(hone_preprocess_parse(params->preprocess, &model->preprocess));
         model->preprocess_stated = true;
     }
-    if (!model->preprocess_stated)
-        return hone_model_warn(model,
-                               "the file does not state its preprocessing: imagenet is assumed "
-                               "(--preprocess imagenet|tf|none|MEAN,STD)");
     return HONE_OK;
+}
+
+// Of a file that does not state it: what the translated net says.
+static hone_status import_guess_pixels(struct hone_onnx_import *im) {
+    struct hone_model *model = im->model;
+    if (model->preprocess_stated) return HONE_OK;
+    bool pixels = hone_onnx_takes_pixels(im);
+    if (pixels) HONE_TRY(hone_preprocess_parse("none", &model->preprocess));
+    return hone_model_warn(
+        model, pixels ? "the net scales its pixels itself: it is fed 0 to 255 "
+                        "(--preprocess none; imagenet|tf|MEAN,STD feed it other numbers)"
+                      : "the file does not state its preprocessing: imagenet is assumed "
+                        "(--preprocess imagenet|tf|none|MEAN,STD)");
 }
 
 static hone_status import_build(struct hone_onnx_import *im, const hone_model_load_params *params) {
@@ -352,6 +373,7 @@ static hone_status import_build(struct hone_onnx_import *im, const hone_model_lo
     HONE_TRY(import_picture(im, &picture, params, &resized));
     bool named = im->model->class_names != NULL;
     hone_status status = import_nodes(im);
+    if (status == HONE_OK) status = import_guess_pixels(im);
     if (status == HONE_OK) status = import_end(im);
     if (status != HONE_OK && status != HONE_OUT_OF_MEMORY && resized)
         return hone_fail_context(status, "at %dx%d, though the file is made for %lldx%lld",

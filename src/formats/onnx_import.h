@@ -156,6 +156,10 @@ hone_status hone_onnx_act_emit(struct hone_onnx_import *im, const HoneOnnx__Node
 // Output 0 is min(max(x, lo), hi), or x where that bounds nothing (onnx_act.c).
 hone_status hone_onnx_act_within(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                                  const struct hone_onnx_tensor *x, float lo, float hi);
+// True where numbers alone stand between the picture and this value (onnx_picture.c).
+bool hone_onnx_on_picture(const struct hone_onnx_import *im, hone_value value);
+// True where the net, once it is translated, divides its pixels as only 0 to 255 have to be.
+bool hone_onnx_takes_pixels(const struct hone_onnx_import *im);
 // The elements of an initializer at these places, of desc's shape (onnx_gather.c).
 hone_status hone_onnx_gather_param(struct hone_onnx_import *im, struct hone_onnx_tensor *source,
                                    struct hone_desc desc, const int32_t *places, hone_value *out);

@@ -1,7 +1,7 @@
 // test_onnx_forward: imported nets against another runtime. The tiny nets of
 // tools/golden/make_onnx.py, one for each way of saying things in ONNX, are evaluated in double
-// against what ONNX Runtime gave; the real nets of the shared data run on the device (else on ref)
-// against make_forward.py, run here.
+// against what ONNX Runtime gave, one of make_keras.py against TensorFlow; the real nets of the
+// shared data run on the device (else on ref) against make_forward.py, run here.
 #include "support/support.h"
 
 #include <math.h>
@@ -13,6 +13,7 @@
 #include "support/golden.h"
 #include "support/graph_eval.h"
 #include "support/onnx.h"
+#include "train/graph.h"
 
 #define FOLDER HONE_SOURCE_DIR "/tests/golden/data/onnx"
 
@@ -75,9 +76,9 @@ static void check_tiny(struct golden *golden, const char *name) {
     hone_model_destroy(&model);
 }
 
-static void test_tiny(void **state) {
-    (void)state;
-    struct golden *golden = golden_open("onnx/expected.safetensors");
+// Every net NAME of which the file holds NAME.y.
+static int check_all(const char *file) {
+    struct golden *golden = golden_open(file);
     int checked = 0;
     const char *name;
     for (int i = 0; (name = golden_name(golden, i)); i++) {
@@ -88,8 +89,40 @@ static void test_tiny(void **state) {
         check_tiny(golden, net);
         checked++;
     }
-    assert_int_equal(checked, 74);
     golden_close(&golden);
+    return checked;
+}
+
+static void test_tiny(void **state) {
+    (void)state;
+    assert_int_equal(check_all("onnx/expected.safetensors"), 74);
+}
+
+// The nets of make_keras.py: they say which pixels they take, and can be trained.
+static void test_keras(void **state) {
+    (void)state;
+    static const char *const names[] = {"keras_nhwc", "keras_nchw"};
+    assert_int_equal(check_all("onnx/keras.safetensors"), 2);
+    for (size_t i = 0; i < 2; i++) {
+        char path[512];
+        snprintf(path, sizeof path, FOLDER "/%s.onnx", names[i]);
+        struct hone_model *model;
+        struct hone_train_layout layout;
+        struct hone_graph *graph;
+        assert_ok(hone_model_load(path, NULL, &model));
+        assert_int_equal(model->output_kind, HONE_MODEL_PROBABILITIES);
+        assert_int_equal(model->warning_count, 1);
+        assert_non_null(strstr(model->warnings[0], "the net scales its pixels itself"));
+        assert_true(model->preprocess.mean[0] == 0 && model->preprocess.std[0] == 1);
+        assert_ok(hone_train_layout_create(model, &(struct hone_train_layout_params){.head_lr = 1},
+                                           &layout));
+        const struct hone_train_graph_params params = {
+            .model = model, .layout = &layout, .batch = 2, .optimizer = HONE_OPTIMIZER_SGD};
+        assert_ok(hone_train_graph(&params, &graph));
+        hone_graph_destroy(&graph);
+        hone_train_layout_deinit(&layout);
+        hone_model_destroy(&model);
+    }
 }
 
 // ---- Real nets
@@ -233,6 +266,7 @@ static void test_export(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tiny),
+        cmocka_unit_test(test_keras),
         cmocka_unit_test(test_real),
         cmocka_unit_test(test_export),
     };

@@ -25,7 +25,9 @@ void golden_net_open_file(struct golden_net *net, const char *folder, const char
     net->golden = golden_open_path(path);
     if (!net->golden) fail_msg("%s is missing", path);
     snprintf(path, sizeof path, "%s/%s.onnx", folder, file);
-    const hone_model_load_params params = {.preprocess = "tf"};
+    // "pixels": the net scales them itself.
+    const hone_model_load_params params = {
+        .preprocess = golden_find(net->golden, "pixels", NULL) ? "none" : "tf"};
     assert_ok(hone_model_load(path, &params, &net->model));
     const struct hone_train_layout_params layout = {.head_lr = 1};
     assert_ok(hone_train_layout_create(net->model, &layout, &net->layout));

@@ -476,6 +476,52 @@ static void test_odd_files(void **state) {
     test_onnx_free(f);
 }
 
+// A sigmoid at the end is left out like a softmax, but said.
+static void test_sigmoid_end(void **state) {
+    (void)state;
+    struct test_onnx file, *f = &file;
+    test_onnx_init(f, 13, 4, 4);
+    test_onnx_weight(f, "w", "3 1");
+    NODE("GlobalAveragePool", "x", "a");
+    NODE("Flatten", "a", "b");
+    NODE("MatMul", "b w", "c");
+    NODE("Sigmoid", "c", "y");
+    test_onnx_output(f, "y");
+    struct hone_model *model = import(f, NULL);
+    assert_int_equal(model->output_kind, HONE_MODEL_PROBABILITIES);
+    assert_int_equal(model->head.kind, HONE_HEAD_LINEAR);
+    assert_int_equal(model->class_count, 1);
+    assert_non_null(strstr(model->warnings[model->warning_count - 1], "ends in a sigmoid"));
+    hone_model_destroy(&model);
+    test_onnx_free(f);
+}
+
+// Pixels that the net divides by 255 are fed as they are; those numbers are not trained.
+static void test_pixels_inside(void **state) {
+    (void)state;
+    struct test_onnx file, *f = &file;
+    test_onnx_init(f, 13, 4, 4);
+    test_onnx_floats(f, "scale", "", (const float[]){1.0f / 255});
+    test_onnx_floats(f, "mean", "3 1 1", (const float[]){0.5f, 0.25f, 0.125f});
+    test_onnx_floats(f, "std", "3 1 1", (const float[]){0.25f, 0.5f, 0.25f});
+    test_onnx_weight(f, "w", "3 3 1 1");
+    NODE("Mul", "x scale", "a");
+    NODE("Sub", "a mean", "b");
+    NODE("Div", "b std", "c");
+    NODE("Conv", "c w", "y");
+    test_onnx_output(f, "y");
+    struct hone_model *model = import(f, NULL);
+    assert_true(model->preprocess.mean[0] == 0 && model->preprocess.std[0] == 1);
+    assert_non_null(strstr(model->warnings[0], "scales its pixels itself"));
+    assert_int_equal(param(model, "mean")->kind, HONE_PARAM_CONSTANT);
+    assert_int_equal(param(model, "std")->kind, HONE_PARAM_CONSTANT);
+    hone_model_destroy(&model);
+    model = import(f, &(hone_model_load_params){.preprocess = "tf"});
+    assert_true(model->preprocess.mean[0] == 127.5f);
+    hone_model_destroy(&model);
+    test_onnx_free(f);
+}
+
 // ---- Quantised files
 // ----------------------------------------------------------------------------------------------
 
@@ -518,7 +564,7 @@ static void test_quantised(void **state) {
         NODE("DequantizeLinear", inputs, "y");
         test_onnx_output(f, "y");
         struct hone_model *model = import(f, NULL);
-        assert_non_null(strstr(model->warnings[model->warning_count - 2], "is quantised ('b'"));
+        assert_non_null(strstr(model->warnings[0], "is quantised ('b'"));
         const struct hone_act_attrs *act = NULL;
         int acts = 0;
         for (size_t n = 0; n < model->graph->node_count; n++)
@@ -536,12 +582,13 @@ static void test_quantised(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),     cmocka_unit_test(test_half),
-        cmocka_unit_test(test_external),  cmocka_unit_test(test_sharing),
-        cmocka_unit_test(test_merging),   cmocka_unit_test(test_ceil_mode),
-        cmocka_unit_test(test_heads),     cmocka_unit_test(test_new_head_is_seeded),
-        cmocka_unit_test(test_metadata),  cmocka_unit_test(test_odd_files),
-        cmocka_unit_test(test_quantised),
+        cmocka_unit_test(test_forms),         cmocka_unit_test(test_half),
+        cmocka_unit_test(test_external),      cmocka_unit_test(test_sharing),
+        cmocka_unit_test(test_merging),       cmocka_unit_test(test_ceil_mode),
+        cmocka_unit_test(test_heads),         cmocka_unit_test(test_new_head_is_seeded),
+        cmocka_unit_test(test_metadata),      cmocka_unit_test(test_odd_files),
+        cmocka_unit_test(test_quantised),     cmocka_unit_test(test_sigmoid_end),
+        cmocka_unit_test(test_pixels_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
