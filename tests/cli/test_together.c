@@ -1,6 +1,6 @@
 // test_together: commands that run at the same time and share the user's cache: pipelines,
-// certificates of kernels and tuning records. None fails, none loses what another has kept, and what
-// lies there afterwards is whole. Skipped where there is no device.
+// certificates of kernels and tuning records. None fails, none loses what another has kept, and
+// what lies there afterwards is whole. Skipped where there is no device.
 #include "support/command.h"
 
 #include <stdio.h>

@@ -223,6 +223,38 @@ static void test_refusals(void **state) {
     scene_close(&s);
 }
 
+// Commands that are wrong by themselves: each refuses, and so does the end of its recording.
+static void test_wrong_commands(void **state) {
+    (void)state;
+    static const char *const messages[] = {
+        "more of a dispatch, but none was recorded just before",
+        "a copy inside 'a' overlaps itself",
+        "a fill of 'a' is not made of whole words",
+        "exceed buffer 'b'",
+    };
+    const uint32_t grid[3] = {1, 1, 1}, base[3] = {0};
+    for (int i = 0; i < (int)(sizeof messages / sizeof *messages); i++) {
+        struct scene s;
+        hone_status got = HONE_OK;
+        double ms[1];
+        int intervals = 1;
+        scene_open(&s);
+        assert_ok(hone_gpu_record_fill(s.rec, s.a, 0, 64, 0));
+        switch (i) {
+        case 0: got = hone_gpu_record_more(s.rec, base, grid); break;
+        case 1: got = hone_gpu_record_copy(s.rec, s.a, 0, s.a, 32, 64); break;
+        case 2: got = hone_gpu_record_fill(s.rec, s.a, 0, 6, 0); break;
+        case 3: got = hone_gpu_record_copy(s.rec, s.a, 0, s.b, 4 * 4 * COUNT - 4, 8); break;
+        }
+        test_expect_failure(got, i == 3 ? HONE_INVALID : HONE_INTERNAL, messages[i]);
+        test_expect_failure(hone_gpu_recording_end(s.rec), got, messages[i]);
+        test_expect_failure(hone_gpu_recording_times(s.rec, ms, &intervals), HONE_INTERNAL,
+                            "times of a recording that never ran");
+        assert_int_equal(intervals, 0);
+        scene_close(&s);
+    }
+}
+
 static void test_pipelines(void **state) {
     (void)state;
     struct hone_gpu *gpu = test_gpu_open();
@@ -249,6 +281,14 @@ static void test_pipelines(void **state) {
     if (needy.needs)
         test_expect_failure(hone_gpu_pipeline_get(gpu, &needy, &group, 1, 0, &d), HONE_UNSUPPORTED,
                             "kernel fill_f32 needs");
+    needy = *kernel;
+    needy.bindings = 255;
+    test_expect_failure(hone_gpu_pipeline_get(gpu, &needy, &group, 1, 0, &d), HONE_UNSUPPORTED,
+                        "kernel fill_f32 binds 255 buffers");
+    needy = *kernel;
+    needy.push_bytes = 32767;
+    test_expect_failure(hone_gpu_pipeline_get(gpu, &needy, &group, 1, 0, &d), HONE_UNSUPPORTED,
+                        "kernel fill_f32 pushes 32767 bytes");
     test_gpu_close(&gpu);
 }
 
@@ -257,7 +297,8 @@ int main(void) {
         cmocka_unit_test(test_fill),           cmocka_unit_test(test_hazards),
         cmocka_unit_test(test_resubmit),       cmocka_unit_test(test_no_needless_barriers),
         cmocka_unit_test(test_long_recording), cmocka_unit_test(test_address_ranges),
-        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_pipelines),
+        cmocka_unit_test(test_refusals),       cmocka_unit_test(test_wrong_commands),
+        cmocka_unit_test(test_pipelines),
     };
     int needed = test_gpu_require_running();
     return needed ? needed : cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,8 +53,8 @@ static int set_up(void **state) {
     hone_model_destroy(&model);
     for (int i = 0; i < PICTURES; i++) {
         for (int k = 0; k < SIDE * SIDE * 3; k++) pixels[i][k] = (uint8_t)(k * (i + 3) + i * 40);
-        pictures[i] = (hone_picture){
-            .pixels = pixels[i], .width = SIDE, .height = SIDE, .channels = 3};
+        pictures[i] =
+            (hone_picture){.pixels = pixels[i], .width = SIDE, .height = SIDE, .channels = 3};
     }
     for (int d = 0; d < 2; d++) {
         hone_session *session;
@@ -108,8 +108,8 @@ static void test_sessions(void **state) {
     for (size_t i = 0; i < count; i++) {
         if (strstr(entries[i].name, ".tmp-")) fail_msg("%s was left", entries[i].name);
         pipelines += strncmp(entries[i].name, "pipelines-", 10) == 0;
-        certificates += strncmp(entries[i].name, "check-", 6) == 0 &&
-                        !strstr(entries[i].name, ".lock");
+        certificates +=
+            strncmp(entries[i].name, "check-", 6) == 0 && !strstr(entries[i].name, ".lock");
     }
     hone_arena_deinit(&arena);
     assert_int_equal(pipelines, 1);

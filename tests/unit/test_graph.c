@@ -52,6 +52,72 @@ static void test_an_output_has_one_name(void **state) {
     }
 }
 
+// One thing that is wrong with a graph while it is built.
+static void test_what_is_refused(void **state) {
+    (void)state;
+    static const char *const messages[] = {
+        "value 'flat': f32[0] is not a valid shape",
+        "node 'sum' (add): add takes 2 to 2 inputs, not 1",
+        "node 'sum' (add): input 1 is missing",
+        "output 'y' has no value",
+        "two values are named 'x'",
+        "state 's' cannot become another shape",
+    };
+    for (int i = 0; i < (int)(sizeof messages / sizeof *messages); i++) {
+        struct hone_graph *g;
+        assert_ok(hone_graph_create(&g));
+        hone_value x = hone_graph_input(g, "x", matrix(2, 3));
+        hone_value s = hone_graph_state(g, "s", matrix(3, 2));
+        hone_value given[2] = {x, HONE_NO_VALUE};
+        assert_ok(hone_graph_status(g));
+        switch (i) {
+        case 0: hone_graph_input(g, "flat", hone_desc_make(HONE_F32, 1, 0, 0, 0, 0)); break;
+        case 1: hone_graph_emit(g, &hone_op_add, "sum", NULL, given, 1); break;
+        case 2: hone_graph_emit(g, &hone_op_add, "sum", NULL, given, 2); break;
+        case 3: hone_graph_mark_output(g, HONE_NO_VALUE, "y"); break;
+        case 4: hone_graph_mark_output(g, HONE_EMIT(g, &hone_op_add, NULL, NULL, x, x), "x"); break;
+        case 5: hone_graph_set_next(g, s, x); break;
+        }
+        test_expect_failure(hone_graph_status(g), HONE_INVALID, messages[i]);
+        hone_graph_destroy(&g);
+    }
+}
+
+// One thing that a faulty pass may leave behind, which the check of graphs must see.
+static void test_verify_sees(void **state) {
+    (void)state;
+    static const char *const messages[] = {
+        "node 'sum': input 0 does not exist",
+        "node 'sum': input 0 is defined later, by 'twice'",
+        "node 'twice': output 0 is not its own",
+        "node 'twice' (add): output 0 has another shape than infer says",
+        "has no valid shape",
+        "state 's' has no valid next value",
+    };
+    for (int i = 0; i < (int)(sizeof messages / sizeof *messages); i++) {
+        struct hone_graph *g;
+        assert_ok(hone_graph_create(&g));
+        hone_value x = hone_graph_input(g, "x", matrix(2, 3));
+        hone_value s = hone_graph_state(g, "s", matrix(2, 3));
+        hone_value idle = hone_graph_input(g, "idle", matrix(4, 4));
+        hone_value sum = HONE_EMIT(g, &hone_op_add, "sum", NULL, x, s);
+        hone_value twice = HONE_EMIT(g, &hone_op_add, "twice", NULL, sum, sum);
+        hone_graph_set_next(g, s, twice);
+        assert_ok(hone_graph_verify(g));
+        hone_value wrong[2] = {i == 0 ? 99 : twice, s};
+        switch (i) {
+        case 0:
+        case 1: g->nodes[0].inputs = wrong; break;
+        case 2: g->nodes[1].outputs[0] = sum; break;
+        case 3: g->values[twice].desc = matrix(2, 4); break;
+        case 4: g->values[idle].desc.dim[1] = -4; break;
+        case 5: g->values[s].next = idle; break;
+        }
+        test_expect_failure(hone_graph_verify(g), HONE_INTERNAL, messages[i]);
+        hone_graph_destroy(&g);
+    }
+}
+
 // The gradient of a convolution with an activation adds a node before it looks at shapes: wherever
 // the table of values moves, under a sanitizer too, the shapes must be right.
 static void test_gradients_survive_a_growing_graph(void **state) {
@@ -183,6 +249,8 @@ int main(void) {
         cmocka_unit_test(test_failures_stick_and_name_the_node),
         cmocka_unit_test(test_names_are_unique),
         cmocka_unit_test(test_an_output_has_one_name),
+        cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_verify_sees),
         cmocka_unit_test(test_gradients_survive_a_growing_graph),
         cmocka_unit_test(test_no_gradient_is_an_error),
         cmocka_unit_test(test_gradient_skips_what_nobody_wants),

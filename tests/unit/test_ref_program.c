@@ -1,5 +1,5 @@
 // test_ref_program.c: programs on the reference device: states as outputs, and states that follow
-// each other.
+// each other, and keep their shapes.
 #include "support/support.h"
 
 #include "base/half.h"
@@ -118,6 +118,36 @@ static void test_values_in_16_bits(void **state) {
     hone_program_destroy(&program);
 }
 
+// A state has one shape for all programs; names and sizes are checked on every way in and out.
+static void test_states_are_what_they_were(void **state) {
+    (void)state;
+    const struct hone_desc desc = row(), other = hone_desc_make(HONE_F32, 1, 3, 0, 0, 0);
+    float values[3] = {1, 2, 3};
+    assert_false(hone_store_has(store, "mine"));
+    assert_ok(hone_store_ensure(store, "mine", &desc));
+    uint64_t bytes = hone_store_bytes(store);
+    assert_ok(hone_store_ensure(store, "mine", &desc));
+    assert_true(hone_store_has(store, "mine"));
+    assert_int_equal(hone_store_bytes(store), bytes);
+    test_expect_failure(hone_store_ensure(store, "mine", &other), HONE_INVALID,
+                        "state 'mine' is f32[2], not f32[3]");
+    test_expect_failure(hone_store_write(store, "yours", values, 8), HONE_NOT_FOUND,
+                        "no state is named 'yours'");
+    test_expect_failure(hone_store_read(store, "yours", values, 8), HONE_NOT_FOUND,
+                        "no state is named 'yours'");
+    test_expect_failure(hone_store_write(store, "mine", values, sizeof values), HONE_INVALID,
+                        "state 'mine' has 8 bytes, not 12");
+    test_expect_failure(hone_store_read(store, "mine", values, 4), HONE_INVALID,
+                        "state 'mine' has 8 bytes, not 4");
+    for (long n = 0; n < 2; n++) {
+        hone_alloc_fail_after(n);
+        hone_status status = hone_store_ensure(store, "more", &other);
+        hone_alloc_fail_after(-1);
+        assert_int_equal(status, HONE_OUT_OF_MEMORY);
+        assert_false(hone_store_has(store, "more"));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_state_can_be_read_before_the_first_run, open_store,
@@ -125,6 +155,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_state_does_not_take_over_one_that_changes,
                                         open_store, close_store),
         cmocka_unit_test_setup_teardown(test_values_in_16_bits, open_store, close_store),
+        cmocka_unit_test_setup_teardown(test_states_are_what_they_were, open_store, close_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
