@@ -305,6 +305,24 @@ foreach(variant ";1;0" "_vec4;4;0" "_f16;4;1" "_bf16;4;2")
   endforeach()
 endforeach()
 
+# The same on cooperative matrices (generated), and with loops in their place
+foreach(type f16 bf16)
+  set(elem 1)
+  set(needs cooperative_matrix f16 subgroup_basic)
+  set(made 15.0 2023.4)
+  if(type STREQUAL bf16)
+    set(elem 2)
+    set(needs cooperative_matrix bf16_matrix subgroup_basic)
+    set(made 15.3 2025.2)
+  endif()
+  foreach(way 0 1 2 3)
+    hone_kernel(attention_coop${way}_${type} attention/coop.comp BINDINGS 7 PUSH 56 SPEC 7
+      DEFINES COOP=1 ELEM=${elem} WAY=${way} NEEDS ${needs} GENERATED ${made})
+    hone_kernel(attention_coop_emulated${way}_${type} attention/coop.comp BINDINGS 7 PUSH 56 SPEC 7
+      DEFINES COOP=0 ELEM=${elem} WAY=${way})
+  endforeach()
+endforeach()
+
 # Softmax and loss
 hone_kernel(softmax softmax/softmax.comp BINDINGS 2 PUSH 8 SPEC 2)
 hone_kernel(softmax_bwd softmax/softmax_bwd.comp BINDINGS 3 PUSH 8 SPEC 2)

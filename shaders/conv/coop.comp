@@ -136,22 +136,6 @@ void tile_put() {
     [[unroll]] for (uint i = 0; i < B_LINES; i++) stage[(BM + line + i * LINES) * ROW + column] = b_part[i];
 }
 
-uint pack(vec2 v) {
-#if ELEM == 1
-    return hone_f16_pack(v);
-#else
-    return hone_bf16_pack(v);
-#endif
-}
-
-vec2 unpack(uint word) {
-#if ELEM == 1
-    return hone_f16_unpack(word);
-#else
-    return hone_bf16_unpack(word);
-#endif
-}
-
 float finished(float v, int channel) {
     if (BIAS != 0) v += b[channel];
     return conv_act(v, ACT);
@@ -171,8 +155,8 @@ void tile_finish(uint row, uint column, vec4 v0, vec4 v1) {
         v0 += uintBitsToFloat(r[at * 2]);
         v1 += uintBitsToFloat(r[at * 2 + 1]);
     } else if (ADD != 0) {
-        v0 += vec4(unpack(r[at].x), unpack(r[at].y));
-        v1 += vec4(unpack(r[at].z), unpack(r[at].w));
+        v0 += vec4(coop_unpack(r[at].x), coop_unpack(r[at].y));
+        v1 += vec4(coop_unpack(r[at].z), coop_unpack(r[at].w));
     }
     [[unroll]] for (int e = 0; e < 4; e++) {
         v0[e] = finished(v0[e], channel + e);
@@ -182,6 +166,6 @@ void tile_finish(uint row, uint column, vec4 v0, vec4 v1) {
         dst[at * 2] = floatBitsToUint(v0);
         dst[at * 2 + 1] = floatBitsToUint(v1);
     } else {
-        dst[at] = uvec4(pack(v0.xy), pack(v0.zw), pack(v1.xy), pack(v1.zw));
+        dst[at] = uvec4(coop_pack(v0.xy), coop_pack(v0.zw), coop_pack(v1.xy), coop_pack(v1.zw));
     }
 }

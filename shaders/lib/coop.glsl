@@ -49,9 +49,9 @@ void main() {
         if (step + 1 < steps) tile_fetch(step + 1);
         COOP_UNROLL for (uint k = 0; k < BK; k += KK) {
             coop_a_t a[TM];
-            COOP_UNROLL for (uint i = 0; i < TM; i++) a[i] = coop_a((row0 + i * MM) * ROW + k / 8);
+            COOP_UNROLL for (uint i = 0; i < TM; i++) a[i] = coop_a((row0 + i * MM) * ROW + k / 8, ROW);
             COOP_UNROLL for (uint j = 0; j < TN; j++) {
-                coop_b_t b = coop_b((BM + column0 + j * NN) * ROW + k / 8);
+                coop_b_t b = coop_b((BM + column0 + j * NN) * ROW + k / 8, ROW);
                 COOP_UNROLL for (uint i = 0; i < TM; i++)
                     acc[i * TN + j] = coop_multiply_add(a[i], b, acc[i * TN + j]);
             }

@@ -3,45 +3,52 @@
 //   -DCOOP=0  plain loops over shared memory, any device: lane l of SG holds elements l, l + SG, ..., eight at most.
 //             This proves the logic of the kernels where no matrix unit is
 //   -DCOOP=1  VK_KHR_cooperative_matrix
-// `stage` is declared before; places and strides count its uvec4. Rows of A and columns of B are contiguous along K.
+// `stage` is declared before; places and strides (`row`) count its uvec4. Rows of A and columns of B are contiguous
+// along K. Within a subgroup, coop_barrier() stands between what some wrote to `stage` and others read, and the
+// other way round.
 // -DELEM: 1 f16, 2 bf16
 #ifndef HONE_COOP_MATRIX_GLSL
 #define HONE_COOP_MATRIX_GLSL
 #include "half.glsl"
 
+// Two elements of a word.
+#if ELEM == 1
+uint coop_pack(vec2 v) { return hone_f16_pack(v); }
+vec2 coop_unpack(uint word) { return hone_f16_unpack(word); }
+#else
+uint coop_pack(vec2 v) { return hone_bf16_pack(v); }
+vec2 coop_unpack(uint word) { return hone_bf16_unpack(word); }
+#endif
+
 #if COOP == 0
 
 #define COOP_UNROLL [[dont_unroll]]
 const uint ELEMENTS = MM * NN / SG;
-#define coop_a_t uint
-#define coop_b_t uint
+struct coop_in {
+    uint place, row;
+};
+#define coop_a_t coop_in
+#define coop_b_t coop_in
 struct coop_acc_t {
     float v[8]; // ELEMENTS or more: arrays with a size of their own can't be assigned
 };
 
 uint coop_subgroup() { return gl_LocalInvocationID.x / SG; }
 uint coop_lane() { return gl_LocalInvocationID.x % SG; }
-coop_a_t coop_a(uint place) { return place; }
-coop_b_t coop_b(uint place) { return place; }
+void coop_barrier() { barrier(); }
+coop_a_t coop_a(uint place, uint row) { return coop_in(place, row); }
+coop_b_t coop_b(uint place, uint row) { return coop_in(place, row); }
 
 coop_acc_t coop_zero() {
     return coop_acc_t(float[8](0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0));
 }
 
-vec2 coop_pair(uint word) {
-#if ELEM == 1
-    return hone_f16_unpack(word);
-#else
-    return hone_bf16_unpack(word);
-#endif
-}
-
 coop_acc_t coop_multiply_add(coop_a_t a, coop_b_t b, coop_acc_t c) {
     for (uint e = 0; e < ELEMENTS; e++) {
-        uint at = e * SG + coop_lane(), row = a + at / NN * ROW, column = b + at % NN * ROW;
+        uint at = e * SG + coop_lane(), row = a.place + at / NN * a.row, column = b.place + at % NN * b.row;
         for (uint k = 0; k < KK / 8; k++)
             for (uint w = 0; w < 4; w++) {
-                vec2 x = coop_pair(stage[row + k][w]), y = coop_pair(stage[column + k][w]);
+                vec2 x = coop_unpack(stage[row + k][w]), y = coop_unpack(stage[column + k][w]);
                 c.v[e] = fma(x.y, y.y, fma(x.x, y.x, c.v[e]));
             }
     }
@@ -53,6 +60,20 @@ void coop_store(coop_acc_t c, uint place, uint stride) {
         uint at = e * SG + coop_lane(), column = at % NN;
         stage[place + at / NN * stride + column / 4][column % 4] = floatBitsToUint(c.v[e]);
     }
+}
+
+coop_acc_t coop_load(uint place, uint stride) {
+    coop_acc_t c = coop_zero();
+    for (uint e = 0; e < ELEMENTS; e++) {
+        uint at = e * SG + coop_lane(), column = at % NN;
+        c.v[e] = uintBitsToFloat(stage[place + at / NN * stride + column / 4][column % 4]);
+    }
+    return c;
+}
+
+coop_acc_t coop_multiply(coop_acc_t c, coop_acc_t by) {
+    for (uint e = 0; e < ELEMENTS; e++) c.v[e] *= by.v[e];
+    return c;
 }
 
 #else
@@ -76,15 +97,17 @@ void coop_store(coop_acc_t c, uint place, uint stride) {
 uint coop_subgroup() { return gl_SubgroupID; }
 uint coop_lane() { return gl_SubgroupInvocationID; }
 
-coop_a_t coop_a(uint place) {
+void coop_barrier() { subgroupBarrier(); }
+
+coop_a_t coop_a(uint place, uint row) {
     coop_a_t a;
-    coopMatLoad(a, stage, place, ROW, gl_CooperativeMatrixLayoutRowMajor);
+    coopMatLoad(a, stage, place, row, gl_CooperativeMatrixLayoutRowMajor);
     return a;
 }
 
-coop_b_t coop_b(uint place) {
+coop_b_t coop_b(uint place, uint row) {
     coop_b_t b;
-    coopMatLoad(b, stage, place, ROW, gl_CooperativeMatrixLayoutColumnMajor);
+    coopMatLoad(b, stage, place, row, gl_CooperativeMatrixLayoutColumnMajor);
     return b;
 }
 
@@ -94,6 +117,15 @@ coop_acc_t coop_multiply_add(coop_a_t a, coop_b_t b, coop_acc_t c) { return coop
 void coop_store(coop_acc_t c, uint place, uint stride) {
     coopMatStore(c, stage, place, stride, gl_CooperativeMatrixLayoutRowMajor);
 }
+
+coop_acc_t coop_load(uint place, uint stride) {
+    coop_acc_t c;
+    coopMatLoad(c, stage, place, stride, gl_CooperativeMatrixLayoutRowMajor);
+    return c;
+}
+
+// Element by element.
+coop_acc_t coop_multiply(coop_acc_t c, coop_acc_t by) { return c * by; }
 
 #endif
 #endif

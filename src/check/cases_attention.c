@@ -1,6 +1,6 @@
 // cases_attention.c: attention of one tensor and of three, heads in fours and odd ones, more and
-// fewer keys than queries, more rows than a workgroup has, scores far apart; and products of
-// batches, each way round.
+// fewer keys than queries, more rows than a workgroup has, scores far apart, heads in sixteens as
+// matrix units take them; and products of batches, each way round.
 #include "check/case.h"
 
 static const struct hone_attention_attrs usual = {0.35f}, steep = {3};
@@ -40,6 +40,12 @@ static const struct hone_batch_matmul_attrs way[4] = {{0, 0}, {0, 1}, {1, 0}, {1
                ROW(t, b, n, h, d), ROW(t, b, m, h, d), ROW(t, b, m, h, d)},                        \
         .tolerance = {.c = 16, .reduction = m}, .large = t != HONE_F32                             \
     }
+#define THREE16(title, t, at, b, n, m, h, d)                                                       \
+    {                                                                                              \
+        .op = &hone_op_attention, .name = title, .attrs = at, .input_count = 3,                    \
+        .in = {ROW(t, b, n, h, d), ROW(t, b, m, h, d), ROW(t, b, m, h, d)},                        \
+        .tolerance = {.c = 16, .reduction = m}, .large = true                                      \
+    }
 #define PACKED16(title, t, b, n, h, d)                                                             \
     {                                                                                              \
         .op = &hone_op_attention, .name = title, .attrs = &usual, .input_count = 1,                \
@@ -66,6 +72,10 @@ const struct hone_case hone_cases_attention[] = {
     THREE("more keys, odd heads", &usual, 1, 5, 17, 3, 3),
     PACKED16("f16", HONE_F16, 2, 37, 2, 8),
     PACKED16("bf16", HONE_BF16, 2, 37, 2, 8),
+    PACKED16("f16, heads of 64", HONE_F16, 2, 37, 3, 64),
+    PACKED16("f16, heads of 32", HONE_F16, 2, 131, 1, 32),
+    THREE16("f16, more keys", HONE_F16, &usual, 1, 3, 99, 2, 128),
+    THREE16("bf16, steep", HONE_BF16, &steep, 1, 33, 49, 2, 16),
     PACKED_BWD("packed", HONE_F32, 2, 11, 3, 8),
     PACKED_BWD("packed, odd heads", HONE_F32, 2, 7, 3, 5),
     PACKED_BWD("packed, more rows than a workgroup", HONE_F32, 1, 131, 2, 16),
@@ -76,6 +86,10 @@ const struct hone_case hone_cases_attention[] = {
     THREE_BWD("more queries", HONE_F32, 2, 13, 5, 2, 8),
     THREE_BWD("more keys, odd heads", HONE_F32, 1, 5, 17, 3, 3),
     THREE_BWD("f16", HONE_F16, 1, 19, 7, 2, 4),
+    PACKED_BWD("f16, heads of 64", HONE_F16, 2, 37, 3, 64),
+    THREE_BWD("f16, heads of 96, fewer keys", HONE_F16, 2, 70, 5, 1, 96),
+    THREE_BWD("f16, heads of 128, more keys", HONE_F16, 1, 3, 99, 2, 128),
+    THREE_BWD("bf16, heads of 16, more keys", HONE_BF16, 1, 33, 49, 2, 16),
     PRODUCT("vectors", 0, F(3, 7, 8), F(3, 8, 12), 8),
     PRODUCT("odd", 0, F(2, 3, 5, 7), F(2, 3, 7, 11), 7),
     PRODUCT("b turned", 1, F(5, 9, 16), F(5, 13, 16), 16),

@@ -9,8 +9,9 @@
 //   q, y, dy (B,N,H,D)   k, v (B,M,H,D)   qkv (B,N,3,H,D)   lse (B,H,N) f32
 //
 // An invocation owns a row and walks the rows of the other side: the gradients of q, of k and of v
-// are three passes of one kernel, in a fixed order of sums and without atomics.
-#include "ops/attention_pass.h"
+// are three passes of one kernel, in a fixed order of sums and without atomics. Where matrices are
+// multiplied in hardware, a subgroup owns the rows of one (attention_coop.h).
+#include "ops/attention_coop.h"
 #include "ops/common.h"
 #include "ops/conv_launch.h"
 
@@ -165,7 +166,8 @@ static void attention_bwd_ref(const struct hone_ref_args *args) {
 
 // ---- Launches ----
 
-enum mode { MODE_PLAIN, MODE_SHARED, MODE_CPU };
+// MODE_COOP and enum hone_coop_body: on cooperative matrices.
+enum mode { MODE_PLAIN, MODE_SHARED, MODE_CPU, MODE_COOP };
 
 static struct hone_attention_side part_side(const struct hone_attention_shape *s, int i) {
     return (struct hone_attention_side){
@@ -184,6 +186,8 @@ static hone_status add_pass(const struct hone_row_args *args, struct hone_launch
                             const struct hone_attention_shape *s, enum mode mode,
                             const struct hone_attention_pass *pass) {
     static const char *const modes[] = {"attention_plain", "attention_shared", "attention_cpu"};
+    if (mode >= MODE_COOP)
+        return hone_attention_coop((enum hone_coop_body)(mode - MODE_COOP), args, launch, s, pass);
     enum hone_dtype dtype = args->node->in[0].dtype;
     char base[HONE_OP_KERNEL_NAME], name[HONE_OP_KERNEL_NAME];
     uint32_t width = hone_op_width_for(dtype, s->width % 4 == 0 ? 4 : 1);
@@ -286,7 +290,26 @@ static bool backward_fits_shared(const struct hone_row_args *args) {
     return fits_shared(args, SHARED_HEAD_MOST_BWD);
 }
 
-#define ROWS(way)                                                                                  \
+// The rows of one kind: first is the input that q is.
+#define COOP(way, first, body)                                                                     \
+    static bool way##_##body##_fits(const struct hone_row_args *args) {                            \
+        struct hone_attention_shape s = shape_of(args->node->in, args->node->input_count, first);  \
+        return hone_attention_coop_fits(HONE_##body, args, &s, first);                             \
+    }                                                                                              \
+    static bool way##_##body##_tile(const struct hone_row_args *args, int k,                       \
+                                    char name[HONE_TILE_NAME]) {                                   \
+        struct hone_attention_shape s = shape_of(args->node->in, args->node->input_count, first);  \
+        return hone_attention_coop_tile(HONE_##body, args, &s, first, k, name);                    \
+    }                                                                                              \
+    static hone_status way##_##body(const struct hone_row_args *args,                              \
+                                    struct hone_launch *launch) {                                  \
+        return way(args, launch, MODE_COOP + HONE_##body);                                         \
+    }
+#define COOP_FUNCTIONS(row) .fits = row##_fits, .setup = row, .tile = row##_tile
+#define ROWS(way, first)                                                                           \
+    COOP(way, first, COOP_F16)                                                                     \
+    COOP(way, first, COOP_BF16)                                                                    \
+    COOP(way, first, COOP_EMULATED)                                                                \
     static hone_status way##_cpu(const struct hone_row_args *args, struct hone_launch *launch) {   \
         return way(args, launch, MODE_CPU);                                                        \
     }                                                                                              \
@@ -298,12 +321,15 @@ static bool backward_fits_shared(const struct hone_row_args *args) {
         return way(args, launch, MODE_PLAIN);                                                      \
     }                                                                                              \
     static const struct hone_op_row way##_rows[] = {                                               \
+        {.name = "coop", .needs = HONE_COOP_F16_NEEDS, COOP_FUNCTIONS(way##_COOP_F16)},            \
+        {.name = "coop_bf16", .needs = HONE_COOP_BF16_NEEDS, COOP_FUNCTIONS(way##_COOP_BF16)},     \
+        {.name = "coop_emulated", .test_only = true, COOP_FUNCTIONS(way##_COOP_EMULATED)},         \
         {.name = "cpu", .needs = HONE_CONV_CPU_NEEDS, .fits = fits_cpu, .setup = way##_cpu},       \
         {.name = "shared", .fits = way##_fits_shared, .setup = way##_shared},                      \
         {.name = "plain", .setup = way##_plain},                                                   \
     };
-ROWS(forward)
-ROWS(backward)
+ROWS(forward, 0)
+ROWS(backward, 3)
 enum { ROW_COUNT = sizeof forward_rows / sizeof *forward_rows };
 
 // ---- attention([q, k, v] or [qkv]) -> y, lse ----
