@@ -103,8 +103,13 @@ static hone_status config_timm(struct hone_zoo_config *c, const json_t *root) {
 static hone_status config_transformers(struct hone_zoo_config *c, const json_t *root) {
     static const struct {
         const char *type, *family;
-    } types[] = {{"resnet", "resnet"}, {"vit", "vit"},           {"deit", "vit"},
-                 {"dinov2", "vit"},    {"convnext", "convnext"}, {"convnextv2", "convnext"}};
+    } types[] = {{"resnet", "resnet"},
+                 {"vit", "vit"},
+                 {"deit", "vit"},
+                 {"dinov2", "vit"},
+                 {"convnext", "convnext"},
+                 {"convnextv2", "convnext"},
+                 {"mobilenet_v2", "mobilenet_v2"}};
     const char *type = json_string_value(json_object_get(root, "model_type"));
     if (!type) return HONE_OK;
     HONE_TRY(config_keep(c, type, &c->said));

@@ -107,13 +107,17 @@ static void test_unknown(void **state) {
     assert_non_null(strstr(hone_error_message(), "resnet18, resnet34"));
 }
 
-// Weights written as safetensors find their net again, each tensor bit for bit.
+// Weights written as safetensors find their net again, each tensor bit for bit; ONNX files are read
+// again.
 static void test_written(void **state) {
     (void)state;
-    static const char *const nets[] = {"squeezenet1_1", "resnet20_cifar"};
-    char folder[256], path[300];
+    static const char *const nets[] = {"squeezenet1_1", "resnet20_cifar",
+                                       "tf_mobilenetv3_small_100",
+                                       "deit_tiny_distilled_patch16_224"};
+    char folder[256], path[300], graph[300];
     test_temp_dir(folder);
     snprintf(path, sizeof path, "%s/net.safetensors", folder);
+    snprintf(graph, sizeof graph, "%s/net.onnx", folder);
     for (size_t i = 0; i < sizeof nets / sizeof *nets; i++) {
         struct hone_model *made, *read;
         assert_ok(hone_zoo_model(nets[i], 64, 5, &made));
@@ -130,6 +134,10 @@ static void test_written(void **state) {
         }
         assert_memory_equal(made->preprocess.mean, read->preprocess.mean, sizeof(float[3]));
         assert_memory_equal(made->preprocess.std, read->preprocess.std, sizeof(float[3]));
+        hone_model_destroy(&read);
+        assert_ok(hone_model_save(made, graph));
+        assert_ok(hone_model_load(graph, NULL, &read));
+        assert_int_equal(read->class_count, made->class_count);
         hone_model_destroy(&made);
         hone_model_destroy(&read);
     }

@@ -98,9 +98,9 @@ static void test_timm(void **state) {
     model = load(&f, NULL, NULL);
     expect_info(model, "0,0,0,1,1,1:stretch=0.8", 32, "(lanczos); hone resizes them bilinearly");
     hone_model_destroy(&model);
-    put(&f, "config.json", "{\"architecture\": \"tf_efficientnet_b0\"}");
+    put(&f, "config.json", "{\"architecture\": \"tf_efficientnetv2_s\"}");
     test_expect_failure(hone_model_load(f.weights, NULL, &model), HONE_UNSUPPORTED,
-                        "config.json beside it says that the net is tf_efficientnet_b0");
+                        "config.json beside it says that the net is tf_efficientnetv2_s");
     test_temp_remove(f.folder);
 }
 

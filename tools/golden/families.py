@@ -139,7 +139,8 @@ _LISTS = (
 )
 FAMILIES = {name: family for group in _LISTS for name, family in group}
 # PyTorch 2.5 and later, with onnxscript.
-DYNAMO = "resnet18 squeezenet1_1 mobilenet_v3_small efficientnet_b0 regnet_y_400mf densenet121 mnasnet0_5".split()
+DYNAMO = ("resnet18 squeezenet1_1 shufflenet_v2_x0_5 mobilenet_v3_small mobilenet_v3_large efficientnet_b0 regnet_x_400mf regnet_y_400mf densenet121 mnasnet0_5 "
+          "SwinTransformer timm.convnext_atto timm.vit_tiny_patch16_224 timm.mobilenetv3_small_050").split()
 _newer = hasattr(torch, "export") and importlib.util.find_spec("onnxscript")
 FAMILIES |= {f"{name}_dynamo": dataclasses.replace(FAMILIES[name], build=FAMILIES[name].build if _newer else None,
                                                    gradients=False, dynamo=True) for name in DYNAMO}

@@ -135,7 +135,7 @@ def export_dynamo(net, path, size):
     with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
         warnings.simplefilter("ignore")
         torch.onnx.export(net, (torch.zeros(2, 3, size, size),), path, dynamo=True, external_data=False,
-                          input_names=["input"], output_names=["logits"], dynamic_shapes=({0: torch.export.Dim("N")},))
+                          input_names=["input"], output_names=["logits"], dynamic_shapes=({0: torch.export.Dim("N", min=2)},))  # some nets treat one picture apart
 
 
 def renamed(path):

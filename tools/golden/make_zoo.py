@@ -32,7 +32,8 @@ TORCHVISION = ["resnet18", "resnet50", "mobilenet_v2", "efficientnet_b0", "squee
                "squeezenet1_1", "resnext50_32x4d", "mobilenet_v3_small", "mobilenet_v3_large", "efficientnet_b2",
                "densenet121", "regnet_x_400mf", "regnet_y_400mf", "mnasnet0_5"]
 TIMM = ["resnet18", "resnext50_32x4d", "mobilenetv2_100", "mnasnet_100", "mobilenetv3_small_100", "mobilenetv3_large_100", "efficientnet_b0",
-        "efficientnet_b1", "regnetx_004", "regnety_004", "densenet121", "convnext_atto", "convnext_tiny", "convnextv2_atto"]
+        "efficientnet_b1", "regnetx_004", "regnety_004", "densenet121", "convnext_atto", "convnext_tiny", "convnextv2_atto",
+        "tf_efficientnet_b0", "tf_mobilenetv3_small_100", "tf_mobilenetv3_large_100"]
 
 
 class CifarBlock(nn.Module):
@@ -99,6 +100,7 @@ def timm_nets():
     shallow = {"depth": 2, "num_classes": CLASSES}
     yield "vit_tiny", timm.create_model("vit_tiny_patch16_224", img_size=64, **shallow), 64
     yield "deit_tiny", timm.create_model("deit_tiny_patch16_224", img_size=64, **shallow), 64
+    yield "deit_distilled", timm.create_model("deit_tiny_distilled_patch16_224", img_size=64, **shallow), 64
     yield "vit_resized", timm.create_model("vit_small_patch16_224", img_size=112, dynamic_img_size=True, **shallow), 64
     yield "dinov2", timm.create_model("vit_small_patch14_dinov2", img_size=98, dynamic_img_size=True, depth=2), 70
 
@@ -109,6 +111,11 @@ def transformers_nets():
     yield "vit", Logits(transformers.ViTForImageClassification(
         transformers.ViTConfig(image_size=64, intermediate_size=256, **small, **with_head))), 64
     yield "dinov2", Features(transformers.Dinov2Model(transformers.Dinov2Config(image_size=64, mlp_ratio=2, **small))), 64
+    yield "deit_distilled", Logits(transformers.DeiTForImageClassificationWithTeacher(
+        transformers.DeiTConfig(image_size=64, intermediate_size=256, **small, **with_head))), 64
+    yield "deit", Logits(transformers.DeiTForImageClassification(
+        transformers.DeiTConfig(image_size=64, intermediate_size=256, **small, **with_head))), 64
+    yield "mobilenet_v2", Logits(transformers.MobileNetV2ForImageClassification(transformers.MobileNetV2Config(**with_head))), 64
     widths = {"hidden_sizes": [16, 24, 32, 40], "depths": [1, 1, 2, 1]}
     yield "convnext", Logits(transformers.ConvNextForImageClassification(
         transformers.ConvNextConfig(layer_scale_init_value=0.7, **widths, **with_head))), 64

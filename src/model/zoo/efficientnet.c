@@ -1,5 +1,6 @@
 // efficientnet.c: Tan, Le: EfficientNet: rethinking model scaling for convolutional neural networks
-// (2019), B0 to B4. Stochastic depth and dropout are the trainer's business.
+// (2019), B0 to B4, and as TensorFlow has them (timm's tf_efficientnet_b0). Stochastic depth and
+// dropout are the trainer's business.
 #include "model/zoo/zoo.h"
 
 #include <math.h>
@@ -12,6 +13,7 @@ hone_value hone_zoo_efficientnet(struct hone_zoo *zoo, hone_value image, int var
     } stages[] = {{1, 3, 1, 16, 1},  {6, 3, 2, 24, 2},  {6, 5, 2, 40, 2}, {6, 3, 2, 80, 3},
                   {6, 5, 1, 112, 3}, {6, 5, 2, 192, 4}, {6, 3, 1, 320, 1}};
     static const double scales[][2] = {{1, 1}, {1, 1.1}, {1.1, 1.2}, {1.2, 1.4}, {1.4, 1.8}};
+    variant = hone_zoo_tensorflow(zoo, variant);
     double wider = scales[variant][0], deeper = scales[variant][1];
     const struct hone_zoo_conv stem = {
         .out = hone_zoo_divisible(32 * wider), .kernel = 3, .stride = 2};

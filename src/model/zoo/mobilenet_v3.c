@@ -25,11 +25,12 @@ hone_value hone_zoo_mobilenet_v3(struct hone_zoo *zoo, hone_value image, int var
         {3, 184, 80, false, true, 1}, {3, 480, 112, true, true, 1}, {3, 672, 112, true, true, 1},
         {5, 672, 160, true, true, 2}, {5, 960, 160, true, true, 1}, {5, 960, 160, true, true, 1},
     };
+    zoo->norm_eps = hone_zoo_speaks(zoo, "timm_blocks") ? 1e-5f : 1e-3f;
+    variant = hone_zoo_tensorflow(zoo, variant);
     const struct mobilenet_block *blocks = variant ? large : small;
     int count = variant ? (int)(sizeof large / sizeof *large) : (int)(sizeof small / sizeof *small);
     char name[HONE_ZOO_NAME];
     struct hone_graph *graph = zoo->model->graph;
-    zoo->norm_eps = hone_zoo_speaks(zoo, "timm_blocks") ? 1e-5f : 1e-3f;
     const struct hone_zoo_conv stem = {.out = 16, .kernel = 3, .stride = 2};
     hone_value x = hone_zoo_act(zoo, hone_zoo_conv_norm(zoo, "stem", image, &stem), swish);
     struct hone_zoo_inverted block = {.gate = gate, .gate_act = HONE_ACT_RELU};

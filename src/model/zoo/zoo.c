@@ -123,6 +123,22 @@ static hone_value zoo_param(struct hone_zoo *zoo, const char *module, const char
     return hone_zoo_param(zoo, name, kind, desc, middle, deviation);
 }
 
+int hone_zoo_tensorflow(struct hone_zoo *zoo, int variant) {
+    if (!(variant & HONE_ZOO_TF)) return variant;
+    zoo->same = true;
+    zoo->norm_eps = 1e-3f;
+    return variant & ~HONE_ZOO_TF;
+}
+
+// Zeros around an axis of `size` for ceil(size / stride) places, one more behind where they are
+// odd.
+static void zoo_pad_same(int32_t size, int32_t kernel, int32_t stride, int32_t *before,
+                         int32_t *after) {
+    int32_t most = ((size - 1) / stride) * stride + kernel - size;
+    *before = most > 0 ? most / 2 : 0;
+    *after = most > 0 ? most - *before : 0;
+}
+
 hone_value hone_zoo_conv(struct hone_zoo *zoo, const char *module, hone_value x,
                          const struct hone_zoo_conv *conv) {
     int32_t stride = conv->stride ? conv->stride : 1, groups = conv->groups ? conv->groups : 1;
@@ -139,6 +155,11 @@ hone_value hone_zoo_conv(struct hone_zoo *zoo, const char *module, hone_value x,
                                       .pad = {pad, pad, pad, pad},
                                       .dilation = {1, 1},
                                       .groups = groups};
+    if (zoo->same && !conv->valid && zoo->model->graph->status == HONE_OK) {
+        const int32_t *dim = hone_graph_desc(zoo->model->graph, x)->dim;
+        zoo_pad_same(dim[1], r, stride, &attrs.pad[0], &attrs.pad[2]);
+        zoo_pad_same(dim[2], r, stride, &attrs.pad[1], &attrs.pad[3]);
+    }
     return hone_graph_emit(zoo->model->graph, &hone_op_conv2d, module, &attrs, in,
                            conv->bias ? 3 : 2);
 }

@@ -56,6 +56,7 @@ struct hone_zoo {
     uint64_t seed;
     const struct hone_zoo_source *source;   // NULL: drawn
     float norm_eps;                         // of norms; 0: 1e-5
+    bool same;                              // convolutions are padded as TensorFlow does
     const struct hone_zoo_dialect *dialect; // NULL: the family's own names
 };
 
@@ -66,7 +67,7 @@ struct hone_zoo_conv {
     int32_t stride;
     int32_t groups;
     bool bias;
-    bool valid; // not padded; else by (kernel - 1) / 2
+    bool valid; // not padded; else by (kernel - 1) / 2, or as zoo->same says
 };
 // stride and groups: 0 is 1.
 hone_value hone_zoo_conv(struct hone_zoo *zoo, const char *module, hone_value x,
@@ -154,6 +155,10 @@ const char *hone_zoo_translate(const struct hone_zoo_dialect *dialect, const cha
     hone_value hone_zoo_##family(struct hone_zoo *zoo, hone_value image, int variant);
 #include "model/zoo/families.def"
 
+// Added to a variant of nets that were trained in TensorFlow: SAME padding, norms with 1e-3.
+enum { HONE_ZOO_TF = 1 << 8 };
+// The variant without HONE_ZOO_TF, after the zoo is told.
+int hone_zoo_tensorflow(struct hone_zoo *zoo, int variant);
 // Inner convolutions of a resnet: in 32 groups of 4 or 8 channels (ResNeXt), or of twice the width.
 enum { HONE_RESNET_32X4D = 1000, HONE_RESNET_32X8D = 2000, HONE_RESNET_WIDE = 3000 };
 // Sizes of a ConvNeXt; ANY: those of the file. Plus V2.
@@ -177,6 +182,9 @@ enum {
     HONE_VIT_BASE_32,
     HONE_VIT_SMALL_14,
     HONE_VIT_BASE_14,
+    HONE_VIT_TINY_DISTILLED,
+    HONE_VIT_SMALL_DISTILLED,
+    HONE_VIT_BASE_DISTILLED,
 };
 
 #endif
