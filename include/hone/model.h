@@ -71,7 +71,9 @@ typedef struct hone_model_info {
     size_t tensors;        // parameters, as tensors
     uint64_t parameters;   // as numbers
     uint64_t trainable;    // of these, what training may change
-    uint64_t macs;         // multiply-adds for one picture
+    uint64_t macs;         // multiply-adds for one picture, one copy of it
+    int32_t copies;        // mirrored copies of a picture, itself included, that an answer is the
+                           // mean over; 1: the picture alone
     size_t warnings;
 } hone_model_info;
 void hone_model_get_info(const hone_model *model, hone_model_info *out);

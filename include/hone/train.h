@@ -92,6 +92,9 @@ enum hone_metric { HONE_METRIC_MACRO_F1, HONE_METRIC_ACCURACY, HONE_METRIC_LOSS 
 // Measuring kernels at first use, at most 20 seconds: auto: on GPUs, once for each device and
 // driver; full: every kernel of the step, without a limit, on CPU drivers too.
 enum hone_tune { HONE_TUNE_AUTO, HONE_TUNE_OFF, HONE_TUNE_FULL };
+// What a model answers from: the picture as it is, or the mean of the features of its mirrored
+// copies (test-time augmentation), those that training draws.
+enum hone_tta { HONE_TTA_FLIPS, HONE_TTA_NONE };
 enum hone_flips { HONE_FLIPS_BOTH, HONE_FLIPS_X, HONE_FLIPS_Y, HONE_FLIPS_NONE, HONE_FLIPS_AUTO };
 // What happens to training pictures, on the device, drawn anew in each epoch.
 //   flips    mirrored, nothing else
@@ -175,6 +178,7 @@ struct hone_train_params {
     int augment;        // enum hone_augment: what is not given below is the preset's
     int augment_choice; // enum hone_augment_choice
     int flips;          // enum hone_flips
+    int tta;            // enum hone_tta; the saved model does it, too, whoever runs it
     // Below 0: as the preset says. In a zeroed struct, 0: off.
     float rotate, zoom, shift; // degrees; share of the size, each way
     float perspective, crop;   // how much smaller the far edge is; share of a side that is cut off

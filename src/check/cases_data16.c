@@ -157,6 +157,7 @@ static void fill_taps(double *const *in, double *out, int64_t count) {
               .after = {0, 0, 2, 4}, .value = 0.5f),                                               \
         MOVED(type, hone_op_pad, text ", rows", hone_pad_attrs, .before = {1}, .after = {1},       \
               .value = -2),                                                                        \
+        MOVED(type, hone_op_flip, text, hone_flip_attrs, .axes = 1 << 1 | 1 << 2),                 \
         MOVED(type, hone_op_permute, text, hone_permute_attrs, .perm = {0, 2, 1, 3}),              \
         MOVED(type, hone_op_permute, text ", one picture's pixels", hone_permute_attrs,            \
               .perm = {1, 2, 0, 3}),                                                               \

@@ -12,6 +12,7 @@
     (&(const struct hone_shape_attrs){.rank = sizeof((int[]){__VA_ARGS__}) / sizeof(int),          \
                                       .dim = {__VA_ARGS__}})
 #define PERM(...)   (&(const struct hone_permute_attrs){{__VA_ARGS__}})
+#define FLIP(...)   (&(const struct hone_flip_attrs){__VA_ARGS__})
 #define SLICE(...)  (&(const struct hone_slice_attrs){__VA_ARGS__})
 #define PADDED(...) (&(const struct hone_pad_attrs){__VA_ARGS__})
 #define WINDOW(...) (&(const struct hone_view_attrs){__VA_ARGS__})
@@ -56,6 +57,11 @@ const struct hone_case hone_cases_layout[] = {
      .input_count = 1,
      .in = {{.desc = OP_I32(5, 7), .values = VALUES_INTEGERS, .lo = -1000, .hi = 1000}},
      .tolerance = {.exact = true}},
+    COPY(flip, "pictures left to right", OP_F32(2, 5, 7, 3), FLIP(1 << 2)),
+    COPY(flip, "pictures both ways, vectors", OP_F32(2, 5, 7, 8), FLIP(1 << 1 | 1 << 2)),
+    COPY(flip, "every axis", OP_F32(3, 5, 2, 7), FLIP(15)),
+    COPY(flip, "first and last of three", OP_F32(3, 5, 7), FLIP(1 << 0 | 1 << 2)),
+    COPY(flip, "none", OP_F32(3, 5), FLIP(0)),
     CONCAT("channels, vectors", 3, 3, X(2, 3, 5, 8), X(2, 3, 5, 4), X(2, 3, 5, 12)),
     CONCAT("channels, odd", 3, 2, X(2, 3, 5, 3), X(2, 3, 5, 5)),
     CONCAT("channels, some by vectors", 3, 3, X(2, 3, 5, 8), X(2, 3, 5, 3), X(2, 3, 5, 5)),

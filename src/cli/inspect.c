@@ -69,7 +69,11 @@ static void print_summary(const hone_model *model, const hone_model_info *info) 
     printf("  parameters   %llu in %zu tensors, %llu trainable\n",
            (unsigned long long)info->parameters, info->tensors,
            (unsigned long long)info->trainable);
-    printf("  MACs         %.1f million for a picture\n", (double)info->macs * 1e-6);
+    printf("  MACs         %.1f million for a picture\n",
+           (double)info->macs * (double)info->copies * 1e-6);
+    if (info->copies > 1)
+        printf("  copies       answers from the mean over %d mirrored copies of it\n",
+               (int)info->copies);
     for (size_t i = 0; i < info->warnings; i++)
         printf("  note         %s\n", hone_model_warning(model, i));
     for (int32_t i = 0; info->class_names_known && i < info->classes; i++)

@@ -147,10 +147,7 @@ static hone_status export_pack(const struct export_file *file, uint8_t **out, si
     return HONE_OK;
 }
 
-hone_status hone_onnx_export_bytes(const struct hone_model *model, uint8_t **out,
-                                   size_t *out_bytes) {
-    *out = NULL;
-    *out_bytes = 0;
+static hone_status export_graph(const struct hone_model *model, uint8_t **out, size_t *out_bytes) {
     struct hone_onnx_writer writer;
     HONE_TRY(hone_onnx_writer_init(&writer, model));
     struct export_file file = {0};
@@ -164,6 +161,17 @@ hone_status hone_onnx_export_bytes(const struct hone_model *model, uint8_t **out
         status = export_pack(&file, out, out_bytes);
     }
     hone_onnx_writer_deinit(&writer);
+    return status;
+}
+
+hone_status hone_onnx_export_bytes(const struct hone_model *model, uint8_t **out,
+                                   size_t *out_bytes) {
+    struct hone_model *expanded = NULL;
+    *out = NULL;
+    *out_bytes = 0;
+    hone_status status = model->flips ? hone_model_expand_flips(model, &expanded) : HONE_OK;
+    if (status == HONE_OK) status = export_graph(expanded ? expanded : model, out, out_bytes);
+    hone_model_destroy(&expanded);
     return hone_fail_context(status, "export %s", model->source);
 }
 

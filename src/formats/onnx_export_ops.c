@@ -466,6 +466,24 @@ static void put_op_slice(struct hone_onnx_writer *w, const struct hone_node *nod
                        in);
 }
 
+static void put_op_flip(struct hone_onnx_writer *w, const struct hone_node *node) {
+    const struct hone_flip_attrs *a = node->attrs;
+    const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
+    int64_t starts[HONE_MAX_RANK], ends[HONE_MAX_RANK], axes[HONE_MAX_RANK];
+    size_t count = 0;
+    for (int i = 0; i < hone_onnx_put_desc(w, node->inputs[0])->rank; i++) {
+        if (!(a->axes & 1 << x->perm[i])) continue;
+        starts[count] = -1; // the last; steps are -1, too
+        ends[count] = INT64_MIN;
+        axes[count++] = i;
+    }
+    const char *back = hone_onnx_put_list(w, count, starts);
+    const char *in[5] = {x->name, back, hone_onnx_put_list(w, count, ends),
+                         hone_onnx_put_list(w, count, axes), back};
+    hone_onnx_put_node(w, "Slice", node->name, hone_onnx_put_out(w, node->outputs[0], x->perm), 5,
+                       in);
+}
+
 static void put_op_pad(struct hone_onnx_writer *w, const struct hone_node *node) {
     const struct hone_pad_attrs *a = node->attrs;
     const struct hone_onnx_written *x = put_of(w, node->inputs[0]);
@@ -547,6 +565,7 @@ void hone_onnx_put_ir_node(struct hone_onnx_writer *w, const struct hone_node *n
         {&hone_op_concat, put_op_concat},
         {&hone_op_conv2d, put_op_conv2d},
         {&hone_op_div, put_op_div},
+        {&hone_op_flip, put_op_flip},
         {&hone_op_gather, put_op_gather},
         {&hone_op_global_avg_pool, put_op_global_avg_pool},
         {&hone_op_layer_norm, put_op_layer_norm},

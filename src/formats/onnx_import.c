@@ -332,6 +332,7 @@ static hone_status import_end(struct hone_onnx_import *im) {
         HONE_TRY(hone_model_warn(model, "the net ends in a map of %dx%d, which is averaged",
                                  (int)desc.dim[1], (int)desc.dim[2]));
     HONE_TRY(hone_model_finish(model, hone_model_flatten(im->graph, end)));
+    HONE_TRY(hone_model_find_flips(model));
     return import_check_batch(model);
 }
 

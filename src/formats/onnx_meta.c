@@ -124,7 +124,22 @@ hone_status hone_onnx_meta_read(const HoneOnnx__Model *file, struct hone_model *
     return status;
 }
 
+// "x", "y" or "xy".
+static hone_status meta_flips(const char *text, struct hone_model *model) {
+    int32_t flips = 0;
+    for (const char *c = text; *c; c++)
+        flips |= *c == 'x' ? HONE_MODEL_FLIP_X : *c == 'y' ? HONE_MODEL_FLIP_Y : 4;
+    return hone_fail_context(hone_model_set_flips(model, flips), "metadata 'hone.flips': '%s'",
+                             text);
+}
+
+const char *hone_onnx_meta_flips(const struct hone_model *model) {
+    static const char *const texts[] = {"", "x", "y", "xy"};
+    return texts[model->flips];
+}
+
 hone_status hone_onnx_meta_read_note(const char *key, const char *text, struct hone_model *model) {
+    if (strcmp(key, "hone.flips") == 0) return meta_flips(text, model);
     bool classes = strcmp(key, "hone.classes") == 0;
     if (!classes && strcmp(key, "hone.preprocess") != 0) return HONE_OK;
     json_error_t error;

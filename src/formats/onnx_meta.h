@@ -16,5 +16,7 @@ hone_status hone_onnx_meta_read_note(const char *key, const char *text, struct h
 // JSON text in the arena; NULL: memory.
 const char *hone_onnx_meta_classes(struct hone_arena *arena, const struct hone_model *model);
 const char *hone_onnx_meta_preprocess(struct hone_arena *arena, const struct hone_model *model);
+// "", "x", "y" or "xy": the note "hone.flips" of a weight file; an ONNX file has them in its graph.
+const char *hone_onnx_meta_flips(const struct hone_model *model);
 
 #endif

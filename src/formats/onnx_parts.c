@@ -157,20 +157,29 @@ static hone_value parts_take(struct hone_onnx_import *im, const HoneOnnx__Node *
 }
 
 // What is taken of an axis: elements begin, begin + step, ..., `count` of them; step 0: the whole.
+// `span` elements from `low` on hold them; back: from the far end.
 struct parts_cut {
-    int64_t begin, count, step;
+    int64_t low, span, count, step;
+    bool back;
 };
 
 static hone_status parts_cut_of(int64_t axis, int64_t size, int64_t begin, int64_t end,
                                 int64_t step, struct parts_cut *out) {
-    if (step < 1) return hone_fail(HONE_UNSUPPORTED, "a step of %lld", (long long)step);
-    if (begin < 0) begin = begin < -size ? 0 : begin + size;
-    if (end < 0) end = end < -size ? 0 : end + size;
+    bool back = step < 0;
+    if (step == 0 || step == INT64_MIN)
+        return hone_fail(HONE_INVALID, "a step of %lld", (long long)step);
+    if (begin < 0) begin = begin < -size ? (back ? -1 : 0) : begin + size;
+    if (end < 0) end = end < -size ? (back ? -1 : 0) : end + size;
+    if (begin > size - back) begin = size - back;
     if (end > size) end = size;
-    if (begin >= end)
-        return hone_fail(HONE_INVALID, "an empty slice of axis %lld", (long long)axis);
-    if (step > end - begin) step = end - begin;
-    *out = (struct parts_cut){begin, (end - begin + step - 1) / step, step};
+    int64_t low = back ? end + 1 : begin, span = back ? begin - end : end - begin;
+    if (span < 1) return hone_fail(HONE_INVALID, "an empty slice of axis %lld", (long long)axis);
+    if (back) step = -step;
+    if (step > span) step = span;
+    int64_t count = (span + step - 1) / step;
+    // With what lies behind the last one, where there is something.
+    if (!back) span = count * step < size - low ? count * step : size - low;
+    *out = (struct parts_cut){low, span, count, step, back};
     return HONE_OK;
 }
 
@@ -211,6 +220,7 @@ hone_status hone_onnx_slice(struct hone_onnx_import *im, const HoneOnnx__Node *n
         return hone_fail(HONE_INVALID, "its lists differ in length");
     const char *name = hone_onnx_node_name(node);
     struct hone_slice_attrs attrs = {{0}, {0}};
+    struct hone_flip_attrs turn = {0};
     struct parts_cut cut[HONE_MAX_RANK] = {{0}}; // by the value's axes
     bool all = true;
     for (int k = 0; k < count; k++) {
@@ -223,13 +233,13 @@ hone_status hone_onnx_slice(struct hone_onnx_import *im, const HoneOnnx__Node *n
         if (starts[k] == 0 && ends[k] >= size && step == 1) continue;
         if (j == 0) return hone_fail(HONE_UNSUPPORTED, "a slice of the batch, which stays whole");
         HONE_TRY(parts_cut_of(axis, size, starts[k], ends[k], step, &cut[j]));
-        int64_t span = cut[j].count * cut[j].step;
-        attrs.begin[j] = (int32_t)cut[j].begin;
-        if (span > size - cut[j].begin) span = size - cut[j].begin;
-        if (span < size) attrs.size[j] = (int32_t)span;
-        all &= span == size;
+        attrs.begin[j] = (int32_t)cut[j].low;
+        if (cut[j].span < size) attrs.size[j] = (int32_t)cut[j].span;
+        all &= cut[j].span == size;
+        turn.axes |= cut[j].back ? 1 << j : 0;
     }
     hone_value y = all ? x->value : HONE_EMIT(im->graph, &hone_op_slice, name, &attrs, x->value);
+    if (turn.axes) y = HONE_EMIT(im->graph, &hone_op_flip, name, &turn, y);
     HONE_TRY(hone_graph_status(im->graph));
     for (int j = 1; j < rank; j++) {
         if (cut[j].step < 2) continue;

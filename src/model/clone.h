@@ -10,6 +10,7 @@ struct hone_model_clone {
     const struct hone_model_emit_params *params; // NULL: as the model is
     hone_value *map; // per value of the model's graph: its value in target, or HONE_NO_VALUE
     int *param_of;   // per value: its parameter, or -1
+    const hone_value *instead; // per value: what is read in its place; NULL: itself
 };
 
 hone_status hone_model_clone_init(struct hone_model_clone *clone, const struct hone_model *model,
@@ -21,6 +22,16 @@ void hone_model_clone_deinit(struct hone_model_clone *clone);
 // first reads them. Failures stick to target.
 void hone_model_clone_nodes(struct hone_model_clone *clone, size_t begin, size_t end,
                             const bool *keep);
+
+// model.c: hone_model_finish() where some values are read in the place of others (per value of the
+// model's graph). Shapes follow.
+hone_status hone_model_rewire(struct hone_model *model, hone_value output,
+                              const hone_value *instead);
+
+// flips.c: (N,H,W,C) to its copies (k N,H,W,C), those of a picture one behind the other, and from
+// (k N,F) to their mean (N,F).
+hone_value hone_model_emit_flips(struct hone_graph *graph, int32_t flips, hone_value image);
+hone_value hone_model_emit_flip_mean(struct hone_graph *graph, int32_t flips, hone_value features);
 
 // Fills model->head, class_count and output_kind from the graph (head.c).
 void hone_model_find_head(struct hone_model *model);

@@ -35,6 +35,7 @@ void hone_model_clone_deinit(struct hone_model_clone *clone) {
 // The value in target that stands for `value`; brings a parameter in at its first use.
 static hone_value clone_value(struct hone_model_clone *clone, hone_value value) {
     if (value == HONE_NO_VALUE) return HONE_NO_VALUE;
+    if (clone->instead) value = clone->instead[value];
     int index = clone->param_of[value];
     if (clone->map[value] == HONE_NO_VALUE && index >= 0) {
         const struct hone_param *param = &clone->model->params[index];
@@ -158,6 +159,19 @@ static hone_value clone_dropout(struct hone_model_clone *clone, hone_value featu
                      params->clock);
 }
 
+// The trunk on `image`; what its end gives, (N,...), the mean over flips where the model has them.
+static hone_value clone_trunk(struct hone_model_clone *clone, hone_value image) {
+    const struct hone_model *model = clone->model;
+    bool alone = !model->flips || (clone->params && clone->params->one_copy);
+    clone->map[model->image] =
+        alone ? image : hone_model_emit_flips(clone->target, model->flips, image);
+    hone_model_clone_nodes(clone, 0, model_trunk_end(model), NULL);
+    hone_value last = clone->map[model_has_head(model) ? model->head.feature : model->output];
+    if (alone || clone->target->status != HONE_OK) return last;
+    return hone_model_emit_flip_mean(clone->target, model->flips,
+                                     hone_model_flatten(clone->target, last));
+}
+
 hone_status hone_model_emit(const struct hone_model *model, struct hone_graph *target,
                             hone_value image, const struct hone_model_emit_params *params,
                             hone_value *output, hone_value *features) {
@@ -165,12 +179,10 @@ hone_status hone_model_emit(const struct hone_model *model, struct hone_graph *t
     if (features) *features = HONE_NO_VALUE;
     struct hone_model_clone clone;
     HONE_TRY(hone_model_clone_init(&clone, model, target, params));
-    clone.map[model->image] = image;
-    hone_model_clone_nodes(&clone, 0, model_trunk_end(model), NULL);
+    hone_value last = clone_trunk(&clone, image);
     if (model_has_head(model)) {
-        hone_value feature = clone.map[model->head.feature];
-        if (features) *features = hone_model_flatten(target, feature);
-        clone.map[model->head.feature] = clone_dropout(&clone, feature);
+        if (features) *features = hone_model_flatten(target, last);
+        clone.map[model->head.feature] = clone_dropout(&clone, last);
         hone_model_clone_nodes(&clone, model->head.node, model->graph->node_count, NULL);
     }
     *output = clone.map[model->output];
@@ -184,10 +196,7 @@ hone_status hone_model_emit_features(const struct hone_model *model, struct hone
     *features = HONE_NO_VALUE;
     struct hone_model_clone clone;
     HONE_TRY(hone_model_clone_init(&clone, model, target, params));
-    clone.map[model->image] = image;
-    hone_model_clone_nodes(&clone, 0, model_trunk_end(model), NULL);
-    hone_value last = model_has_head(model) ? model->head.feature : model->output;
-    *features = hone_model_flatten(target, clone.map[last]);
+    *features = hone_model_flatten(target, clone_trunk(&clone, image));
     hone_model_clone_deinit(&clone);
     return hone_graph_status(target);
 }

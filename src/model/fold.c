@@ -143,14 +143,7 @@ static hone_status fold_run(struct fold *f) {
     const struct hone_model *from = f->from;
     const struct hone_graph *g = from->graph;
     struct hone_model *to = f->to;
-    to->preprocess = from->preprocess;
-    to->preprocess_stated = from->preprocess_stated;
-    to->size_fixed = from->size_fixed;
-    to->output_kind = from->output_kind;
-    to->opset = from->opset;
-    to->source = hone_arena_strdup(&to->arena, from->source);
-    if (!to->source) return HONE_OUT_OF_MEMORY;
-    HONE_TRY(hone_model_set_classes(to, from->class_names, from->class_count));
+    HONE_TRY(hone_model_copy_facts(from, to));
     for (size_t v = 0; v < g->value_count; v++) f->map[v] = HONE_NO_VALUE;
     to->image = f->map[from->image] =
         hone_graph_input(to->graph, "image", *hone_graph_desc(g, from->image));
@@ -165,7 +158,8 @@ static hone_status fold_run(struct fold *f) {
             fold_node(f, node);
     }
     HONE_TRY(hone_graph_status(to->graph));
-    return hone_model_finish(to, f->map[from->output]);
+    HONE_TRY(hone_model_finish(to, f->map[from->output]));
+    return hone_model_set_flips(to, from->flips);
 }
 
 hone_status hone_model_fold_norms(const struct hone_model *model, struct hone_model **out) {

@@ -105,14 +105,29 @@ hone_status hone_model_set_classes(struct hone_model *model, const char *const *
     return HONE_OK;
 }
 
+hone_status hone_model_copy_facts(const struct hone_model *from, struct hone_model *to) {
+    to->preprocess = from->preprocess;
+    to->preprocess_stated = from->preprocess_stated;
+    to->size_fixed = from->size_fixed;
+    to->output_kind = from->output_kind;
+    to->opset = from->opset;
+    to->source = hone_arena_strdup(&to->arena, from->source);
+    to->thresholds = from->thresholds ? hone_arena_strdup(&to->arena, from->thresholds) : NULL;
+    if (!to->source || (from->thresholds && !to->thresholds)) return HONE_OUT_OF_MEMORY;
+    return hone_model_set_classes(to, from->class_names, from->class_count);
+}
+
 // Marks the nodes that `output` depends on.
-static void model_mark_live(const struct hone_graph *graph, hone_value output, bool *live) {
+static void model_mark_live(const struct hone_graph *graph, hone_value output,
+                            const hone_value *instead, bool *live) {
     live[graph->values[output].node] = true;
     for (size_t n = graph->node_count; n-- > 0;) {
         if (!live[n]) continue;
         const struct hone_node *node = &graph->nodes[n];
         for (int i = 0; i < node->input_count; i++) {
-            const struct hone_node *from = hone_graph_producer(graph, node->inputs[i]);
+            hone_value read = node->inputs[i];
+            if (instead && read != HONE_NO_VALUE) read = instead[read];
+            const struct hone_node *from = hone_graph_producer(graph, read);
             if (from) live[from - graph->nodes] = true;
         }
     }
@@ -131,10 +146,12 @@ static void model_keep_params(struct hone_model *model, const hone_value *map) {
 }
 
 static hone_status model_rebuild(struct hone_model *model, hone_value output,
-                                 struct hone_graph *target, bool *live) {
+                                 const hone_value *instead, struct hone_graph *target,
+                                 bool *live) {
     struct hone_model_clone clone;
     HONE_TRY(hone_model_clone_init(&clone, model, target, NULL));
-    model_mark_live(model->graph, output, live);
+    clone.instead = instead;
+    model_mark_live(model->graph, output, instead, live);
     const struct hone_desc desc = *hone_graph_desc(model->graph, model->image);
     hone_value image = hone_graph_input(target, "image", desc);
     clone.map[model->image] = image;
@@ -151,6 +168,11 @@ static hone_status model_rebuild(struct hone_model *model, hone_value output,
 }
 
 hone_status hone_model_finish(struct hone_model *model, hone_value output) {
+    return hone_model_rewire(model, output, NULL);
+}
+
+hone_status hone_model_rewire(struct hone_model *model, hone_value output,
+                              const hone_value *instead) {
     HONE_TRY(hone_graph_status(model->graph));
     if (!hone_graph_producer(model->graph, output))
         return hone_fail(HONE_INVALID, "the output does not depend on the picture");
@@ -158,7 +180,7 @@ hone_status hone_model_finish(struct hone_model *model, hone_value output) {
     bool *live = hone_calloc(model->graph->node_count, sizeof *live, "live nodes");
     if (!live) return HONE_OUT_OF_MEMORY;
     hone_status status = hone_graph_create(&target);
-    if (status == HONE_OK) status = model_rebuild(model, output, target, live);
+    if (status == HONE_OK) status = model_rebuild(model, output, instead, target, live);
     hone_free(live);
     if (status != HONE_OK) {
         hone_graph_destroy(&target);

@@ -63,6 +63,7 @@ struct hone_model {
     size_t param_count, param_capacity;
     struct hone_model_head head;
     hone_model_output output_kind;
+    int32_t flips; // HONE_MODEL_FLIP_*: the head reads the mean over these copies of the picture
     struct hone_preprocess preprocess; // height and width are those of the graph
     bool preprocess_stated;            // by the file or by the caller, not assumed
     bool size_fixed;                   // the file names its height and width
@@ -95,9 +96,25 @@ hone_status hone_model_set_classes(struct hone_model *model, const char *const *
 // Failures stick to graph.
 hone_value hone_model_flatten(struct hone_graph *graph, hone_value value);
 
+// Preprocessing, class names, thresholds and what else a file says about a net.
+hone_status hone_model_copy_facts(const struct hone_model *from, struct hone_model *to);
+
 // Makes `output` the only output, drops every node and parameter that it does not need, and finds
 // the head. Values change; those of params, head, image and output are kept right.
 hone_status hone_model_finish(struct hone_model *model, hone_value output);
+
+// Mirrored copies (flips.c): left to right, top to bottom; both make four, with the one turned by
+// half. A model's graph is that of one copy.
+enum { HONE_MODEL_FLIP_X = 1, HONE_MODEL_FLIP_Y = 2 };
+int hone_model_flip_count(int32_t flips); // copies, 1, 2 or 4
+// The answer of the model is that of its head, which must be linear, on the mean of the copies'
+// features; 0: of the picture as it is.
+hone_status hone_model_set_flips(struct hone_model *model, int32_t flips);
+// A copy of the model, sharing its numbers, with the flips in the graph and `flips` 0: for files.
+// It must not outlive the model.
+hone_status hone_model_expand_flips(const struct hone_model *model, struct hone_model **out);
+// The other way: where the graph is one of those, it becomes that of one copy.
+hone_status hone_model_find_flips(struct hone_model *model);
 
 // Where the graph goes: into `target`, at the batch of `image`. Shapes are inferred again.
 struct hone_model_emit_params {
@@ -107,6 +124,7 @@ struct hone_model_emit_params {
     float dropout;                // rate in front of the head; 0: none
     hone_value clock;             // i32 (2) in target, needed by dropout
     int32_t dropout_salt;
+    bool one_copy; // the picture as it is, whatever `flips` of the model says: for training
     // Gives the value in target that stands for params[index]. NULL: a state of its name is added.
     hone_value (*param)(void *user, struct hone_graph *target, const struct hone_param *param,
                         size_t index);

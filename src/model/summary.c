@@ -75,6 +75,7 @@ void hone_model_get_info(const hone_model *model, hone_model_info *out) {
         .rows = model->graph->node_count,
         .tensors = model->param_count,
         .warnings = model->warning_count,
+        .copies = hone_model_flip_count(model->flips),
     };
     struct hone_text text = {0};
     if (hone_preprocess_print(&model->preprocess, &text) == HONE_OK)

@@ -3,6 +3,7 @@
 //   reshape(x), view(slab)    a window with another shape: no kernel, the planner places it
 //   pack(x...)                the reverse of view: the planner places the inputs inside the slab
 //   permute(x)                y.dim[i] = x.dim[perm[i]]
+//   flip(x)                   some axes in the other direction
 //
 // concat, slice and pad stand in layout_box.c; the copies are those of copy.h.
 #include "ops/common.h"
@@ -322,5 +323,101 @@ const struct hone_op hone_op_permute = {
     .ref = permute_ref,
     .cost = hone_op_cost_copy,
     .rows = permute_rows,
+    .row_count = 2,
+};
+
+// ---- flip
+// --------------------------------------------------------------------------------------------------
+
+// From the far end of each axis that turns, with steps backwards.
+static struct hone_op_copy flip_copy(const void *attrs_, const struct hone_desc *x) {
+    const struct hone_flip_attrs *attrs = attrs_;
+    struct hone_op_copy copy = {0};
+    hone_op_dims(x, copy.size);
+    hone_op_dense(copy.size, copy.to);
+    memcpy(copy.from, copy.to, sizeof copy.from);
+    for (int i = 0; i < x->rank; i++) {
+        int axis = hone_op_axis(i, x->rank);
+        if (!(attrs->axes & 1 << i)) continue;
+        copy.from_offset += (copy.size[axis] - 1) * copy.from[axis];
+        copy.from[axis] = -copy.from[axis];
+    }
+    return copy;
+}
+
+static hone_status flip_infer(const struct hone_infer_args *args) {
+    const struct hone_flip_attrs *attrs = args->attrs;
+    HONE_TRY(hone_op_expect_words(args, 0));
+    const struct hone_desc *x = &args->in[0];
+    if (attrs->axes < 0 || attrs->axes >> x->rank) {
+        char text[HONE_DESC_TEXT];
+        return hone_fail(HONE_INVALID, "axes %#x: not all are axes of %s", (unsigned)attrs->axes,
+                         hone_desc_text(x, text));
+    }
+    args->out[0] = *x;
+    struct hone_op_copy copy = flip_copy(attrs, x);
+    return hone_op_copy_check(&copy, x->dtype);
+}
+
+static void flip_grad(struct hone_graph *graph, const struct hone_node *node,
+                      const hone_value *dout, const bool *want, hone_value *din) {
+    (void)want;
+    din[0] = HONE_EMIT(graph, &hone_op_flip, NULL, node->attrs, dout[0]);
+}
+
+static void flip_ref(const struct hone_ref_args *args) {
+    struct hone_op_copy copy = flip_copy(args->attrs, &args->in_desc[0]);
+    hone_op_copy_ref(&copy, args->in[0], args->out[0]);
+}
+
+static bool flip_fits_vec4(const struct hone_row_args *args) {
+    struct hone_op_copy copy = flip_copy(args->node->attrs, &args->node->in[0]);
+    return hone_op_copy_fits_vec4(&copy, args->node->in[0].dtype);
+}
+
+static hone_status flip_launch(const struct hone_row_args *args, struct hone_launch *launch,
+                               bool vec4) {
+    const struct hone_desc *x = &args->node->in[0];
+    struct hone_op_copy copy = flip_copy(args->node->attrs, x);
+    return hone_op_copy_launch(&copy, x->dtype, 0, vec4, launch);
+}
+
+static hone_status flip_setup_vec4(const struct hone_row_args *args, struct hone_launch *launch) {
+    return flip_launch(args, launch, true);
+}
+
+static hone_status flip_setup(const struct hone_row_args *args, struct hone_launch *launch) {
+    return flip_launch(args, launch, false);
+}
+
+static bool flip_slices(const struct hone_infer_args *args, uint32_t *inputs, uint32_t *outputs) {
+    const struct hone_flip_attrs *attrs = args->attrs;
+    return !(attrs->axes & 1) && hone_op_slices_all(args, inputs, outputs);
+}
+
+static const struct hone_field flip_fields[] = {
+    HONE_FIELD(hone_flip_attrs, axes, HONE_FIELD_I32, 1),
+};
+
+static const struct hone_op_row flip_rows[] = {
+    {.name = "vec4", .fits = flip_fits_vec4, .setup = flip_setup_vec4},
+    {.name = "plain", .setup = flip_setup},
+};
+
+const struct hone_op hone_op_flip = {
+    .name = "flip",
+    .inputs_min = 1,
+    .inputs_max = 1,
+    .outputs = 1,
+    .attrs_bytes = sizeof(struct hone_flip_attrs),
+    .fields = flip_fields,
+    .field_count = 1,
+    .infer = flip_infer,
+    .data_inputs = 1,
+    .grad = flip_grad,
+    .ref = flip_ref,
+    .cost = hone_op_cost_copy,
+    .slices = flip_slices,
+    .rows = flip_rows,
     .row_count = 2,
 };

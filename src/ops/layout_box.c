@@ -117,6 +117,15 @@ static hone_status concat_setup(const struct hone_row_args *args, struct hone_la
     return concat_launch(args, launch, false);
 }
 
+// Picture by picture, where none is repeated and the axis is another.
+static bool concat_slices(const struct hone_infer_args *args, uint32_t *inputs,
+                          uint32_t *outputs) {
+    const struct hone_concat_attrs *attrs = args->attrs;
+    for (int i = 0; i < args->input_count; i++)
+        if (args->in[i].dim[0] != args->out[0].dim[0]) return false;
+    return attrs->axis > 0 && hone_op_slices_all(args, inputs, outputs);
+}
+
 static const struct hone_field concat_fields[] = {
     HONE_FIELD(hone_concat_attrs, axis, HONE_FIELD_I32, 1),
 };
@@ -139,6 +148,7 @@ const struct hone_op hone_op_concat = {
     .grad = concat_grad,
     .ref = concat_ref,
     .cost = hone_op_cost_copy,
+    .slices = concat_slices,
     .rows = concat_rows,
     .row_count = 2,
 };

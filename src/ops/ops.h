@@ -197,6 +197,10 @@ struct hone_shape_attrs {
 struct hone_permute_attrs {
     int32_t perm[HONE_MAX_RANK];
 };
+// flip(x) -> y, the axes whose bits are set in the other direction: y[..., i, ...] = x[..., n-1-i, ...]
+struct hone_flip_attrs {
+    int32_t axes; // bit i: axis i
+};
 // concat(x...) along axis (from the front, 0-based); where that is not 0, inputs of size 1 on axis
 // 0 are repeated there (a class token for each picture)
 struct hone_concat_attrs {

@@ -80,6 +80,27 @@ hone_status hone_trainer_gather_features(struct hone_trainer *t) {
     return HONE_OK;
 }
 
+// What the model will answer from.
+hone_status hone_trainer_choose_copies(struct hone_trainer *t) {
+    static const int32_t masks[] = {[HONE_FLIPS_BOTH] = HONE_MODEL_FLIP_X | HONE_MODEL_FLIP_Y,
+                                    [HONE_FLIPS_X] = HONE_MODEL_FLIP_X,
+                                    [HONE_FLIPS_Y] = HONE_MODEL_FLIP_Y,
+                                    [HONE_FLIPS_NONE] = 0};
+    int32_t flips = t->params.tta == HONE_TTA_FLIPS ? masks[t->params.flips] : 0;
+    HONE_TRY(hone_model_set_flips(t->model, flips));
+    if (flips)
+        hone_trainer_note(t,
+                          "answers: from the mean over the %d mirrored copies of a picture, in the "
+                          "saved model, too (as many times the work; --tta none: from one)",
+                          hone_model_flip_count(flips));
+    return HONE_OK;
+}
+
+int32_t hone_trainer_judge_batch(const struct hone_trainer *t, int32_t at_once) {
+    int32_t pictures = at_once / hone_model_flip_count(t->model->flips);
+    return pictures ? pictures : 1;
+}
+
 // What the options leave open, each with its reason.
 void hone_trainer_decide(struct hone_trainer *t) {
     struct hone_train_params *p = &t->params;

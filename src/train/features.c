@@ -28,6 +28,7 @@ struct feature_work {
     struct hone_store *store;
     // Of pictures as they are, and augmented, where the classifier learns from more views.
     struct hone_program *program, *augmented;
+    int32_t batch; // pictures at a time
     int32_t feature_count;
     // (views, count of the part, F): of training pictures --head-views, of others one.
     float *features[HONE_PART_COUNT];
@@ -50,7 +51,7 @@ static hone_status features_key(struct feature_work *w, const struct hone_model 
                                 uint64_t *out) {
     const struct hone_preprocess *p = &folded->preprocess;
     const char *device = hone_device_key(w->t->device);
-    const int32_t sizes[] = {w->feature_count, w->t->plan.at_once, p->height, p->width};
+    const int32_t sizes[] = {w->feature_count, w->batch, p->height, p->width, folded->flips};
     struct hone_text how = {0};
     XXH64_hash_t hash = XXH64(device, strlen(device), XXH64(sizes, sizeof sizes, 0));
     HONE_TRY(hone_preprocess_print(p, &how));
@@ -90,7 +91,7 @@ static hone_status compile_view(struct feature_work *w, const struct hone_model 
     struct hone_graph *graph;
     HONE_TRY(hone_graph_create(&graph));
     hone_value images = hone_graph_input(
-        graph, "images", hone_desc_make(HONE_U8, 4, w->t->plan.at_once, p->height, p->width, 3));
+        graph, "images", hone_desc_make(HONE_U8, 4, w->batch, p->height, p->width, 3));
     if (augment)
         pixels = hone_infer_emit_channels(
             graph, hone_train_emit_augment(graph, augment, p, images, &clock, &mix), p);
@@ -140,11 +141,11 @@ static hone_status features_fill(void *user, size_t index, void *to) {
     const struct hone_pictures *pictures = &w->t->pictures[w->part];
     if (hone_trainer_cancelled(w->t))
         return hone_fail(HONE_CANCELLED, "stopped before there was a classifier");
-    hone_batch_fill(pictures, w->absent, w->absent_count, index, (size_t)w->t->plan.at_once, to,
+    hone_batch_fill(pictures, w->absent, w->absent_count, index, (size_t)w->batch, to,
                     w->t->labels);
     if (!w->view) return HONE_OK;
     // Draws depend on the place in the batch and on the step: a view is computed whole, in order.
-    size_t batches = hone_batch_count(pictures->count, (size_t)w->t->plan.at_once);
+    size_t batches = hone_batch_count(pictures->count, (size_t)w->batch);
     int32_t clock[2] = {(int32_t)(uint32_t)w->t->params.seed,
                         (int32_t)((size_t)w->view * batches + index)};
     return hone_program_write(w->augmented, "clock", clock, sizeof clock);
@@ -152,7 +153,7 @@ static hone_status features_fill(void *user, size_t index, void *to) {
 
 static hone_status features_take(void *user, size_t index, const void *result) {
     struct feature_work *w = user;
-    size_t batch = (size_t)w->t->plan.at_once, f_count = (size_t)w->feature_count;
+    size_t batch = (size_t)w->batch, f_count = (size_t)w->feature_count;
     size_t first = index * batch, left = w->absent_count - first;
     size_t n = left < batch ? left : batch;
     float *rows = w->features[w->part] + (size_t)w->view * w->t->pictures[w->part].count * f_count;
@@ -217,7 +218,7 @@ static void features_look_up(struct feature_work *w, enum hone_part part) {
 
 static hone_status features_compute(struct feature_work *w, enum hone_part part) {
     const struct hone_pictures *pictures = &w->t->pictures[part];
-    size_t batch = (size_t)w->t->plan.at_once, f_count = (size_t)w->feature_count;
+    size_t batch = (size_t)w->batch, f_count = (size_t)w->feature_count;
     size_t bytes = (size_t)pictures->height * (size_t)pictures->width * 3;
     w->part = part;
     features_look_up(w, part);
@@ -397,6 +398,7 @@ static hone_status features_prepare(struct feature_work *w, int parts) {
     t->labels = hone_calloc((size_t)t->plan.at_once, sizeof *t->labels, "labels");
     if (!t->labels) return HONE_OUT_OF_MEMORY;
     double start = hone_seconds();
+    w->batch = hone_trainer_judge_batch(t, t->plan.at_once);
     HONE_TRY(features_compile(w));
     t->spent.compile += hone_seconds() - start;
     for (int part = 0; part < parts; part++)

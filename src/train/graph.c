@@ -48,6 +48,7 @@ static hone_value emit_net(struct hone_graph *graph, const struct hone_train_gra
     pixels = hone_infer_emit_channels(graph, pixels, pre);
     struct hone_model_emit_params emit = {.train_norm_nodes = p->layout->train_norm,
                                           .clock = clock,
+                                          .one_copy = true,
                                           .param = hone_train_bind,
                                           .folded_norms = p->layout->folded_norms,
                                           .folded = hone_train_bind_folded,

@@ -118,6 +118,8 @@ hone_status hone_train_check_params(const struct hone_train_params *params);
 // decide.c: in this order; the first one sees the backbone before it gets another classifier.
 void hone_trainer_choose_recipe(struct hone_trainer *t);
 hone_status hone_trainer_gather_features(struct hone_trainer *t);
+// Behind the new classifier: the copies that it answers from.
+hone_status hone_trainer_choose_copies(struct hone_trainer *t);
 void hone_trainer_decide(struct hone_trainer *t);
 hone_status hone_trainer_plan_weights(struct hone_trainer *t);
 // Need the pictures.
@@ -177,8 +179,10 @@ hone_status hone_trainer_read_stats(struct hone_trainer *t, struct hone_step_sta
 hone_status hone_trainer_find_rate(struct hone_trainer *t);
 hone_status hone_trainer_fit_budget(struct hone_trainer *t);
 
+// decide.c: pictures that are judged at a time, where the step has `at_once`: as many copies.
+int32_t hone_trainer_judge_batch(const struct hone_trainer *t, int32_t at_once);
 // judge.c. The graph of judging, and t->judge compiled against t->store.
-hone_status hone_trainer_judge_graph(const struct hone_trainer *t, int32_t batch,
+hone_status hone_trainer_judge_graph(const struct hone_trainer *t, int32_t at_once,
                                      struct hone_graph **out);
 hone_status hone_trainer_compile_judge(struct hone_trainer *t);
 // Figures of a part with the weights in t->store, and t->answers; a part without pictures gives

@@ -14,7 +14,7 @@ static size_t picture_bytes(const struct hone_trainer *t) {
     return (size_t)t->model->preprocess.height * (size_t)t->model->preprocess.width * 3;
 }
 
-hone_status hone_trainer_judge_graph(const struct hone_trainer *t, int32_t batch,
+hone_status hone_trainer_judge_graph(const struct hone_trainer *t, int32_t at_once,
                                      struct hone_graph **out) {
     struct hone_train_binding binding;
     *out = NULL;
@@ -24,7 +24,7 @@ hone_status hone_trainer_judge_graph(const struct hone_trainer *t, int32_t batch
                                           .folded_norms = t->layout.folded_norms,
                                           .folded = hone_train_bind_folded,
                                           .user = &binding};
-    hone_status status = hone_infer_graph(t->model, batch, &emit, out);
+    hone_status status = hone_infer_graph(t->model, hone_trainer_judge_batch(t, at_once), &emit, out);
     hone_train_binding_deinit(&binding);
     return status;
 }
@@ -41,20 +41,20 @@ hone_status hone_trainer_compile_judge(struct hone_trainer *t) {
 struct judge_work {
     struct hone_trainer *t;
     const struct hone_pictures *pictures;
+    size_t batch;
     float *probabilities; // of all pictures
     double start;
 };
 
 static hone_status judge_fill(void *user, size_t index, void *to) {
     struct judge_work *w = user;
-    hone_batch_fill(w->pictures, NULL, w->pictures->count, index, (size_t)w->t->plan.at_once, to,
-                    w->t->labels);
+    hone_batch_fill(w->pictures, NULL, w->pictures->count, index, w->batch, to, w->t->labels);
     return HONE_OK;
 }
 
 static hone_status judge_take(void *user, size_t index, const void *result) {
     struct judge_work *w = user;
-    size_t batch = (size_t)w->t->plan.at_once, classes = (size_t)w->t->classes;
+    size_t batch = w->batch, classes = (size_t)w->t->classes;
     size_t first = index * batch, left = w->pictures->count - first;
     size_t done = first + (left < batch ? left : batch);
     memcpy(w->probabilities + first * classes, result,
@@ -77,9 +77,12 @@ hone_status hone_trainer_judge(struct hone_trainer *t, enum hone_part part,
     float *probabilities =
         hone_calloc(pictures->count * (size_t)t->classes, sizeof(float), "probabilities");
     if (!probabilities) return HONE_OUT_OF_MEMORY;
-    struct judge_work work = {
-        .t = t, .pictures = pictures, .probabilities = probabilities, .start = hone_seconds()};
-    size_t batch = (size_t)t->plan.at_once;
+    size_t batch = (size_t)hone_trainer_judge_batch(t, t->plan.at_once);
+    struct judge_work work = {.t = t,
+                              .pictures = pictures,
+                              .batch = batch,
+                              .probabilities = probabilities,
+                              .start = hone_seconds()};
     hone_status status = hone_program_stream(
         t->judge, &(struct hone_stream){.input = "images",
                                         .output = "probabilities",

@@ -145,6 +145,9 @@ static const hone_option train_rows[] = {
                   "(TrivialAugment); two (RandAugment)"),
     TRAIN(flips, ENUM, "flips", .initial = "auto", .words = "both|x|y|none|auto",
           .help = "mirror pictures: left to right (x), top to bottom (y); auto: as --augment"),
+    TRAIN(tta, ENUM, "tta", .initial = "flips", .words = "flips|none",
+          .help = "the model answers from the mean over the mirrored copies of a picture that "
+                  "--flips draws, which costs as many times the work; none: from the picture"),
     RANGE(rotate, "rotate", 180, "DEGREES", "turn, up to this much"),
     RANGE(zoom, "zoom", 0.9, "SHARE", "zoom in and out, up to this much"),
     RANGE(shift, "shift", 0.5, "SHARE", "move, up to this share of the size"),

@@ -83,6 +83,7 @@ static hone_status open_inputs(struct hone_trainer *t) {
     HONE_TRY(hone_fail_context(
         hone_model_replace_head(t->model, t->classes, t->class_names, (uint64_t)p->seed), "%s",
         p->backbone));
+    HONE_TRY(hone_trainer_choose_copies(t));
     HONE_TRY(open_device(t));
     hone_trainer_note(t, "device: %s", hone_device_caps(t->device)->name);
     for (size_t i = 0; hone_model_warning(t->model, i); i++)

@@ -256,6 +256,7 @@ void test_models_equal(const struct hone_model *a, const struct hone_model *b) {
     values_equal(a, b, a->output, b->output);
     assert_int_equal(a->head.kind, b->head.kind);
     assert_int_equal(a->class_count, b->class_count);
+    assert_int_equal(a->flips, b->flips);
 }
 
 void test_model_round_trip(const struct hone_model *model) {

@@ -470,7 +470,7 @@ CASE(slice_step) {
     LIST("s", "0");
     LIST("e", "8");
     LIST("a", "2");
-    LIST("t", "-1");
+    LIST("t", "0");
     NODE("Slice", "x s e a t", "y");
 }
 CASE(cycle) {
@@ -755,7 +755,7 @@ static const struct wrong cases[] = {
     {"a matrix of rank 2 times an activation of rank 3", HONE_UNSUPPORTED, matrix_sizes, 13},
     {"a step of 0", HONE_INVALID, range_step, 13},
     {"place 7 of 2", HONE_INVALID, scatter_far, 13},
-    {"a step of -1", HONE_UNSUPPORTED, slice_step, 13},
+    {"a step of 0", HONE_INVALID, slice_step, 13},
     {"node 'a': its input 'b' is not written before it", HONE_INVALID, cycle, 13},
     {"its shape has 536870912 elements, its data 1", HONE_INVALID, claims_2_gib, 13},
     {"2^31 elements or more", HONE_UNSUPPORTED, claims_more, 13},
