@@ -134,7 +134,9 @@ struct hone_train_params {
     const char *device;       // NULL: the best GPU; an index, a part of a name, a UUID, or "ref"
     int recipe;               // enum hone_recipe
     const char *freeze; // "none", "all" (the recipe head), or N: the first N layers with parameters
-                        // keep their weights. NULL: none
+                        // keep their weights; "auto": on a CPU driver those in front of the last
+                        // resolution, where the classifier is solved for first, else none. NULL:
+                        // auto
     int norms;          // enum hone_norms
     int features;       // enum hone_features
     int feature_cache;  // enum hone_feature_caching
@@ -143,7 +145,7 @@ struct hone_train_params {
     const char *preprocess; // "imagenet", "tf", "none" or "MEAN,STD"; NULL: as the file says
     int precision;          // enum hone_precision
     // HONE_EPOCHS_AUTO: 10; where a net that has its classifier is fine-tuned on a CPU driver, one
-    // to ten, by 4e12 operations.
+    // to ten, by 8e12 operations.
     int32_t epochs;
     // Pictures a step. HONE_BATCH_AUTO: the most, to 64, that fit in memory and leave ten steps an
     // epoch.

@@ -28,9 +28,10 @@ void hone_model_clone_nodes(struct hone_model_clone *clone, size_t begin, size_t
 hone_status hone_model_rewire(struct hone_model *model, hone_value output,
                               const hone_value *instead);
 
-// flips.c: (N,H,W,C) to its copies (k N,H,W,C), those of a picture one behind the other, and from
-// (k N,F) to their mean (N,F).
-hone_value hone_model_emit_flips(struct hone_graph *graph, int32_t flips, hone_value image);
+// cut.c: gives the values that cross params->cut their rows of maps (N,width).
+void hone_model_clone_cut(struct hone_model_clone *clone, hone_value maps);
+
+// flips.c: features of copies (k N,F) to their mean (N,F).
 hone_value hone_model_emit_flip_mean(struct hone_graph *graph, int32_t flips, hone_value features);
 
 // Fills model->head, class_count and output_kind from the graph (head.c).

@@ -162,10 +162,14 @@ static hone_value clone_dropout(struct hone_model_clone *clone, hone_value featu
 // The trunk on `image`; what its end gives, (N,...), the mean over flips where the model has them.
 static hone_value clone_trunk(struct hone_model_clone *clone, hone_value image) {
     const struct hone_model *model = clone->model;
-    bool alone = !model->flips || (clone->params && clone->params->one_copy);
-    clone->map[model->image] =
-        alone ? image : hone_model_emit_flips(clone->target, model->flips, image);
-    hone_model_clone_nodes(clone, 0, model_trunk_end(model), NULL);
+    const struct hone_model_cut *cut = clone->params ? clone->params->cut : NULL;
+    bool alone = !model->flips || cut || (clone->params && clone->params->one_copy);
+    if (cut)
+        hone_model_clone_cut(clone, image);
+    else
+        clone->map[model->image] =
+            alone ? image : hone_model_emit_flips(clone->target, model->flips, image);
+    hone_model_clone_nodes(clone, 0, model_trunk_end(model), cut ? cut->after : NULL);
     hone_value last = clone->map[model_has_head(model) ? model->head.feature : model->output];
     if (alone || clone->target->status != HONE_OK) return last;
     return hone_model_emit_flip_mean(clone->target, model->flips,

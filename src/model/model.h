@@ -107,6 +107,8 @@ hone_status hone_model_finish(struct hone_model *model, hone_value output);
 // half. A model's graph is that of one copy.
 enum { HONE_MODEL_FLIP_X = 1, HONE_MODEL_FLIP_Y = 2 };
 int hone_model_flip_count(int32_t flips); // copies, 1, 2 or 4
+// (N,H,W,C) to (k N,H,W,C): the copies of a picture one behind the other, the first as it is.
+hone_value hone_model_emit_flips(struct hone_graph *graph, int32_t flips, hone_value image);
 // The answer of the model is that of its head, which must be linear, on the mean of the copies'
 // features; 0: of the picture as it is.
 hone_status hone_model_set_flips(struct hone_model *model, int32_t flips);
@@ -116,6 +118,20 @@ hone_status hone_model_expand_flips(const struct hone_model *model, struct hone_
 // The other way: where the graph is one of those, it becomes that of one copy.
 hone_status hone_model_find_flips(struct hone_model *model);
 
+// The net in two (cut.c): nodes that depend on the picture and on nothing that trains, and the
+// rest.
+struct hone_model_cut {
+    bool *after;        // per node of the graph: not among the first
+    hone_value *values; // what crosses, in the order in which the rest reads it
+    size_t count;       // 0: nothing can be cut off
+    int64_t width;      // numbers of a picture in all of them
+};
+// trains: per node, whether it must be computed in each step. Of the rest, nothing may read the
+// picture itself: then count is 0.
+hone_status hone_model_cut_find(const struct hone_model *model, const bool *trains,
+                                struct hone_model_cut *out);
+void hone_model_cut_deinit(struct hone_model_cut *cut);
+
 // Where the graph goes: into `target`, at the batch of `image`. Shapes are inferred again.
 struct hone_model_emit_params {
     bool train_norm;              // batch_norm becomes batch_norm_train and moves its statistics
@@ -124,6 +140,7 @@ struct hone_model_emit_params {
     float dropout;                // rate in front of the head; 0: none
     hone_value clock;             // i32 (2) in target, needed by dropout
     int32_t dropout_salt;
+    const struct hone_model_cut *cut; // hone_model_emit() gets "maps" (N,width) as its image
     bool one_copy; // the picture as it is, whatever `flips` of the model says: for training
     // Gives the value in target that stands for params[index]. NULL: a state of its name is added.
     hone_value (*param)(void *user, struct hone_graph *target, const struct hone_param *param,
@@ -148,6 +165,11 @@ hone_status hone_model_emit(const struct hone_model *model, struct hone_graph *t
 hone_status hone_model_emit_features(const struct hone_model *model, struct hone_graph *target,
                                      hone_value image, const struct hone_model_emit_params *params,
                                      hone_value *features);
+// What lies before the cut, on image (N,H,W,3): maps (N,width). Of params, what binds parameters and
+// folds norms counts.
+hone_status hone_model_emit_before(const struct hone_model *model, const struct hone_model_cut *cut,
+                                   struct hone_graph *target, hone_value image,
+                                   const struct hone_model_emit_params *params, hone_value *maps);
 hone_status hone_model_emit_head(const struct hone_model *model, struct hone_graph *target,
                                  hone_value features, const struct hone_model_emit_params *params,
                                  hone_value *output);
@@ -157,6 +179,10 @@ hone_status hone_model_emit_head(const struct hone_model *model, struct hone_gra
 // *stages receives how many there are; 0: the net does not end in a pooled map, and stays as it is.
 enum { HONE_MODEL_STAGES = 3 };
 hone_status hone_model_gather_stages(struct hone_model *model, int *stages);
+
+// Layers, nodes with a filter or matrix, in front of the last of these stages; 0: there is one at
+// most.
+int32_t hone_model_last_stage(const struct hone_model *model);
 
 // A fresh linear classifier of `classes` outputs on the pooled features: in place of the head, or
 // behind the features of a file that has none. Parameters "head.weight" (classes,F) and

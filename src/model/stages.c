@@ -65,6 +65,25 @@ static int find_maps(const struct hone_model *model, hone_value maps[HONE_MODEL_
     return count;
 }
 
+int32_t hone_model_last_stage(const struct hone_model *model) {
+    hone_value maps[HONE_MODEL_STAGES];
+    int count = find_maps(model, maps);
+    const struct hone_graph *graph = model->graph;
+    int32_t layers = 0;
+    if (count < 2) return 0;
+    const struct hone_node *end = hone_graph_producer(graph, maps[count - 2]);
+    for (const struct hone_node *node = graph->nodes; node <= end; node++) {
+        bool weighted = false;
+        for (int i = 0; i < node->input_count; i++) {
+            hone_value value = node->inputs[i];
+            int p = value == HONE_NO_VALUE ? -1 : hone_model_param_of(model, value);
+            weighted = weighted || (p >= 0 && model->params[p].kind == HONE_PARAM_WEIGHT);
+        }
+        layers += weighted;
+    }
+    return layers;
+}
+
 static hone_value emit_flat(struct hone_graph *graph, hone_value pooled, int32_t channels) {
     struct hone_shape_attrs flat = {.rank = 2, .dim = {0, channels}};
     return HONE_EMIT(graph, &hone_op_reshape, NULL, &flat, pooled);

@@ -19,13 +19,13 @@ static int64_t parameters(const struct hone_model *model) {
 
 void hone_trainer_choose_recipe(struct hone_trainer *t) {
     static const char *const recipes[] = {
-        [HONE_RECIPE_FINE_TUNE] = "the classifier first, then all layers from there",
+        [HONE_RECIPE_FINE_TUNE] = "the classifier first, then deeper layers from there",
         [HONE_RECIPE_HEAD] = "the classifier alone",
         [HONE_RECIPE_FULL] = "all layers at once, with a fresh classifier",
         [HONE_RECIPE_SCRATCH] = "all layers, from random weights"};
     const char *why = "as asked";
-    t->recipe = t->freeze < 0 ? HONE_RECIPE_HEAD : t->params.recipe;
-    if (t->freeze < 0) t->freeze = 0;
+    t->recipe = t->freeze == HONE_FREEZE_ALL ? HONE_RECIPE_HEAD : t->params.recipe;
+    if (t->freeze == HONE_FREEZE_ALL) t->freeze = 0;
     t->small = parameters(t->model) < SMALL_NET;
     if (t->recipe == HONE_RECIPE_AUTO) {
         t->recipe = t->small ? HONE_RECIPE_FULL : HONE_RECIPE_FINE_TUNE;
@@ -67,6 +67,7 @@ hone_status hone_trainer_gather_features(struct hone_trainer *t) {
     bool solved = t->recipe == HONE_RECIPE_FINE_TUNE || t->recipe == HONE_RECIPE_HEAD;
     bool asked = p->features == HONE_FEATURES_STAGES;
     int stages = 0;
+    t->last_stage = hone_model_last_stage(t->model);
     if (asked || (p->features == HONE_FEATURES_AUTO && solved))
         HONE_TRY(hone_fail_context(hone_model_gather_stages(t->model, &stages), "%s", p->backbone));
     if (asked && !stages)
@@ -101,10 +102,23 @@ int32_t hone_trainer_judge_batch(const struct hone_trainer *t, int32_t at_once) 
     return pictures ? pictures : 1;
 }
 
+// Which layers keep their weights.
+static void choose_depth(struct hone_trainer *t) {
+    if (t->freeze != HONE_FREEZE_AUTO) return;
+    bool cpu = hone_device_caps(t->device)->kind == HONE_DEVICE_CPU;
+    t->freeze = cpu && t->recipe == HONE_RECIPE_FINE_TUNE ? t->last_stage : 0;
+    if (t->freeze)
+        hone_trainer_note(t,
+                          "layers: the first %d keep their weights, those of the last resolution "
+                          "train (on a CPU; --freeze none trains all)",
+                          (int)t->freeze);
+}
+
 // What the options leave open, each with its reason.
 void hone_trainer_decide(struct hone_trainer *t) {
     struct hone_train_params *p = &t->params;
     const char *why = "as asked";
+    choose_depth(t);
     if (p->norms == HONE_NORMS_AUTO) {
         bool pretrained = t->recipe == HONE_RECIPE_FINE_TUNE;
         bool frozen = pretrained && p->batch < NORMS_FROZEN_BELOW;
@@ -179,17 +193,30 @@ static void tell_imbalance(struct hone_trainer *t, const int64_t *counts, int st
                           (double)p->mixup, (double)p->cutmix);
 }
 
+// Operations for one picture: of each epoch, and once before the first. Forward, and about as many
+// for each of the two gradients.
+static void count_operations(const struct hone_trainer *t, double *each, double *once) {
+    const struct hone_trainer_prefix *prefix = &t->prefix;
+    *each = *once = 0;
+    for (size_t n = 0; n < t->model->graph->node_count; n++) {
+        hone_model_row row;
+        if (hone_model_get_row(t->model, n, &row) != HONE_OK) continue;
+        bool kept = prefix->cut.count && !prefix->cut.after[n];
+        *each += kept ? 0 : 3 * 2 * (double)row.macs;
+        *once += kept ? 2 * (double)row.macs * prefix->copies : 0;
+    }
+}
+
 void hone_trainer_choose_epochs(struct hone_trainer *t) {
     struct hone_train_params *p = &t->params;
-    double pictures = (double)t->pictures[HONE_PART_TRAIN].count;
-    hone_model_info info;
+    double pictures = (double)t->pictures[HONE_PART_TRAIN].count, each, once;
     if (p->epochs != HONE_EPOCHS_AUTO) return;
     p->epochs = EPOCHS_MOST;
     if (t->recipe != HONE_RECIPE_FINE_TUNE || p->budget ||
         hone_device_caps(t->device)->kind != HONE_DEVICE_CPU)
         return;
-    hone_model_get_info(t->model, &info);
-    p->epochs = hone_train_cpu_epochs((double)info.macs, pictures, EPOCHS_MOST);
+    count_operations(t, &each, &once);
+    p->epochs = hone_train_cpu_epochs(each * pictures, once * pictures, EPOCHS_MOST);
     if (p->epochs == EPOCHS_MOST) return;
     hone_trainer_note(t, "epochs: %d, since a CPU takes its time (--epochs N, --budget TIME)",
                       (int)p->epochs);

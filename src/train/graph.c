@@ -41,13 +41,19 @@ hone_value hone_train_bind(void *user, struct hone_graph *target, const struct h
 static hone_value emit_net(struct hone_graph *graph, const struct hone_train_graph_params *p,
                            struct hone_train_binding *binding, hone_value *mix) {
     const struct hone_preprocess *pre = &p->model->preprocess;
-    hone_value logits = HONE_NO_VALUE, clock;
-    hone_value images = hone_graph_input(
-        graph, "images", hone_desc_make(HONE_U8, 4, p->batch, pre->height, pre->width, 3));
-    hone_value pixels = hone_train_emit_augment(graph, &p->augment, pre, images, &clock, mix);
-    pixels = hone_infer_emit_channels(graph, pixels, pre);
+    hone_value logits = HONE_NO_VALUE, clock = HONE_NO_VALUE, pixels;
+    if (p->cut) {
+        pixels = hone_graph_input(
+            graph, "maps", hone_desc_make(HONE_F32, 2, p->batch, (int32_t)p->cut->width, 0, 0));
+    } else {
+        hone_value images = hone_graph_input(
+            graph, "images", hone_desc_make(HONE_U8, 4, p->batch, pre->height, pre->width, 3));
+        pixels = hone_train_emit_augment(graph, &p->augment, pre, images, &clock, mix);
+        pixels = hone_infer_emit_channels(graph, pixels, pre);
+    }
     struct hone_model_emit_params emit = {.train_norm_nodes = p->layout->train_norm,
                                           .clock = clock,
+                                          .cut = p->cut,
                                           .one_copy = true,
                                           .param = hone_train_bind,
                                           .folded_norms = p->layout->folded_norms,

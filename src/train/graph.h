@@ -73,6 +73,9 @@ struct hone_train_graph_params {
     bool accumulate;
     bool scaled; // the loss is scaled by the state "scaler" (8), see unscale: for f16
     struct hone_train_augment augment;
+    // Not NULL: the step begins behind the cut, with the input "maps" f32 (N,width) in place of
+    // images, and draws nothing.
+    const struct hone_model_cut *cut;
 };
 // Inputs: images u8 (N,H,W,3); labels i32 (N), negative ones count nothing; clock i32 (2): seed,
 // step; where pictures are mixed, mix f32 (8) and partners i32 (N), the labels from the other end

@@ -45,12 +45,22 @@ struct hone_trainer_plan {
     uint64_t total, budget;
 };
 
+// What layers that keep their weights make of the training pictures (prefix.c).
+struct hone_trainer_prefix {
+    struct hone_model_cut cut; // count 0: nothing is kept
+    int32_t flips, copies;     // of each picture
+    size_t count;              // pictures
+    float *rows;               // (count, copies, cut.width); NULL: not computed yet
+    double seconds;            // that it took
+};
+
 struct hone_trainer {
     struct hone_train_params params; // completed
     const struct hone_data_params *data_params;
     struct hone_train_hooks hooks;
     struct hone_train_result *result;
-    int32_t freeze; // layers
+    int32_t freeze;     // layers; HONE_FREEZE_AUTO until it is decided
+    int32_t last_stage; // layers in front of the backbone's last resolution; 0: unknown
     int recipe;     // enum hone_recipe, chosen; head where --freeze all says so
     bool small;     // the backbone has under a million parameters
     double start;   // hone_seconds()
@@ -71,6 +81,7 @@ struct hone_trainer {
 
     // Fine-tuning.
     struct hone_train_layout layout;
+    struct hone_trainer_prefix prefix;
     struct hone_store *store;
     struct hone_trainer_plan plan;
     struct hone_program *step, *judge;
@@ -110,7 +121,8 @@ struct hone_trainer {
     float *best_answers;             // of the validation part at the best epoch
 };
 
-// params.c
+// params.c; these, or a number of layers
+enum { HONE_FREEZE_ALL = -1, HONE_FREEZE_AUTO = -2 };
 hone_status hone_train_parse_freeze(const char *text, int32_t *layers);
 hone_status hone_train_parse_budget(const char *text, double *seconds);
 hone_status hone_train_check_params(const struct hone_train_params *params);
@@ -181,6 +193,15 @@ hone_status hone_trainer_fit_budget(struct hone_trainer *t);
 
 // decide.c: pictures that are judged at a time, where the step has `at_once`: as many copies.
 int32_t hone_trainer_judge_batch(const struct hone_trainer *t, int32_t at_once);
+// prefix.c: whether the frozen layers are computed once (behind hone_trainer_plan_weights()), doing
+// it, and the maps of a batch: of pictures order[first], ... (past the end of the epoch from its
+// start), each in a copy that seed and `draw` choose, into to (rows, width).
+hone_status hone_trainer_plan_prefix(struct hone_trainer *t);
+hone_status hone_trainer_fill_prefix(struct hone_trainer *t);
+void hone_trainer_prefix_batch(const struct hone_trainer *t, const uint32_t *order, size_t first,
+                               size_t rows, int64_t draw, float *to);
+void hone_trainer_prefix_deinit(struct hone_trainer_prefix *prefix);
+
 // judge.c. The graph of judging, and t->judge compiled against t->store.
 hone_status hone_trainer_judge_graph(const struct hone_trainer *t, int32_t at_once,
                                      struct hone_graph **out);
@@ -196,6 +217,8 @@ hone_status hone_trainer_judge(struct hone_trainer *t, enum hone_part part,
 hone_status hone_trainer_sync(struct hone_trainer *t);
 // All of t->model into t->store.
 hone_status hone_trainer_load(struct hone_trainer *t);
+// What is not trained, alone, into a store that has room for some of it.
+hone_status hone_trainer_load_frozen(const struct hone_trainer *t, struct hone_store *store);
 // t->model becomes the best so far if its figures are better (no validation part: always). Takes
 // `val`.
 hone_status hone_trainer_consider(struct hone_trainer *t, int32_t epoch, struct hone_metrics *val,

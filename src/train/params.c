@@ -40,8 +40,10 @@ static const hone_option train_rows[] = {
           .help = "fine-tune: the classifier first, to convergence, then all layers; head: the "
                   "classifier alone; full: all layers at once; scratch: from random weights; auto: "
                   "full for nets of under a million parameters, else fine-tune"),
-    TRAIN(freeze, STRING, "freeze", .initial = "none", .metavar = "all|none|N",
-          .help = "layers that keep their weights: none, all (as --recipe head), or the first N"),
+    TRAIN(freeze, STRING, "freeze", .initial = "auto", .metavar = "auto|all|none|N",
+          .help = "layers that keep their weights: none, all (as --recipe head), or the first N; "
+                  "auto: on a CPU, where the classifier is solved for first, all in front of the "
+                  "last resolution, else none"),
     TRAIN(norms, ENUM, "norms", .initial = "auto", .words = "auto|frozen|batch",
           .help = "statistics of batch norms; auto: frozen where a pretrained net sees batches of "
                   "fewer than 32, else of the batch"),
@@ -185,18 +187,21 @@ static const hone_option train_rows[] = {
 const hone_option_table hone_train_options =
     HONE_OPTION_TABLE("Training", train_rows, struct hone_train_params);
 
-// "none" is 0 layers, "all" is -1.
 hone_status hone_train_parse_freeze(const char *text, int32_t *layers) {
+    static const struct {
+        const char *word;
+        int32_t layers;
+    } words[] = {{"auto", HONE_FREEZE_AUTO}, {"none", 0}, {"all", HONE_FREEZE_ALL}};
     int64_t number;
-    *layers = 0;
-    if (!text || hone_text_equal_nocase(text, "none")) return HONE_OK;
-    if (hone_text_equal_nocase(text, "all")) {
-        *layers = -1;
-        return HONE_OK;
+    *layers = HONE_FREEZE_AUTO;
+    if (!text) return HONE_OK;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        *layers = words[i].layers;
+        if (hone_text_equal_nocase(text, words[i].word)) return HONE_OK;
     }
     if (hone_parse_i64(text, 0, 1000000, &number) != HONE_OK)
-        return hone_fail(HONE_INVALID, "--freeze: '%s' is not all, none or a number of layers",
-                         text);
+        return hone_fail(HONE_INVALID,
+                         "--freeze: '%s' is not auto, all, none or a number of layers", text);
     *layers = (int32_t)number;
     return HONE_OK;
 }

@@ -51,6 +51,19 @@ hone_status hone_trainer_sync(struct hone_trainer *t) {
     return status;
 }
 
+hone_status hone_trainer_load_frozen(const struct hone_trainer *t, struct hone_store *store) {
+    for (size_t i = 0; i < t->model->param_count; i++) {
+        char name[HONE_TRAIN_NAME];
+        const struct hone_param *param = &t->model->params[i];
+        if (t->layout.slot_of_param[i] >= 0) continue;
+        hone_train_state_name(param, name);
+        if (!hone_store_has(store, name)) continue; // not part of what runs on the device
+        HONE_TRY(hone_store_write(store, name, param->data,
+                                  (uint64_t)param_elements(t->model, i) * sizeof(float)));
+    }
+    return hone_train_write_folded(&t->layout, t->model, store);
+}
+
 hone_status hone_trainer_load(struct hone_trainer *t) {
     size_t bytes = (size_t)t->layout.length * sizeof(float);
     float *slab = hone_calloc((size_t)t->layout.length, sizeof *slab, "weights");
@@ -60,16 +73,7 @@ hone_status hone_trainer_load(struct hone_trainer *t) {
     if (status == HONE_OK && t->params.average > 0)
         status = hone_store_write(t->store, "average", slab, bytes);
     hone_free(slab);
-    for (size_t i = 0; i < t->model->param_count && status == HONE_OK; i++) {
-        char name[HONE_TRAIN_NAME];
-        struct hone_param *param = &t->model->params[i];
-        if (t->layout.slot_of_param[i] >= 0) continue;
-        hone_train_state_name(param, name);
-        if (!hone_store_has(t->store, name)) continue; // not part of what runs on the device
-        status = hone_store_write(t->store, name, param->data,
-                                  (uint64_t)param_elements(t->model, i) * sizeof(float));
-    }
-    return status == HONE_OK ? hone_train_write_folded(&t->layout, t->model, t->store) : status;
+    return status == HONE_OK ? hone_trainer_load_frozen(t, t->store) : status;
 }
 
 static void copy_params(struct hone_model *model, float *all, bool into_model) {

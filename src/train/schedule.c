@@ -81,11 +81,10 @@ void hone_train_prior(const int64_t *counts, int32_t classes, double strength, f
         prior[c] = counts[c] > 0 ? (float)(strength * log((double)counts[c] / pictures)) : 0;
 }
 
-int32_t hone_train_cpu_epochs(double macs, double pictures, int32_t most) {
-    const double operations = 4e12; // of lavapipe on two cores in about five minutes
-    // Forward, and about as much for each of the two gradients.
-    double fit = floor(operations / (3 * 2 * macs * pictures));
-    return fit < 1 ? 1 : fit > most ? most : (int32_t)fit;
+int32_t hone_train_cpu_epochs(double each, double once, int32_t most) {
+    const double operations = 8e12; // of lavapipe on two cores in about ten minutes
+    double fit = floor((operations - once) / each);
+    return fit >= most ? most : fit > 1 ? (int32_t)fit : 1;
 }
 
 double hone_train_trial_rate(size_t index, size_t count) {

@@ -27,9 +27,10 @@ hone_status hone_train_order(const struct hone_train_params *params,
                              const struct hone_pictures *pictures, int32_t classes, int32_t epoch,
                              uint32_t *out);
 
-// Epochs of fine-tuning for which a CPU takes some minutes, 1 to `most`: by the multiply-adds of
-// the net for a picture, so that the same data give the same number on every machine.
-int32_t hone_train_cpu_epochs(double macs, double pictures, int32_t most);
+// Epochs of fine-tuning for which a CPU takes some minutes, 1 to `most`: by the operations of an
+// epoch and of what is done once before, so that the same data give the same number on every
+// machine.
+int32_t hone_train_cpu_epochs(double each, double once, int32_t most);
 
 // The range test of the learning rate: rate number `index` of `count`, in equal ratios from 1e-6 to
 // 1. Ends early where hone_train_diverged.

@@ -61,6 +61,7 @@ hone_status hone_trainer_step_graphs(const struct hone_trainer *t,
                                             .accumulate = plan->parts > 1,
                                             .scaled = p->precision == HONE_PRECISION_F16};
     hone_train_augment_plan(p, &build.augment);
+    if (t->prefix.cut.count) build.cut = &t->prefix.cut;
     *step = *update = NULL;
     HONE_TRY(hone_train_graph(&build, step));
     hone_status status = HONE_OK;
@@ -93,6 +94,7 @@ static hone_status compile_step(struct hone_trainer *t) {
 
 hone_status hone_trainer_prepare(struct hone_trainer *t) {
     size_t segments = (size_t)t->layout.length / HONE_PACK_ALIGN * 2;
+    HONE_TRY(hone_trainer_fill_prefix(t));
     double start = hone_seconds();
     hone_trainer_progress(t,
                           &(struct hone_train_progress){.phase = HONE_TRAIN_COMPILE, .loss = NAN});
@@ -148,23 +150,42 @@ static double weight_of(const struct hone_trainer *t, const uint32_t *order, siz
     return sum;
 }
 
-// Part number `index` of the epoch. Rows past the end of the epoch have no label, but hold pictures
-// from its start, so that batch statistics see nothing artificial.
+// Pictures, or what frozen layers make of them, and labels of part `index`. Rows past the end of the
+// epoch have no label, but hold pictures from its start, so that batch statistics see nothing
+// artificial.
+static void fill_part(struct hone_trainer *t, const uint32_t *order, size_t index, int64_t draw,
+                      void *to, size_t *filled) {
+    const struct hone_pictures *pictures = &t->pictures[HONE_PART_TRAIN];
+    size_t rows = (size_t)t->plan.at_once, first = index * rows;
+    size_t bytes = (size_t)pictures->height * (size_t)pictures->width * 3;
+    if (t->prefix.rows) {
+        hone_trainer_prefix_batch(t, order, first, rows, draw, to);
+        for (size_t i = 0; i < rows; i++)
+            t->labels[i] = first + i < pictures->count ? pictures->labels[order[first + i]] : -1;
+        *filled = pictures->count - first < rows ? pictures->count - first : rows;
+        return;
+    }
+    *filled = hone_batch_fill(pictures, order, pictures->count, index, rows, to, t->labels);
+    for (size_t row = *filled; row < rows; row++)
+        memcpy((uint8_t *)to + row * bytes,
+               pictures->pixels + order[(row - *filled) % pictures->count] * bytes, bytes);
+}
+
+// Part number `index` of the epoch.
 static hone_status run_part(struct hone_trainer *t, const uint32_t *order, size_t index,
                             const float hyper[4], float share, size_t *filled) {
     const struct hone_pictures *pictures = &t->pictures[HONE_PART_TRAIN];
     size_t rows = (size_t)t->plan.at_once;
-    size_t bytes = (size_t)pictures->height * (size_t)pictures->width * 3;
+    size_t bytes = t->prefix.rows
+                       ? rows * (size_t)t->prefix.cut.width * sizeof(float)
+                       : rows * (size_t)pictures->height * (size_t)pictures->width * 3;
     double start = hone_seconds(), mapped;
     int64_t draw = t->steps_done * t->plan.parts + (int64_t)(index % (size_t)t->plan.parts);
     int32_t clock[2] = {(int32_t)(uint32_t)t->params.seed, (int32_t)draw};
-    void *pixels;
-    HONE_TRY(hone_program_map(t->step, "images", rows * bytes, &pixels));
+    void *to;
+    HONE_TRY(hone_program_map(t->step, t->prefix.rows ? "maps" : "images", bytes, &to));
     mapped = hone_seconds();
-    *filled = hone_batch_fill(pictures, order, pictures->count, index, rows, pixels, t->labels);
-    for (size_t row = *filled; row < rows; row++)
-        memcpy((uint8_t *)pixels + row * bytes,
-               pictures->pixels + order[(row - *filled) % pictures->count] * bytes, bytes);
+    fill_part(t, order, index, draw, to, filled);
     HONE_TRY(hone_program_write(t->step, "labels", t->labels, rows * sizeof *t->labels));
     if (t->clock) HONE_TRY(hone_program_write(t->step, "clock", clock, sizeof clock));
     if (t->mix) HONE_TRY(write_mix(t));

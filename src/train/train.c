@@ -244,6 +244,7 @@ static hone_status run(struct hone_trainer *t) {
     hone_trainer_decide(t);
     hone_trainer_decide_precision(t);
     HONE_TRY(hone_trainer_plan_weights(t));
+    HONE_TRY(hone_trainer_plan_prefix(t));
     HONE_TRY(hone_trainer_plan_memory(t));
     HONE_TRY(read_pictures(t));
     hone_trainer_choose_epochs(t);
@@ -258,6 +259,7 @@ static void trainer_deinit(struct hone_trainer *t) {
     hone_dataset_close(&t->data);
     hone_model_destroy(&t->model);
     hone_train_layout_deinit(&t->layout);
+    hone_trainer_prefix_deinit(&t->prefix);
     hone_metrics_deinit(&t->best_val);
     hone_run_end(&t->run);
     hone_free((void *)t->class_names);

@@ -184,6 +184,7 @@ static void test_probe_then_tune(void **state) {
         char path[400];
         params.recipe = HONE_RECIPE_FINE_TUNE;
         params.norms = norms;
+        params.freeze = "none";
         params.epochs = 2;
         params.lr = 0.001f;
         assert_ok(train(&params, &seen, &result));
@@ -299,6 +300,67 @@ static void test_freeze(void **state) {
         hone_checkpoint_close(&last);
         hone_train_result_deinit(&result);
     }
+}
+
+// Frozen layers that are computed once are those of each step: the same weights, up to rounding.
+static void test_frozen_once(void **state) {
+    (void)state;
+    double loss[2][8];
+    for (int kept = 0; kept < 2; kept++) {
+        struct seen seen = {0};
+        struct hone_train_result result;
+        struct hone_train_params params = usual;
+        params.epochs = 4;
+        params.freeze = "1";
+        params.flips = HONE_FLIPS_NONE; // else both draw copies of their own
+        params.feature_cache = kept ? HONE_FEATURE_CACHE_AUTO : HONE_FEATURE_CACHE_OFF;
+        assert_ok(train(&params, &seen, &result));
+        assert_int_equal(seen.rows, 4);
+        memcpy(loss[kept], seen.loss, sizeof loss[kept]);
+        hone_train_result_deinit(&result);
+    }
+    assert_true(loss[0][3] < loss[0][0]);
+    for (int e = 0; e < 4; e++) assert_float_equal(loss[1][e], loss[0][e], 1e-5);
+}
+
+// On a CPU, what lies in front of the last resolution keeps its weights, unless all is asked for.
+static void test_last_stage_alone(void **state) {
+    (void)state;
+    struct seen seen = {0};
+    struct hone_train_result result;
+    struct hone_train_params params = usual;
+    struct hone_checkpoint last;
+    char path[400];
+    params.recipe = HONE_RECIPE_FINE_TUNE;
+    params.epochs = 2;
+    assert_ok(train(&params, &seen, &result));
+    snprintf(path, sizeof path, "%s/last.safetensors", result.run_dir);
+    assert_ok(hone_checkpoint_open(path, &last));
+    assert_true(same_as_file(&last, "c1.weight") && same_as_file(&last, "n1.gamma"));
+    assert_false(same_as_file(&last, "c2.weight"));
+    expect_same_figures(&result); // what is exported answers as it was judged
+    hone_checkpoint_close(&last);
+    hone_train_result_deinit(&result);
+}
+
+// Every mirrored copy is drawn: with them the loss differs, and two runs are one.
+static void test_frozen_copies(void **state) {
+    (void)state;
+    double loss[3][8];
+    for (int i = 0; i < 3; i++) {
+        struct seen seen = {0};
+        struct hone_train_result result;
+        struct hone_train_params params = usual;
+        params.epochs = 4;
+        params.freeze = "1";
+        params.flips = i < 2 ? HONE_FLIPS_BOTH : HONE_FLIPS_NONE;
+        assert_ok(train(&params, &seen, &result));
+        memcpy(loss[i], seen.loss, sizeof loss[i]);
+        hone_train_result_deinit(&result);
+    }
+    assert_memory_equal(loss[0], loss[1], 4 * sizeof(double));
+    assert_memory_not_equal(loss[0], loss[2], 4 * sizeof(double));
+    assert_true(loss[0][3] < loss[0][0]);
 }
 
 static void test_sgd(void **state) {
@@ -477,7 +539,9 @@ int main(void) {
         cmocka_unit_test(test_fine_tune),        cmocka_unit_test(test_head_only),
         cmocka_unit_test(test_probe_then_tune),  cmocka_unit_test(test_scratch),
         cmocka_unit_test(test_patience),         cmocka_unit_test(test_repeats),
-        cmocka_unit_test(test_freeze),           cmocka_unit_test(test_sgd),
+        cmocka_unit_test(test_freeze),           cmocka_unit_test(test_frozen_once),
+        cmocka_unit_test(test_last_stage_alone), cmocka_unit_test(test_frozen_copies),
+        cmocka_unit_test(test_sgd),
         cmocka_unit_test(test_device_as_ref),    cmocka_unit_test(test_steady_steps),
         cmocka_unit_test(test_cancel),           cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_full_for_a_while), cmocka_unit_test(test_stop_and_resume),

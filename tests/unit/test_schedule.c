@@ -141,12 +141,12 @@ static void test_range(void **state) {
 static void test_cpu_epochs(void **state) {
     (void)state;
     // MobileNetV2 at 224: 0.3e9 multiply-adds a picture, 1.8e12 operations for a thousand.
-    assert_int_equal(hone_train_cpu_epochs(0.3e9, 1000, 10), 2);
-    assert_int_equal(hone_train_cpu_epochs(0.3e9, 2000, 10), 1);
-    assert_int_equal(hone_train_cpu_epochs(0.3e9, 100000, 10), 1);
-    assert_int_equal(hone_train_cpu_epochs(0.3e9, 300, 10), 7);
-    assert_int_equal(hone_train_cpu_epochs(1e6, 100, 10), 10);
-    assert_int_equal(hone_train_cpu_epochs(0, 100, 10), 10);
+    assert_int_equal(hone_train_cpu_epochs(3e12, 0, 10), 2);
+    assert_int_equal(hone_train_cpu_epochs(9e12, 0, 10), 1);
+    assert_int_equal(hone_train_cpu_epochs(1e12, 2e12, 10), 6);
+    assert_int_equal(hone_train_cpu_epochs(1e12, 9e12, 10), 1);
+    assert_int_equal(hone_train_cpu_epochs(1e10, 0, 10), 10);
+    assert_int_equal(hone_train_cpu_epochs(0, 0, 10), 10); // 8e12 / 0
 }
 
 static void test_budget(void **state) {
