@@ -97,6 +97,29 @@ static void test_loss(void **state) {
     }
 }
 
+// The nets whose gradients PyTorch vouches for (golden_nets): 204 steps.
+static void test_golden_nets(void **state) {
+    (void)state;
+    static const char *const nets[] = {HONE_SOURCE_DIR "/tests/golden/data/resnet.onnx",
+                                       HONE_SOURCE_DIR "/tests/golden/data/mobilenet.onnx"};
+    for (size_t n = 0; n < sizeof nets / sizeof *nets; n++) {
+        struct seen seen[4] = {{.rows = 0}};
+        for (int p = HONE_PRECISION_F32; p <= HONE_PRECISION_BF16; p++) {
+            struct hone_train_result result;
+            struct hone_train_params params = usual;
+            char what[64];
+            params.backbone = nets[n];
+            params.precision = p;
+            params.lr = 0.0005f;
+            assert_ok(train(&params, &seen[p], &result));
+            snprintf(what, sizeof what, "%s, %s", n ? "mobilenet" : "resnet",
+                     p == HONE_PRECISION_F16 ? "f16" : "bf16");
+            if (p > HONE_PRECISION_F32) expect_close(&seen[p], &seen[HONE_PRECISION_F32], what);
+            hone_train_result_deinit(&result);
+        }
+    }
+}
+
 static void read_file(const char *run, char **text, size_t *bytes) {
     char path[400];
     snprintf(path, sizeof path, "%s/last.safetensors", run);
@@ -206,6 +229,7 @@ static void test_given(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_golden_nets),
         cmocka_unit_test(test_resume),
         cmocka_unit_test(test_left_out),
         cmocka_unit_test(test_given),

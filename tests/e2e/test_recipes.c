@@ -304,7 +304,7 @@ static void test_choices(void **state) {
     hone_train_result_deinit(&result);
     params.recipe = HONE_RECIPE_FINE_TUNE;
     assert_ok(train(&params, &seen, &result));
-    expect_note(&seen, "the classifier first, then all layers from there (as asked)");
+    expect_note(&seen, "the classifier first, then deeper layers from there (as asked)");
     expect_note(&seen, "learning rate: 0.0001, of the classifier 0.0001 (pretrained weights");
     expect_note(&seen, "label smoothing: 0 (it would undo");
     hone_train_result_deinit(&result);
