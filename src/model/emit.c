@@ -163,7 +163,7 @@ static hone_value clone_dropout(struct hone_model_clone *clone, hone_value featu
 static hone_value clone_trunk(struct hone_model_clone *clone, hone_value image) {
     const struct hone_model *model = clone->model;
     const struct hone_model_cut *cut = clone->params ? clone->params->cut : NULL;
-    bool alone = !model->flips || cut || (clone->params && clone->params->one_copy);
+    bool alone = !model->flips || (clone->params && clone->params->one_copy);
     if (cut)
         hone_model_clone_cut(clone, image);
     else

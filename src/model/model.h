@@ -140,7 +140,9 @@ struct hone_model_emit_params {
     float dropout;                // rate in front of the head; 0: none
     hone_value clock;             // i32 (2) in target, needed by dropout
     int32_t dropout_salt;
-    const struct hone_model_cut *cut; // hone_model_emit() gets "maps" (N,width) as its image
+    // hone_model_emit() and hone_model_emit_features() get maps (N,width) as their image; (k N,width)
+    // where the model has k copies.
+    const struct hone_model_cut *cut;
     bool one_copy; // the picture as it is, whatever `flips` of the model says: for training
     // Gives the value in target that stands for params[index]. NULL: a state of its name is added.
     hone_value (*param)(void *user, struct hone_graph *target, const struct hone_param *param,

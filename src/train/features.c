@@ -28,6 +28,9 @@ struct feature_work {
     struct hone_store *store;
     // Of pictures as they are, and augmented, where the classifier learns from more views.
     struct hone_program *program, *augmented;
+    // Of what the frozen layers have made of training pictures already (prefix.c), or NULL.
+    struct hone_store *behind_store;
+    struct hone_program *behind;
     int32_t batch; // pictures at a time
     int32_t feature_count;
     // (views, count of the part, F): of training pictures --head-views, of others one.
@@ -121,6 +124,27 @@ static hone_status compile_augmented(struct feature_work *w, const struct hone_m
     return p->head_views > 1 ? compile_view(w, folded, &augment, &w->augmented) : HONE_OK;
 }
 
+// From the maps that are kept for the steps: what trains later, on all copies of a picture.
+static hone_status compile_behind(struct feature_work *w) {
+    const struct hone_trainer *t = w->t;
+    const struct hone_model_emit_params emit = {.cut = &t->prefix.cut};
+    int32_t rows = w->batch * hone_model_flip_count(t->model->flips);
+    struct hone_graph *graph;
+    hone_value features;
+    HONE_TRY(hone_store_create(t->device, &w->behind_store));
+    HONE_TRY(hone_graph_create(&graph));
+    hone_value maps = hone_graph_input(
+        graph, "maps", hone_desc_make(HONE_F32, 2, rows, (int32_t)t->prefix.cut.width, 0, 0));
+    hone_status status = hone_model_emit_features(t->model, graph, maps, &emit, &features);
+    if (status == HONE_OK) {
+        hone_graph_mark_output(graph, features, "features");
+        status = hone_graph_status(graph);
+    }
+    if (status == HONE_OK) status = hone_trust_compile(w->behind_store, graph, NULL, &w->behind);
+    hone_graph_destroy(&graph);
+    return status == HONE_OK ? hone_infer_load(t->model, w->behind_store) : status;
+}
+
 static hone_status features_compile(struct feature_work *w) {
     struct hone_trainer *t = w->t;
     struct hone_model *folded;
@@ -131,6 +155,7 @@ static hone_status features_compile(struct feature_work *w) {
     hone_status status = compile_view(w, folded, NULL, &w->program);
     if (status == HONE_OK) status = compile_augmented(w, folded);
     if (status == HONE_OK) status = hone_infer_load(folded, w->store);
+    if (status == HONE_OK && t->prefix.rows) status = compile_behind(w);
     if (status == HONE_OK) status = open_cache(w, folded);
     hone_model_destroy(&folded);
     return status;
@@ -149,6 +174,22 @@ static hone_status features_fill(void *user, size_t index, void *to) {
     int32_t clock[2] = {(int32_t)(uint32_t)w->t->params.seed,
                         (int32_t)((size_t)w->view * batches + index)};
     return hone_program_write(w->augmented, "clock", clock, sizeof clock);
+}
+
+// Training pictures, in their order, as far as the frozen layers have brought them.
+static hone_status behind_fill(void *user, size_t index, void *to) {
+    struct feature_work *w = user;
+    const struct hone_trainer_prefix *prefix = &w->t->prefix;
+    size_t width = (size_t)prefix->cut.width, kept = (size_t)prefix->copies;
+    size_t copies = (size_t)hone_model_flip_count(w->t->model->flips); // all that are kept, or one
+    size_t first = index * (size_t)w->batch, left = prefix->count - first;
+    size_t n = left < (size_t)w->batch ? left : (size_t)w->batch;
+    if (hone_trainer_cancelled(w->t))
+        return hone_fail(HONE_CANCELLED, "stopped before there was a classifier");
+    for (size_t i = 0; i < n; i++)
+        memcpy((float *)to + i * copies * width, prefix->rows + (first + i) * kept * width,
+               copies * width * sizeof(float));
+    return HONE_OK;
 }
 
 static hone_status features_take(void *user, size_t index, const void *result) {
@@ -194,6 +235,12 @@ static uint64_t view_hash(const struct feature_work *w, const struct hone_pictur
     return w->view ? XXH64(place, sizeof place, w->augment_hash) : hash;
 }
 
+// Features at work come from maps: quickly, and with bits of their own, so that the cache stays out
+// of it.
+static bool from_maps(const struct feature_work *w, enum hone_part part) {
+    return w->behind && part == HONE_PART_TRAIN && !w->view;
+}
+
 // What the cache has of a view of a part, and a list of the rest.
 static void features_look_up(struct feature_work *w, enum hone_part part) {
     const struct hone_pictures *pictures = &w->t->pictures[part];
@@ -203,7 +250,8 @@ static void features_look_up(struct feature_work *w, enum hone_part part) {
     w->absent_count = 0;
     for (size_t i = 0; i < count; i++) {
         hashes[i] = view_hash(w, pictures, i);
-        const float *row = hone_feature_cache_find(&w->cache, hashes[i]);
+        const float *row =
+            from_maps(w, part) ? NULL : hone_feature_cache_find(&w->cache, hashes[i]);
         if (row)
             memcpy(rows + i * f_count, row, f_count * sizeof *row);
         else
@@ -219,19 +267,26 @@ static void features_look_up(struct feature_work *w, enum hone_part part) {
 static hone_status features_compute(struct feature_work *w, enum hone_part part) {
     const struct hone_pictures *pictures = &w->t->pictures[part];
     size_t batch = (size_t)w->batch, f_count = (size_t)w->feature_count;
-    size_t bytes = (size_t)pictures->height * (size_t)pictures->width * 3;
+    struct hone_stream stream = {.input = "images",
+                                 .output = "features",
+                                 .input_bytes = batch * (size_t)pictures->height *
+                                                (size_t)pictures->width * 3,
+                                 .output_bytes = batch * f_count * sizeof(float),
+                                 .fill = features_fill,
+                                 .take = features_take,
+                                 .user = w};
     w->part = part;
     features_look_up(w, part);
-    return hone_program_stream(
-        w->view ? w->augmented : w->program,
-        &(struct hone_stream){.input = "images",
-                              .output = "features",
-                              .input_bytes = batch * bytes,
-                              .output_bytes = batch * f_count * sizeof(float),
-                              .count = hone_batch_count(w->absent_count, batch),
-                              .fill = features_fill,
-                              .take = features_take,
-                              .user = w});
+    struct hone_program *program = w->view ? w->augmented : w->program;
+    if (from_maps(w, part)) {
+        program = w->behind;
+        stream.input = "maps";
+        stream.input_bytes = batch * (size_t)hone_model_flip_count(w->t->model->flips) *
+                             (size_t)w->t->prefix.cut.width * sizeof(float);
+        stream.fill = behind_fill;
+    }
+    stream.count = hone_batch_count(w->absent_count, batch);
+    return hone_program_stream(program, &stream);
 }
 
 // Figures of a part from its features; class_count 0 where it has no pictures.
@@ -378,7 +433,7 @@ static void features_keep(struct feature_work *w, int parts, double seconds) {
     size_t computed = w->total - w->found, kept = 0;
     hone_status status = HONE_OK;
     if (!w->cache.path || !computed || (seconds < CACHE_SECONDS && !on)) return;
-    for (int part = 0; part < parts && status == HONE_OK; part++) {
+    for (int part = w->behind ? HONE_PART_VAL : 0; part < parts && status == HONE_OK; part++) {
         size_t some;
         status = hone_feature_cache_add(&w->cache, w->hashes[part], w->features[part],
                                         w->t->pictures[part].count * views_of(w, part),
@@ -427,6 +482,8 @@ static hone_status features_prepare(struct feature_work *w, int parts) {
 static void features_deinit(struct feature_work *w) {
     hone_program_destroy(&w->program);
     hone_program_destroy(&w->augmented);
+    hone_program_destroy(&w->behind);
+    hone_store_destroy(&w->behind_store);
     hone_store_destroy(&w->store);
     for (int part = 0; part < HONE_PART_COUNT; part++) {
         hone_free(w->features[part]);
@@ -447,7 +504,9 @@ hone_status hone_trainer_fit_head(struct hone_trainer *t) {
 hone_status hone_trainer_probe(struct hone_trainer *t) {
     struct feature_work work = {.t = t, .feature_count = t->model->head.features};
     int32_t iterations;
-    hone_status status = features_prepare(&work, HONE_PART_TEST); // training and validation
+    hone_status status = hone_trainer_fill_prefix(t);
+    if (status == HONE_OK)
+        status = features_prepare(&work, HONE_PART_TEST); // training and validation
     if (status == HONE_OK) status = features_solve(&work, &iterations);
     if (status == HONE_OK) status = features_consider(&work, 0);
     if (status == HONE_OK)
