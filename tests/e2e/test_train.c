@@ -94,6 +94,14 @@ static void expect_runtime_agrees(const char *model, const char *picture, char *
     assert_string_equal(line, want);
 }
 
+static bool stop_at_once(void *user, int64_t done, int64_t total, double pictures_per_second) {
+    int64_t *asked = user;
+    asked[0]++;
+    asked[1] = done;
+    assert_true(done > 0 && done <= total && pictures_per_second > 0);
+    return false;
+}
+
 // The model of a run, asked again, gives the figures that the run has written down.
 static void expect_same_figures(const struct hone_train_result *result) {
     char model[400];
@@ -106,6 +114,15 @@ static void expect_same_figures(const struct hone_train_result *result) {
                         4 * sizeof *result->test.confusion);
     assert_true(fabs(evaluation.metrics.loss - result->test.loss) < 1e-5);
     assert_string_equal(evaluation.class_names[1], "spot");
+    // Stopped by its user, it leaves nothing.
+    struct hone_evaluation stopped;
+    int64_t asked[2] = {0};
+    params.progress = stop_at_once;
+    params.user = asked;
+    test_expect_failure(hone_eval(model, &data, &params, &stopped), HONE_CANCELLED,
+                        "stopped after");
+    assert_true(asked[0] == 1 && asked[1] > 0);
+    assert_true(stopped.count == 0 && !stopped.probabilities);
 
     hone_session *session;
     hone_session_params own = {.struct_bytes = sizeof own, .device = "ref", .batch = 3};
