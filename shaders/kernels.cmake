@@ -286,7 +286,7 @@ foreach(variant ";1;0" "_vec4;4;0" "_f16;4;1" "_bf16;4;2")
   hone_kernel(layer_norm_bwd_p${suffix} norm/layer_sums.comp BINDINGS 6 PUSH 16 SPEC 1 ${defines})
 endforeach()
 
-# Attention and its three gradients: other rows straight from memory, through shared memory, spread over a subgroup
+# Attention and its gradients: other rows straight from memory, through shared memory, spread over a subgroup
 foreach(variant ";1;0" "_vec4;4;0" "_f16;4;1" "_bf16;4;2")
   list(GET variant 0 suffix)
   list(GET variant 1 width)
@@ -294,15 +294,24 @@ foreach(variant ";1;0" "_vec4;4;0" "_f16;4;1" "_bf16;4;2")
   hone_kernel(attention_delta${suffix} attention/delta.comp BINDINGS 3 PUSH 16 SPEC 1 DEFINES WIDTH=${width} ELEM=${elem})
   foreach(way 0 1 2 3)
     set(defines DEFINES WIDTH=${width} ELEM=${elem} WAY=${way})
-    hone_kernel(attention_plain${way}${suffix} attention/attention.comp BINDINGS 7 PUSH 56 SPEC 3 ${defines} MODE=0)
+    hone_kernel(attention_plain${way}${suffix} attention/attention.comp BINDINGS 8 PUSH 68 SPEC 6 ${defines} MODE=0)
     if(width EQUAL 4)
-      hone_kernel(attention_shared${way}${suffix} attention/attention.comp BINDINGS 7 PUSH 56 SPEC 3 ${defines} MODE=1)
+      hone_kernel(attention_shared${way}${suffix} attention/attention.comp BINDINGS 8 PUSH 68 SPEC 6 ${defines} MODE=1)
     endif()
     if(width EQUAL 4 AND elem EQUAL 0)
-      hone_kernel(attention_cpu${way}${suffix} attention/attention.comp BINDINGS 7 PUSH 56 SPEC 4 ${defines} MODE=2
+      hone_kernel(attention_cpu${way}${suffix} attention/attention.comp BINDINGS 8 PUSH 68 SPEC 7 ${defines} MODE=2
         NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
     endif()
   endforeach()
+  set(defines DEFINES WIDTH=${width} ELEM=${elem})
+  hone_kernel(attention_bias_plain${suffix} attention/bias.comp BINDINGS 8 PUSH 56 SPEC 4 ${defines} MODE=0)
+  if(width EQUAL 4)
+    hone_kernel(attention_bias_shared${suffix} attention/bias.comp BINDINGS 8 PUSH 56 SPEC 4 ${defines} MODE=1)
+  endif()
+  if(width EQUAL 4 AND elem EQUAL 0)
+    hone_kernel(attention_bias_cpu${suffix} attention/bias.comp BINDINGS 8 PUSH 56 SPEC 5 ${defines} MODE=2
+      NEEDS cpu subgroup_basic subgroup_ballot subgroup_shuffle)
+  endif()
 endforeach()
 
 # The same on cooperative matrices (generated), and with loops in their place

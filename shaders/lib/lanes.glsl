@@ -13,3 +13,8 @@ float lane_value(float value, uint lane) {
 int lane_value(int value, uint lane) {
     return BROADCAST != 0 ? subgroupBroadcast(value, lane) : subgroupShuffle(value, lane);
 }
+
+vec4 lane_value(vec4 value, uint lane) {
+    return vec4(lane_value(value.x, lane), lane_value(value.y, lane), lane_value(value.z, lane),
+                lane_value(value.w, lane));
+}

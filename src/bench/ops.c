@@ -340,6 +340,25 @@ static hone_value build_attention_bwd(struct hone_bench_build *b) {
                      ranged(b, "qkv", heads(b, 3), -1, 1));
 }
 
+// The same with a bias for each head, query and key, and that one's gradient.
+static hone_value bias(struct hone_bench_build *b) {
+    struct hone_desc y = heads(b, 1);
+    return random_state(b, "bias", 3, y.dim[2], y.dim[1], y.dim[1], 0);
+}
+
+static hone_value build_attention_bias(struct hone_bench_build *b) {
+    return HONE_EMIT(b->graph, &hone_op_attention, NULL, &attention_attrs,
+                     ranged(b, "qkv", heads(b, 3), -1, 1), HONE_NO_VALUE, HONE_NO_VALUE, bias(b));
+}
+
+static hone_value build_attention_bwd_bias(struct hone_bench_build *b) {
+    struct hone_desc y = heads(b, 1);
+    hone_value lse = random_state(b, "lse", 3, y.dim[0], y.dim[2], y.dim[1], 0);
+    return HONE_EMIT(b->graph, &hone_op_attention_bwd_bias, NULL, &attention_attrs,
+                     ranged(b, "dy", y, -1, 1), ranged(b, "y", y, -1, 1), lse,
+                     ranged(b, "qkv", heads(b, 3), -1, 1), HONE_NO_VALUE, HONE_NO_VALUE, bias(b));
+}
+
 static hone_value build_cross_entropy(struct hone_bench_build *b) {
     struct hone_cross_entropy_attrs attrs = {.smoothing = 0.05f};
     struct hone_desc labels = hone_desc_make(HONE_I32, 1, b->v[HONE_KEY_N], 0, 0, 0);
@@ -411,6 +430,8 @@ const struct hone_bench_op hone_bench_op_table[] = {
     {"layer_norm_bwd", PICTURE, build_layer_norm_bwd},
     {"attention", PICTURE, build_attention},
     {"attention_bwd", PICTURE, build_attention_bwd},
+    {"attention_bias", PICTURE, build_attention_bias},
+    {"attention_bwd_bias", PICTURE, build_attention_bwd_bias},
     {"softmax", HONE_KEY(N) | HONE_KEY(C), build_softmax},
     {"softmax_bwd", HONE_KEY(N) | HONE_KEY(C), build_softmax_bwd},
     {"cross_entropy", HONE_KEY(N) | HONE_KEY(C), build_cross_entropy},

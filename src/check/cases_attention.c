@@ -1,6 +1,7 @@
 // cases_attention.c: attention of one tensor and of three, heads in fours and odd ones, more and
-// fewer keys than queries, more rows than a workgroup has, scores far apart, heads in sixteens as
-// matrix units take them; and products of batches, each way round.
+// fewer keys than queries, values wider than keys, more rows than a workgroup has, scores far
+// apart, heads in sixteens as matrix units take them, something added to the scores, for all
+// pictures or by windows; and products of batches, each way round.
 #include "check/case.h"
 
 static const struct hone_attention_attrs usual = {0.35f}, steep = {3};
@@ -51,6 +52,28 @@ static const struct hone_batch_matmul_attrs way[4] = {{0, 0}, {0, 1}, {1, 0}, {1
         .op = &hone_op_attention, .name = title, .attrs = &usual, .input_count = 1,                \
         .in = {ROW(t, b, n, 3, h, d)}, .tolerance = {.c = 16, .reduction = n}, .large = true       \
     }
+// With a bias; of `...`: heads, queries, keys, perhaps windows before them.
+#define BIASED(title, t, b, n, m, h, d, e, ...)                                                    \
+    {                                                                                              \
+        .op = &hone_op_attention, .name = title, .attrs = &usual, .input_count = 4,                \
+        .in = {DATA(t, b, n, h, d), DATA(t, b, m, h, d), DATA(t, b, m, h, e),                      \
+               DATA(HONE_F32, __VA_ARGS__)},                                                       \
+        .tolerance = {.c = 16, .reduction = m}, .grad_tolerance = 1e-5, .large = t != HONE_F32     \
+    }
+#define PACKED_BIASED(title, b, n, h, d, ...)                                                      \
+    {                                                                                              \
+        .op = &hone_op_attention, .name = title, .attrs = &usual, .input_count = 4,                \
+        .in = {DATA(HONE_F32, b, n, 3, h, d), OP_ABSENT, OP_ABSENT, DATA(HONE_F32, __VA_ARGS__)},  \
+        .tolerance = {.c = 16, .reduction = n}, .grad_tolerance = 1e-5                             \
+    }
+#define BIASED_BWD(title, o, t, b, n, m, h, d, e, ...)                                             \
+    {                                                                                              \
+        .op = &hone_op_attention_##o, .name = title, .attrs = &usual, .input_count = 7,            \
+        .in = {ROW(t, b, n, h, e),        ROW(t, b, n, h, e), LSE(b, h, n),                        \
+               ROW(t, b, n, h, d),        ROW(t, b, m, h, d), ROW(t, b, m, h, e),                  \
+               ROW(HONE_F32, __VA_ARGS__)},                                                        \
+        .tolerance = {.c = 16, .reduction = (m) * (b)}, .large = t != HONE_F32                     \
+    }
 #define PRODUCT(title, w, a, b, length)                                                            \
     {                                                                                              \
         .op = &hone_op_batch_matmul, .name = title, .attrs = &way[w], .input_count = 2,            \
@@ -90,6 +113,41 @@ const struct hone_case hone_cases_attention[] = {
     THREE_BWD("f16, heads of 96, fewer keys", HONE_F16, 2, 70, 5, 1, 96),
     THREE_BWD("f16, heads of 128, more keys", HONE_F16, 1, 3, 99, 2, 128),
     THREE_BWD("bf16, heads of 16, more keys", HONE_BF16, 1, 33, 49, 2, 16),
+    BIASED("bias", HONE_F32, 3, 13, 7, 2, 8, 8, 2, 13, 7),
+    BIASED("bias, values wider, odd", HONE_F32, 2, 5, 11, 3, 3, 5, 3, 5, 11),
+    BIASED("values wider, in parts", HONE_F32, 1, 9, 9, 2, 8, 132, 2, 9, 9),
+    BIASED("bias by windows, as in Swin", HONE_F32, 6, 16, 16, 2, 24, 24, 3, 2, 16, 16),
+    BIASED("bias, more rows than a workgroup", HONE_F32, 2, 67, 71, 1, 8, 32, 1, 67, 71),
+    BIASED("bias, f16", HONE_F16, 4, 19, 37, 2, 8, 16, 2, 2, 19, 37),
+    BIASED("bias, bf16", HONE_BF16, 2, 19, 37, 2, 8, 16, 2, 19, 37),
+    PACKED_BIASED("packed, bias", 2, 11, 3, 8, 3, 11, 11),
+    PACKED_BIASED("packed, bias by windows, odd heads", 4, 7, 2, 5, 2, 2, 7, 7),
+    BIASED_BWD("bias", bwd, HONE_F32, 3, 13, 7, 2, 8, 8, 2, 13, 7),
+    BIASED_BWD("bias by windows, values wider", bwd, HONE_F32, 6, 19, 23, 2, 8, 12, 3, 2, 19, 23),
+    BIASED_BWD("bias, odd heads", bwd, HONE_F32, 2, 5, 17, 3, 3, 7, 3, 5, 17),
+    BIASED_BWD("values wider, in parts", bwd, HONE_F32, 1, 9, 9, 2, 8, 132, 2, 9, 9),
+    BIASED_BWD("bias, f16", bwd, HONE_F16, 4, 19, 7, 2, 8, 16, 2, 2, 19, 7),
+    {.op = &hone_op_attention_packed_bwd,
+     .name = "packed, bias by windows",
+     .attrs = &usual,
+     .input_count = 5,
+     .in = {ROW(HONE_F32, 4, 17, 2, 8), ROW(HONE_F32, 4, 17, 2, 8), LSE(4, 2, 17),
+            ROW(HONE_F32, 4, 17, 3, 2, 8), ROW(HONE_F32, 2, 2, 17, 17)},
+     .tolerance = {.c = 16, .reduction = 17}},
+    BIASED_BWD("bias", bwd_bias, HONE_F32, 3, 13, 7, 2, 8, 8, 2, 13, 7),
+    BIASED_BWD("by windows, values wider", bwd_bias, HONE_F32, 6, 19, 23, 2, 8, 12, 3, 2, 19, 23),
+    BIASED_BWD("odd heads", bwd_bias, HONE_F32, 2, 5, 17, 3, 3, 7, 3, 5, 17),
+    BIASED_BWD("more rows than a workgroup", bwd_bias, HONE_F32, 2, 67, 71, 1, 8, 32, 1, 67, 71),
+    BIASED_BWD("many pictures", bwd_bias, HONE_F32, 70, 4, 4, 3, 32, 32, 2, 3, 4, 4),
+    BIASED_BWD("f16", bwd_bias, HONE_F16, 4, 19, 7, 2, 8, 16, 2, 2, 19, 7),
+    BIASED_BWD("bf16", bwd_bias, HONE_BF16, 4, 19, 7, 2, 8, 16, 2, 19, 7),
+    {.op = &hone_op_attention_bwd_bias,
+     .name = "packed",
+     .attrs = &usual,
+     .input_count = 7,
+     .in = {ROW(HONE_F32, 4, 17, 2, 8), ROW(HONE_F32, 4, 17, 2, 8), LSE(4, 2, 17),
+            ROW(HONE_F32, 4, 17, 3, 2, 8), OP_ABSENT, OP_ABSENT, ROW(HONE_F32, 2, 17, 17)},
+     .tolerance = {.c = 16, .reduction = 68}},
     PRODUCT("vectors", 0, F(3, 7, 8), F(3, 8, 12), 8),
     PRODUCT("odd", 0, F(2, 3, 5, 7), F(2, 3, 7, 11), 7),
     PRODUCT("b turned", 1, F(5, 9, 16), F(5, 13, 16), 16),

@@ -74,7 +74,8 @@ static bool cut_init(struct cut *cut) {
     if (!cut->op->slices || !cut->op->slices(node, &cut->inputs, &cut->outputs)) return false;
     cut->pictures = node->out[0].dim[0];
     uint64_t align = cut->whole->caps->storage_offset_align;
-    cut->step = 1;
+    int32_t least = cut->op->slice_step ? (int32_t)cut->op->slice_step(node) : 1;
+    cut->step = least;
     for (int i = 0; i < node->input_count + cut->op->outputs; i++) {
         bool sliced;
         const struct hone_desc *desc = cut_desc(cut, i, &sliced);
@@ -82,7 +83,7 @@ static bool cut_init(struct cut *cut) {
         if (desc->dim[0] != cut->pictures) return false;
         uint64_t bytes = picture_bytes(desc);
         if (bytes > cut->most_bytes) cut->most_bytes = bytes;
-        while (align && (uint64_t)cut->step * bytes % align) cut->step++;
+        while (align && (uint64_t)cut->step * bytes % align) cut->step += least;
     }
     return true;
 }

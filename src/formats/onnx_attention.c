@@ -1,21 +1,25 @@
-// onnx_attention.c: products of two activations. Where one is softmax(q k) v, as files spell
+// onnx_attention.c: products of two activations. Where one is softmax(q k + bias) v, as files spell
 // attention, it is found by what has been emitted so far; what was emitted for its parts is dropped
-// at the end, as nobody reads it.
+// at the end, as nobody reads it. A bias is what no picture has a part in: a table of relative
+// positions, a mask of windows that a picture was cut into, or their sum.
 #include "formats/onnx_import.h"
 
 #include <string.h>
 
 static const struct hone_node *made_by(const struct hone_onnx_import *im, hone_value value,
                                        const struct hone_op *op) {
+    if (value == HONE_NO_VALUE) return NULL;
     const struct hone_node *node = hone_graph_producer(im->graph, value);
     return node && node->op == op ? node : NULL;
 }
 
-// The value that `value` is a multiple of; its factor is multiplied into *alpha.
+// The value that `value` is a multiple of; its factor, above 0, is multiplied into *alpha.
 static hone_value unscale(const struct hone_onnx_import *im, hone_value value, float *alpha) {
     const struct hone_node *node;
     while ((node = made_by(im, value, &hone_op_scale))) {
-        *alpha *= ((const struct hone_scale_attrs *)node->attrs)->alpha;
+        float factor = ((const struct hone_scale_attrs *)node->attrs)->alpha;
+        if (!(factor > 0)) break;
+        *alpha *= factor;
         value = node->inputs[0];
     }
     return value;
@@ -74,23 +78,97 @@ static hone_value packed_of(const struct hone_onnx_import *im, const hone_value 
 }
 
 // What attention is made of: q (B,H,N,D), k (B,H,M,D), or (B,H,D,M) where it was turned in memory,
-// and v (B,N,H,D) or as q; with B H as one axis where heads > 0.
+// and v (B,N,H,D) or as q; with B H as one axis where heads > 0; what is added to the scores, or
+// HONE_NO_VALUE.
 struct parts {
-    hone_value q, k, v;
+    hone_value q, k, v, bias;
     bool turned;
     int32_t heads;
     struct hone_attention_attrs attrs;
 };
 
-// softmax(scale q k) times v; false where it is something else.
+// The same for every picture: made of parameters alone.
+static bool is_fixed(const struct hone_onnx_import *im, hone_value value) {
+    const struct hone_node *node = hone_graph_producer(im->graph, value);
+    if (!node) return hone_model_param_of(im->model, value) >= 0;
+    for (int i = 0; i < node->input_count; i++)
+        if (node->inputs[i] == HONE_NO_VALUE || !is_fixed(im, node->inputs[i])) return false;
+    return node->input_count > 0;
+}
+
+// A view that cuts the pictures of (B,H,N,M) into windows, (B / P,P,H,N,M), or joins them again.
+static bool is_windows(const struct hone_onnx_import *im, const struct hone_node *node) {
+    const struct hone_desc *from = hone_graph_desc(im->graph, node->inputs[0]),
+                           *to = hone_graph_desc(im->graph, node->outputs[0]);
+    bool same = node->op == &hone_op_reshape && from->rank > 3 && to->rank > 3;
+    for (int i = 1; i <= 3 && same; i++) same = from->dim[from->rank - i] == to->dim[to->rank - i];
+    return same;
+}
+
+// The product that `value` is a multiple of, plus what is the same for every picture: that is the
+// terms. HONE_NO_VALUE where it is something else.
+enum { TERMS = 4 };
+static hone_value scores_find(const struct hone_onnx_import *im, hone_value value, float *scale,
+                              hone_value terms[TERMS], int *count) {
+    *count = 0;
+    for (;;) {
+        const struct hone_node *node = hone_graph_producer(im->graph, value);
+        if (!node) return HONE_NO_VALUE;
+        if (node->op == &hone_op_batch_matmul) return value;
+        int fixed = node->op == &hone_op_add && is_fixed(im, node->inputs[0]) ? 0 : 1;
+        if (node->op == &hone_op_scale) {
+            *scale *= ((const struct hone_scale_attrs *)node->attrs)->alpha;
+        } else if (node->op == &hone_op_add && is_fixed(im, node->inputs[fixed])) {
+            if (*count == TERMS || *scale != 1) return HONE_NO_VALUE; // a multiple of the sum
+            terms[(*count)++] = node->inputs[fixed];
+        } else if (!is_windows(im, node)) {
+            return HONE_NO_VALUE;
+        }
+        value = node->inputs[node->op == &hone_op_add ? 1 - fixed : 0];
+    }
+}
+
+// Axis `axis` of (P,H,N,M) in a term, which may lack the first ones.
+static int32_t term_dim(const struct hone_desc *term, int axis) {
+    int i = axis - 4 + term->rank;
+    return i < 0 ? 1 : term->dim[i];
+}
+
+// Their sum (H,N,M) or (P,H,N,M), HONE_NO_VALUE where there are none; false where it is not of the
+// scores' last axes.
+static bool terms_add(struct hone_onnx_import *im, const hone_value *terms, int count,
+                      const struct hone_desc *scores, hone_value *out) {
+    int rank = count ? 0 : 3;
+    bool fits = count == 0 || scores->rank == 4;
+    for (int axis = 0; axis < 4 && count && fits; axis++) {
+        int32_t most = 1;
+        for (int k = 0; k < count; k++) {
+            const struct hone_desc *term = hone_graph_desc(im->graph, terms[k]);
+            int32_t dim = term_dim(term, axis);
+            if (term->rank > rank) rank = term->rank;
+            fits = fits && term->rank <= 4 && (dim == 1 || most == 1 || dim == most);
+            if (dim > most) most = dim;
+        }
+        fits = fits && (axis == 0 ? scores->dim[0] % most == 0 : scores->dim[axis] == most);
+    }
+    *out = count ? terms[count - 1] : HONE_NO_VALUE;
+    if (!fits || rank < 3) return false;
+    for (int k = count - 2; k >= 0; k--)
+        *out = HONE_EMIT(im->graph, &hone_op_add, NULL, NULL, *out, terms[k]);
+    return true;
+}
+
+// softmax(scale q k + bias) times v; false where it is something else.
 static bool parts_find(struct hone_onnx_import *im, const struct hone_onnx_tensor *p,
                        const struct hone_onnx_tensor *v, struct parts *out) {
     const struct hone_node *softmax = made_by(im, p->value, &hone_op_softmax);
-    int rank = hone_onnx_rank(im, p);
+    int rank = hone_onnx_rank(im, p), count = 0;
+    hone_value terms[TERMS];
     *out = (struct parts){.attrs = {1}};
-    hone_value scores =
-        softmax ? unscale(im, softmax->inputs[0], &out->attrs.scale) : HONE_NO_VALUE;
-    const struct hone_node *product = softmax ? made_by(im, scores, &hone_op_batch_matmul) : NULL;
+    hone_value scores = softmax
+                            ? scores_find(im, softmax->inputs[0], &out->attrs.scale, terms, &count)
+                            : HONE_NO_VALUE;
+    const struct hone_node *product = made_by(im, scores, &hone_op_batch_matmul);
     if (!product || rank != hone_onnx_rank(im, v) || (rank != 3 && rank != 4) ||
         !hone_onnx_is(p, hone_onnx_plain, rank))
         return false;
@@ -98,11 +176,11 @@ static bool parts_find(struct hone_onnx_import *im, const struct hone_onnx_tenso
     out->turned = !way->trans_b;
     out->q = unscale(im, product->inputs[0], &out->attrs.scale);
     out->k = unscale(im, product->inputs[1], &out->attrs.scale);
-    const struct hone_desc *keys = hone_graph_desc(im->graph, out->k);
-    int32_t count = keys->dim[rank - (out->turned ? 1 : 2)],
-            width = keys->dim[rank - (out->turned ? 2 : 1)];
-    return !way->trans_a && out->attrs.scale > 0 && hone_onnx_dim(im, v, rank - 2) == count &&
-           hone_onnx_dim(im, v, rank - 1) == width;
+    const struct hone_desc *keys = hone_graph_desc(im->graph, out->k),
+                           sum = *hone_graph_desc(im->graph, scores);
+    return !way->trans_a && out->attrs.scale > 0 &&
+           hone_onnx_dim(im, v, rank - 2) == keys->dim[rank - (out->turned ? 1 : 2)] &&
+           terms_add(im, terms, count, &sum, &out->bias);
 }
 
 // The heads as an axis of their own, those that all three were joined of, or one.
@@ -121,22 +199,29 @@ static hone_status attention_of(struct hone_onnx_import *im, const HoneOnnx__Nod
     static const int8_t heads_behind[4] = {0, 2, 1, 3}, turned[4] = {0, 3, 1, 2};
     static const int8_t file_order[HONE_MAX_RANK] = {0, 2, 1, 3, 4, 5};
     struct parts a;
-    hone_value in[3], out[2];
+    hone_value in[4], out[2];
     *done = parts_find(im, p, v, &a);
     if (!*done) return HONE_OK;
     bool joined = hone_onnx_rank(im, v) == 3;
     HONE_TRY(hone_onnx_arrange(im, v, joined ? hone_onnx_plain : file_order));
     a.v = v->value;
     if (joined) parts_split(im, &a);
-    in[0] = in_order(im, a.q, heads_behind);
-    in[1] = in_order(im, a.k, a.turned ? turned : heads_behind);
+    in[0] = unscale(im, in_order(im, a.q, heads_behind), &a.attrs.scale);
+    in[1] = unscale(im, in_order(im, a.k, a.turned ? turned : heads_behind), &a.attrs.scale);
     in[2] = joined ? in_order(im, a.v, heads_behind) : a.v;
     HONE_TRY(hone_graph_status(im->graph));
     const char *name = hone_onnx_node_name(node);
     hone_value whole = packed_of(im, in);
-    if (whole != HONE_NO_VALUE) in[0] = whole;
+    if (whole != HONE_NO_VALUE) {
+        in[0] = whole;
+        in[1] = in[2] = HONE_NO_VALUE;
+    }
+    in[3] = a.bias;
     hone_graph_node(im->graph, &hone_op_attention, name, &a.attrs, in,
-                    whole != HONE_NO_VALUE ? 1 : 3, out);
+                    a.bias != HONE_NO_VALUE  ? 4
+                    : in[1] != HONE_NO_VALUE ? 3
+                                             : 1,
+                    out);
     HONE_TRY(hone_graph_status(im->graph));
     if (!joined) return hone_onnx_define(im, node, out[0], file_order);
     const struct hone_desc *y = hone_graph_desc(im->graph, out[0]);

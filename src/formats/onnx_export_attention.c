@@ -33,18 +33,39 @@ static const char *put_part(struct hone_onnx_writer *w, const char *in, const st
     return hone_onnx_put_step(w, "Reshape", name, hone_onnx_put_list(w, 4, dim));
 }
 
+// scores (B,H,N,M) + bias, term by term: a sum would be a constant, out of which no table is found
+// again.
+static const char *put_plus(struct hone_onnx_writer *w, const char *scores, int64_t heads,
+                            hone_value bias) {
+    const struct hone_node *sum = hone_graph_producer(w->model->graph, bias);
+    if (sum && sum->op == &hone_op_add)
+        return put_plus(w, put_plus(w, scores, heads, sum->inputs[0]), heads, sum->inputs[1]);
+    const struct hone_desc *desc = hone_onnx_put_desc(w, bias);
+    if (desc->rank < 4 || desc->dim[0] == 1)
+        return hone_onnx_put_step(w, "Add", scores, hone_onnx_put_fixed(w, bias, 4, put_plain));
+    // Of windows: as (B / P,P,H,N,M), and back.
+    const int64_t cut[] = {-1, desc->dim[0], heads, desc->dim[2], desc->dim[3]};
+    const int64_t joined[] = {-1, heads, desc->dim[2], desc->dim[3]};
+    scores = hone_onnx_put_step(w, "Reshape", scores, hone_onnx_put_list(w, 5, cut));
+    scores = hone_onnx_put_step(w, "Add", scores, hone_onnx_put_fixed(w, bias, 5, put_plain));
+    return hone_onnx_put_step(w, "Reshape", scores, hone_onnx_put_list(w, 4, joined));
+}
+
 void hone_onnx_put_attention(struct hone_onnx_writer *w, const struct hone_node *node) {
     static const int8_t heads_first[HONE_MAX_RANK] = {0, 2, 1, 3};
     const char *in[3];
+    bool packed = node->input_count < 3 || node->inputs[1] == HONE_NO_VALUE;
     for (int i = 0; i < 3; i++)
-        in[i] = node->input_count == 1
-                    ? put_part(w, hone_onnx_put_in(w, node->inputs[0], put_plain),
-                               hone_onnx_put_desc(w, node->inputs[0]), i)
-                    : hone_onnx_put_in(w, node->inputs[i], put_plain);
+        in[i] = packed ? put_part(w, hone_onnx_put_in(w, node->inputs[0], put_plain),
+                                  hone_onnx_put_desc(w, node->inputs[0]), i)
+                       : hone_onnx_put_in(w, node->inputs[i], put_plain);
     const char *scores = hone_onnx_put_step(w, "MatMul", put_transposed(w, in[0], 2, 1, 3),
                                             put_transposed(w, in[1], 2, 3, 1));
     float scale = ((const struct hone_attention_attrs *)node->attrs)->scale;
     scores = hone_onnx_put_step(w, "Mul", scores, hone_onnx_put_scalar(w, scale));
+    if (node->input_count > 3)
+        scores =
+            put_plus(w, scores, hone_onnx_put_desc(w, node->outputs[1])->dim[1], node->inputs[3]);
     const char *weights = hone_onnx_make_name(w);
     HoneOnnx__Node *softmax = hone_onnx_put_node(w, "Softmax", weights, weights, 1, &scores);
     hone_onnx_put_int(w, softmax, "axis", -1);

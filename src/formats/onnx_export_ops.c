@@ -167,6 +167,21 @@ static const char *put_gathered(struct hone_onnx_writer *w, const struct hone_no
         hone_onnx_put_tensor(w, hone_onnx_make_name(w), HONE_ONNX_INT64, left, dim, index));
 }
 
+const char *hone_onnx_put_fixed(struct hone_onnx_writer *w, hone_value value, int rank,
+                                const int8_t *perm) {
+    const struct hone_node *gather = put_gather_of(w, value);
+    return gather ? put_gathered(w, gather, rank, perm) : put_table(w, value, rank, perm);
+}
+
+// A sum of such, which is written where it is used.
+static bool put_is_fixed_sum(const struct hone_onnx_writer *w, hone_value value) {
+    const struct hone_node *node = hone_graph_producer(w->model->graph, value);
+    if (!node) return hone_model_param_of(w->model, value) >= 0;
+    return node->op == &hone_op_gather ||
+           (node->op == &hone_op_add && put_is_fixed_sum(w, node->inputs[0]) &&
+            put_is_fixed_sum(w, node->inputs[1]));
+}
+
 // ---- Activations
 // --------------------------------------------------------------------------------------------
 
@@ -299,15 +314,14 @@ static void put_arith(struct hone_onnx_writer *w, const struct hone_node *node, 
             hone_onnx_writer_fail(w, hone_fail(HONE_UNSUPPORTED, "operands of different rank"));
             return;
         }
-        const struct hone_node *gather = put_gather_of(w, node->inputs[k]);
-        in[k] = gather        ? put_gathered(w, gather, rank, perm)
-                : constant[k] ? put_table(w, node->inputs[k], rank, perm)
-                              : hone_onnx_put_in(w, node->inputs[k], perm);
+        in[k] = constant[k] ? hone_onnx_put_fixed(w, node->inputs[k], rank, perm)
+                            : hone_onnx_put_in(w, node->inputs[k], perm);
     }
     hone_onnx_put_node(w, op, node->name, hone_onnx_put_out(w, node->outputs[0], perm), 2, in);
 }
 
 static void put_op_add(struct hone_onnx_writer *w, const struct hone_node *node) {
+    if (put_is_fixed_sum(w, node->outputs[0])) return;
     put_arith(w, node, "Add");
 }
 

@@ -13,6 +13,10 @@ const char *hone_onnx_put_in(struct hone_onnx_writer *w, hone_value value, const
 const char *hone_onnx_put_out(struct hone_onnx_writer *w, hone_value value, const int8_t *perm);
 // A parameter in the layout of the file; written at its first use.
 const char *hone_onnx_put_param(struct hone_onnx_writer *w, hone_value value);
+// The same of what no picture has a part in, to be broadcast against a value of `rank` in this
+// order: a parameter's numbers, or what is read out of a table.
+const char *hone_onnx_put_fixed(struct hone_onnx_writer *w, hone_value value, int rank,
+                                const int8_t *perm);
 // A node of one or two inputs (b NULL: one), its result under a name of its own.
 const char *hone_onnx_put_step(struct hone_onnx_writer *w, const char *op, const char *a,
                                const char *b);

@@ -105,6 +105,8 @@ struct hone_op {
     // on shorter tensors? Then sets a bit for each input and output that is cut along its own axis
     // 0; the others are taken whole. Where tensors exceed what a device binds. May be NULL: no.
     bool (*slices)(const struct hone_infer_args *args, uint32_t *inputs, uint32_t *outputs);
+    // Each such part begins at a multiple of so many steps. NULL: 1.
+    int64_t (*slice_step)(const struct hone_infer_args *args);
 
     // Mixed precision (ir/pass_cast.h): bits of the inputs that may be f16 or bf16, all of one
     // type, while the others stay f32; infer says which outputs follow. 0: f32 only.

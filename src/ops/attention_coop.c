@@ -108,7 +108,8 @@ bool hone_attention_coop_fits(enum hone_coop_body body, const struct hone_row_ar
                 : body == HONE_COOP_BF16 ? dtype == HONE_BF16
                                          : dtype == HONE_F16 || dtype == HONE_BF16;
     struct choice c;
-    return type && s->width % 16 == 0 && choice_at(body, args, s, backward, 0, &c);
+    return type && s->bias < 0 && s->value_width == s->width && s->width % 16 == 0 &&
+           choice_at(body, args, s, backward, 0, &c);
 }
 
 bool hone_attention_coop_tile(enum hone_coop_body body, const struct hone_row_args *args,

@@ -107,15 +107,19 @@ struct hone_batch_matmul_attrs {
     int32_t trans_a, trans_b;
 };
 
-// ---- Attention (Vaswani et al. 2017): softmax over keys of scale q k^T, times v, for each head
+// ---- Attention (Vaswani et al. 2017): softmax over keys of scale q k^T + bias, times v, for each
+// head
 //
-//   attention(q (B,N,H,D), k (B,M,H,D), v (B,M,H,D)) -> y (B,N,H,D), lse (B,H,N) f32
-//   attention(qkv (B,N,3,H,D)) -> y, lse
-//   attention_bwd(dy, y, lse, q, k, v) -> dq, dk, dv
-//   attention_packed_bwd(dy, y, lse, qkv) -> dqkv
+//   attention(q (B,N,H,D), k (B,M,H,D), v (B,M,H,DV), [bias]) -> y (B,N,H,DV), lse (B,H,N) f32
+//   attention(qkv (B,N,3,H,D), absent, absent, [bias]) -> y, lse
+//   attention_bwd(dy, y, lse, q, k, v, [bias]) -> dq, dk, dv
+//   attention_packed_bwd(dy, y, lse, qkv, [bias]) -> dqkv
+//   attention_bwd_bias(dy, y, lse, q, k, v, bias) -> dbias; or qkv, absent, absent
 //
-// lse is the logarithm of each row's sum of exponentials; no gradient flows through it. All data of
-// one type, which may be 16-bit.
+// bias (H,N,M), f32, is added for every picture alike; bias (P,H,N,M) to picture b as b % P says,
+// where P divides B: B counts the windows of pictures, P those of one. lse is the logarithm of each
+// row's sum of exponentials; no gradient flows through it. All data of one type, which may be
+// 16-bit.
 struct hone_attention_attrs {
     float scale;
 };

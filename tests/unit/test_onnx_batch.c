@@ -36,6 +36,52 @@ static void test_tokens_first(void **state) {
     }
 }
 
+// Windows with a bias for each pair and a mask for each window: attention, in a step of training of
+// two pictures, too, where nothing holds a number for each picture's query and key.
+static void test_no_matrix_of_pairs(void **state) {
+    (void)state;
+    enum { PICTURES = 2, WINDOWS = 9, HEADS = 2, TOKENS = 4 };
+    struct hone_model *model = golden("windows");
+    assert_int_equal(count_op(model, &hone_op_attention), 1);
+    assert_int_equal(count_op(model, &hone_op_softmax), 0);
+    assert_int_equal(count_op(model, &hone_op_batch_matmul), 0);
+    struct hone_graph *g;
+    assert_ok(hone_graph_create(&g));
+    struct hone_desc image = *hone_graph_desc(model->graph, model->image);
+    image.dim[0] = PICTURES;
+    hone_value x = hone_graph_input(g, "image", image), y;
+    assert_ok(hone_model_emit(model, g, x, NULL, &y, NULL));
+    hone_value loss = HONE_EMIT(g, &hone_op_reduce_to, NULL, &(struct hone_shape_attrs){0}, y);
+    hone_value table = HONE_NO_VALUE, gradient;
+    for (size_t n = 0; n < g->node_count; n++)
+        if (g->nodes[n].op == &hone_op_gather) table = g->nodes[n].inputs[0];
+    hone_graph_gradients(g, &hone_ops_for_gradients, loss, &table, 1, &gradient);
+    assert_ok(hone_graph_status(g));
+    assert_true(hone_desc_equal(hone_graph_desc(g, gradient), hone_graph_desc(g, table)));
+    int sums = 0;
+    for (size_t n = 0; n < g->node_count; n++) {
+        const struct hone_node *node = &g->nodes[n];
+        sums += node->op == &hone_op_attention_bwd_bias;
+        for (int o = 0; o < node->op->outputs; o++) {
+            const struct hone_desc *desc = hone_graph_desc(g, node->outputs[o]);
+            bool pairs = desc->rank > 1 && desc->dim[desc->rank - 1] == TOKENS &&
+                         desc->dim[desc->rank - 2] == TOKENS;
+            assert_true(!pairs || hone_desc_elements(desc) <= WINDOWS * HEADS * TOKENS * TOKENS);
+        }
+    }
+    assert_int_equal(sums, 1);
+    hone_graph_destroy(&g);
+    hone_model_destroy(&model);
+}
+
+// In a file that hone wrote the table of positions and the mask are found again.
+static void test_bias_written(void **state) {
+    (void)state;
+    struct hone_model *model = golden("windows");
+    test_model_round_trip(model);
+    hone_model_destroy(&model);
+}
+
 // Group norms read pictures as they lie, however the file spells them.
 static void test_group_norms(void **state) {
     (void)state;
@@ -87,10 +133,9 @@ static void test_one_at_a_time(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tokens_first),
-        cmocka_unit_test(test_group_norms),
-        cmocka_unit_test(test_table),
-        cmocka_unit_test(test_one_at_a_time),
+        cmocka_unit_test(test_tokens_first), cmocka_unit_test(test_no_matrix_of_pairs),
+        cmocka_unit_test(test_bias_written), cmocka_unit_test(test_group_norms),
+        cmocka_unit_test(test_table),        cmocka_unit_test(test_one_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
