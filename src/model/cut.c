@@ -12,23 +12,12 @@
 struct cut_work {
     const struct hone_model *model;
     struct hone_model_cut *cut;
-    bool *of_picture; // per value
-    bool crossed;     // what trains reads the picture itself
+    bool *of_picture, *moves; // per value: depends on the picture; depends on what trains
+    bool crossed;             // what trains reads the picture itself
 };
 
 static bool reads_picture(const struct cut_work *w, hone_value value) {
     return value != HONE_NO_VALUE && w->of_picture[value];
-}
-
-static bool is_before(const struct cut_work *w, const struct hone_node *node, bool trains) {
-    bool picture = false, before = !trains;
-    for (int i = 0; i < node->input_count; i++) {
-        if (!reads_picture(w, node->inputs[i])) continue;
-        const struct hone_node *from = hone_graph_producer(w->model->graph, node->inputs[i]);
-        picture = true;
-        before = before && (!from || !w->cut->after[from - w->model->graph->nodes]);
-    }
-    return picture && before;
 }
 
 // Elements of a value for one picture; its first dimension may hold several rows of it.
@@ -55,14 +44,19 @@ static void cut_walk(struct cut_work *w, const bool *trains) {
     w->of_picture[w->model->image] = true;
     for (size_t n = 0; n < g->node_count; n++) {
         const struct hone_node *node = &g->nodes[n];
-        bool picture = false;
-        w->cut->after[n] = !is_before(w, node, trains[n]);
+        bool picture = false, moves = trains[n];
         for (int i = 0; i < node->input_count; i++) {
-            if (!reads_picture(w, node->inputs[i])) continue;
-            picture = true;
-            if (w->cut->after[n]) note_crossing(w, node->inputs[i]);
+            if (node->inputs[i] == HONE_NO_VALUE) continue;
+            picture |= w->of_picture[node->inputs[i]];
+            moves |= w->moves[node->inputs[i]];
         }
-        for (int i = 0; i < node->op->outputs; i++) w->of_picture[node->outputs[i]] = picture;
+        w->cut->after[n] = moves || !picture;
+        for (int i = 0; i < node->input_count && w->cut->after[n]; i++)
+            if (reads_picture(w, node->inputs[i])) note_crossing(w, node->inputs[i]);
+        for (int i = 0; i < node->op->outputs; i++) {
+            w->of_picture[node->outputs[i]] = picture;
+            w->moves[node->outputs[i]] = moves;
+        }
     }
 }
 
@@ -74,9 +68,11 @@ hone_status hone_model_cut_find(const struct hone_model *model, const bool *trai
     out->after = hone_calloc(g->node_count, sizeof *out->after, "a cut");
     out->values = hone_calloc(g->value_count, sizeof *out->values, "a cut");
     w.of_picture = hone_calloc(g->value_count, sizeof *w.of_picture, "a cut");
-    bool memory = out->after && out->values && w.of_picture;
+    w.moves = hone_calloc(g->value_count, sizeof *w.moves, "a cut");
+    bool memory = out->after && out->values && w.of_picture && w.moves;
     if (memory) cut_walk(&w, trains);
     hone_free(w.of_picture);
+    hone_free(w.moves);
     if (!memory || w.crossed || out->width > INT32_MAX) hone_model_cut_deinit(out);
     return memory ? HONE_OK : HONE_OUT_OF_MEMORY;
 }
@@ -87,6 +83,19 @@ void hone_model_cut_deinit(struct hone_model_cut *cut) {
     *cut = (struct hone_model_cut){0};
 }
 
+// The nodes in front of the cut, and those that make of parameters alone what these read: a bias of
+// attention, out of a table.
+static void mark_before(const struct hone_graph *g, const bool *after, bool *before) {
+    for (size_t n = g->node_count; n-- > 0;) {
+        const struct hone_node *node = &g->nodes[n];
+        before[n] = before[n] || !after[n];
+        for (int i = 0; i < node->input_count && before[n]; i++) {
+            const struct hone_node *from = hone_graph_producer(g, node->inputs[i]);
+            if (from) before[from - g->nodes] = true;
+        }
+    }
+}
+
 hone_status hone_model_emit_before(const struct hone_model *model, const struct hone_model_cut *cut,
                                    struct hone_graph *target, hone_value image,
                                    const struct hone_model_emit_params *params, hone_value *maps) {
@@ -95,8 +104,10 @@ hone_status hone_model_emit_before(const struct hone_model *model, const struct 
     *maps = HONE_NO_VALUE;
     HONE_TRY(hone_model_clone_init(&clone, model, target, params));
     bool *before = hone_calloc(model->graph->node_count, sizeof *before, "a cut");
-    if (!before) hone_graph_fail(target, HONE_OUT_OF_MEMORY);
-    for (size_t n = 0; before && n < model->graph->node_count; n++) before[n] = !cut->after[n];
+    if (before)
+        mark_before(model->graph, cut->after, before);
+    else
+        hone_graph_fail(target, HONE_OUT_OF_MEMORY);
     clone.map[model->image] = image;
     hone_model_clone_nodes(&clone, 0, model->graph->node_count, before);
     for (size_t i = 0; i < cut->count && target->status == HONE_OK; i++) {

@@ -119,7 +119,7 @@ hone_status hone_model_expand_flips(const struct hone_model *model, struct hone_
 hone_status hone_model_find_flips(struct hone_model *model);
 
 // The net in two (cut.c): nodes that depend on the picture and on nothing that trains, and the
-// rest.
+// rest. What is made of parameters alone is made on either side that reads it.
 struct hone_model_cut {
     bool *after;        // per node of the graph: not among the first
     hone_value *values; // what crosses, in the order in which the rest reads it
