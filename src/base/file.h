@@ -72,8 +72,9 @@ char *hone_path_real(const char *path);
 // ~/.cache/hone. *out is NULL when cache_dir is "" or there is no such place. hone_free.
 hone_status hone_cache_path(const char *cache_dir, const char *name, char **out);
 
-// Waits for a lock beside the file, "PATH.lock", that one thread of one process holds (and a thread
-// one at a time); makes the folder. One without locks is no failure: whole files are replaced.
+// Waits for a lock beside the file, "PATH.lock", and makes the folder. One thread of one process
+// holds it at a time; a thread holds no second one, and gives back its own. A folder without locks
+// is no failure: whole files are replaced. After a failure nothing is held.
 hone_status hone_file_lock(const char *path, int *lock);
 void hone_file_unlock(int lock);
 

@@ -1,5 +1,5 @@
-// file_cache.c: the user's cache folder, and locks between those that add to a file in it: a lock on
-// a file keeps out other processes, and not the threads of this one, which a mutex does.
+// file_cache.c: the user's cache folder, and locks between those that add to a file in it: a lock
+// on a file keeps out other processes, and not the threads of this one, which a mutex does.
 #include "base/file.h"
 
 #include <errno.h>

@@ -4,6 +4,9 @@
 
 #include <math.h>
 
+// What takes pixels from 0 to 1, or -1 to 1, multiplies them by no less.
+static const double LEAST = 1.0 / 8;
+
 // True for arithmetic with numbers alone, and for what only moves; *factor: what it multiplies by.
 static bool picture_plain(const struct hone_onnx_import *im, const struct hone_node *node,
                           double *factor) {
@@ -30,8 +33,6 @@ bool hone_onnx_on_picture(const struct hone_onnx_import *im, hone_value value) {
 }
 
 bool hone_onnx_takes_pixels(const struct hone_onnx_import *im) {
-    const double LEAST =
-        1.0 / 8; // what takes pixels from 0 to 1, or -1 to 1, does not make them smaller
     double product = 1, factor;
     hone_value value = im->model->image;
     for (size_t n = 0; n < im->graph->node_count; n++) { // in the order of the file

@@ -1,9 +1,11 @@
 // attention_bias.c: the gradient of what is added to the scores of attention: biases of relative
 // positions train (Shaw, Uszkoreit, Vaswani 2018; Liu et al. 2021).
 //
-//   attention_bwd_bias(dy, y, lse, q, k, v, bias) -> dbias     attention_bwd_bias(.., qkv, -, -,
-//   bias) dbias[b,h,i,j] = sum over the pictures z with z % P = b of p (dy_i v_j - dy_i y_i), p =
-//   exp(scale q_i k_j + bias - lse_i)
+//   attention_bwd_bias(dy, y, lse, q, k, v, bias) -> dbias
+//   attention_bwd_bias(dy, y, lse, qkv, -, -, bias) -> dbias
+//
+//   dbias[b,h,i,j] = sum over the pictures z with z % P = b of p (dy_i v_j - dy_i y_i),
+//                    p = exp(scale q_i k_j + bias[b,h,i,j] - lse_i)
 //
 // Shapes are those of attention.c. An invocation owns some keys of one query and walks pictures; to
 // keep the device busy pictures are cut into slices, which a second kernel adds in their order.

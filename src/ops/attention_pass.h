@@ -14,7 +14,7 @@ enum hone_attention_way {
     HONE_ATTENTION_DV
 };
 
-// An operand of a kernel: a part of the inputs, or a tensor (B,N,H,D).
+// An operand of a kernel: a part of the inputs, or a tensor (B,N,H,DV).
 struct hone_attention_side {
     struct hone_operand operand;
     int64_t stride, offset; // elements

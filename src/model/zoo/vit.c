@@ -2,8 +2,9 @@
 // al. 2023), under the names of timm, which are DINOv2's own, too. Widths, depth, the patch and
 // layer scale are those of the file's tensors.
 //
-//   tokens = [cls; patches] + positions;   depth times: x += ls1 attention(norm1 x), x += ls2
-//   mlp(norm2 x) classes = head(norm(x)[cls])
+//   tokens = [cls; patches] + positions
+//   depth times: x += ls1 attention(norm1 x), x += ls2 mlp(norm2 x)
+//   classes = head(norm(x)[cls])
 //
 // A distilled one has a second token and a classifier of its own, whose answers are averaged: that
 // is one classifier of both tokens side by side.
