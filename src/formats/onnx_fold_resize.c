@@ -79,8 +79,8 @@ hone_status hone_onnx_fold_resize(const struct hone_onnx_fold_args *a) {
         double out = list[1] ? given : floor(in * given);
         if (!(out >= 1 && out <= 1 << 20))
             return hone_fail(HONE_INVALID, "from %g places to %g", in, out);
-        if (out != in)
-            HONE_TRY(resize_axis(a, &modes, axis[k], list[1] ? out / in : given, &x, (int32_t)out));
+        double scale = list[1] ? out / in : given; // 1.1 moves places, though 7 stay 7
+        if (scale != 1) HONE_TRY(resize_axis(a, &modes, axis[k], scale, &x, (int32_t)out));
     }
     *a->out = x;
     return HONE_OK;

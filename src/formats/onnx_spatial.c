@@ -61,9 +61,9 @@ hone_status hone_onnx_resize(struct hone_onnx_import *im, const HoneOnnx__Node *
         if (!(out >= 1 && out <= 1 << 20))
             return hone_fail(HONE_INVALID, "from %g pixels to %g", in, out);
         attrs.size[i] = (int32_t)out;
-        same &= out == in;
-        shrinks |= out < in;
         if (sized) scale[i] = out / in;
+        same &= scale[i] == 1; // 1.1 moves pixels, though 7 stay 7
+        shrinks |= out < in;
         if (modes.coordinates == HONE_ONNX_HALF_PIXEL_SYMMETRIC && out != in * scale[i])
             return hone_fail(HONE_UNSUPPORTED, "%g pixels times %g are no whole number", in,
                              scale[i]);
