@@ -433,10 +433,13 @@ static void features_keep(struct feature_work *w, int parts, double seconds) {
     size_t computed = w->total - w->found, kept = 0;
     hone_status status = HONE_OK;
     if (!w->cache.path || !computed || (seconds < CACHE_SECONDS && !on)) return;
-    for (int part = w->behind ? HONE_PART_VAL : 0; part < parts && status == HONE_OK; part++) {
-        size_t some;
-        status = hone_feature_cache_add(&w->cache, w->hashes[part], w->features[part],
-                                        w->t->pictures[part].count * views_of(w, part),
+    for (int part = 0; part < parts && status == HONE_OK; part++) {
+        // The first view may be from maps; the others never are.
+        size_t count = w->t->pictures[part].count, some;
+        size_t skip = w->behind && part == HONE_PART_TRAIN ? count : 0;
+        status = hone_feature_cache_add(&w->cache, w->hashes[part] + skip,
+                                        w->features[part] + skip * (size_t)w->feature_count,
+                                        count * views_of(w, part) - skip,
                                         seconds / (double)computed, &some);
         kept += some;
     }
