@@ -1,4 +1,5 @@
-// error.c: the per-thread error record. Fixed storage, so that reporting "out of memory" cannot fail.
+// error.c: the per-thread error record. Fixed storage, so that reporting "out of memory" cannot
+// fail.
 #include "base/error.h"
 
 #include <stdarg.h>

@@ -1,6 +1,6 @@
-// error.h: how a function fails. A fault is reported once, where it is seen, by hone_fail(); callers
-// that know more put context in front of it by hone_fail_context(). Both return the status, so that
-// "return hone_fail(...)" is the whole idiom. The record is per thread and needs no memory.
+// error.h: how a function fails. A fault is reported once, where it is seen, by hone_fail();
+// callers that know more put context in front of it by hone_fail_context(). Both return the status,
+// so that "return hone_fail(...)" is the whole idiom. The record is per thread and needs no memory.
 #ifndef HONE_BASE_ERROR_H
 #define HONE_BASE_ERROR_H
 
@@ -43,8 +43,9 @@ static inline hone_status hone_fail_as(hone_status status, hone_status returned)
     (void)returned;
     return status;
 }
-#define hone_fail(status, ...)        hone_fail_as(status, hone_fail(status, __VA_ARGS__))
-#define hone_fail_memory(bytes, what) hone_fail_as(HONE_OUT_OF_MEMORY, hone_fail_memory(bytes, what))
+#define hone_fail(status, ...) hone_fail_as(status, hone_fail(status, __VA_ARGS__))
+#define hone_fail_memory(bytes, what)                                                              \
+    hone_fail_as(HONE_OUT_OF_MEMORY, hone_fail_memory(bytes, what))
 #endif
 
 #endif

@@ -27,8 +27,8 @@ struct hone_file_map {
 };
 hone_status hone_file_map_open(const char *path, struct hone_file_map *out);
 void hone_file_map_close(struct hone_file_map *map);
-// Lets the whole pages of these bytes leave memory, if they lie in the map; they are read again when
-// they are touched again.
+// Lets the whole pages of these bytes leave memory, if they lie in the map; they are read again
+// when they are touched again.
 void hone_file_map_release(const struct hone_file_map *map, const void *data, size_t bytes);
 
 // Writes a file in pieces; nothing appears under `path` before commit. Where `path` is a device or

@@ -86,8 +86,8 @@ static hone_status write_header(const struct hone_model *model, struct hone_text
     if (good && model->arch)
         good = json_object_set_new(notes, "hone.arch", json_string(model->arch)) == 0;
     if (good && model->flips)
-        good = json_object_set_new(notes, "hone.flips",
-                                   json_string(hone_onnx_meta_flips(model))) == 0;
+        good =
+            json_object_set_new(notes, "hone.flips", json_string(hone_onnx_meta_flips(model))) == 0;
     if (good && *classes)
         good = json_object_set_new(notes, "hone.classes", json_string(classes)) == 0;
     good = good && json_object_set(root, "__metadata__", notes) == 0;

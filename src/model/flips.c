@@ -93,8 +93,8 @@ static hone_status expand_run(struct expand *e) {
     const struct hone_model_emit_params emit = {.param = expand_param, .user = e};
     hone_value output;
     HONE_TRY(hone_model_copy_facts(e->from, e->to));
-    e->to->image = hone_graph_input(e->to->graph, "image",
-                                    *hone_graph_desc(e->from->graph, e->from->image));
+    e->to->image =
+        hone_graph_input(e->to->graph, "image", *hone_graph_desc(e->from->graph, e->from->image));
     HONE_TRY(hone_model_emit(e->from, e->to->graph, e->to->image, &emit, &output, NULL));
     return hone_model_finish(e->to, output);
 }
@@ -162,9 +162,8 @@ static bool finds_copies(const struct hone_model *model, const struct hone_node 
 static hone_value find_mean(const struct hone_model *model, int count, hone_value *mean_of) {
     const struct hone_graph *g = model->graph;
     const struct hone_node *flat = hone_graph_producer(g, model->head.feature);
-    const struct hone_node *mean = flat && flat->op == &hone_op_reshape
-                                       ? behind(model, flat, &hone_op_scale)
-                                       : NULL;
+    const struct hone_node *mean =
+        flat && flat->op == &hone_op_reshape ? behind(model, flat, &hone_op_scale) : NULL;
     const struct hone_node *sum = behind(model, mean, &hone_op_reduce_to);
     const struct hone_node *parted = behind(model, sum, &hone_op_reshape);
     if (!parted || ((const struct hone_scale_attrs *)mean->attrs)->alpha != 1.0f / (float)count)

@@ -146,8 +146,7 @@ static void model_keep_params(struct hone_model *model, const hone_value *map) {
 }
 
 static hone_status model_rebuild(struct hone_model *model, hone_value output,
-                                 const hone_value *instead, struct hone_graph *target,
-                                 bool *live) {
+                                 const hone_value *instead, struct hone_graph *target, bool *live) {
     struct hone_model_clone clone;
     HONE_TRY(hone_model_clone_init(&clone, model, target, NULL));
     clone.instead = instead;

@@ -140,8 +140,8 @@ struct hone_model_emit_params {
     float dropout;                // rate in front of the head; 0: none
     hone_value clock;             // i32 (2) in target, needed by dropout
     int32_t dropout_salt;
-    // hone_model_emit() and hone_model_emit_features() get maps (N,width) as their image; (k N,width)
-    // where the model has k copies.
+    // hone_model_emit() and hone_model_emit_features() get maps as their image: (N,width), or
+    // (k N,width) where the model has k copies.
     const struct hone_model_cut *cut;
     bool one_copy; // the picture as it is, whatever `flips` of the model says: for training
     // Gives the value in target that stands for params[index]. NULL: a state of its name is added.
@@ -167,8 +167,8 @@ hone_status hone_model_emit(const struct hone_model *model, struct hone_graph *t
 hone_status hone_model_emit_features(const struct hone_model *model, struct hone_graph *target,
                                      hone_value image, const struct hone_model_emit_params *params,
                                      hone_value *features);
-// What lies before the cut, on image (N,H,W,3): maps (N,width). Of params, what binds parameters and
-// folds norms counts.
+// What lies before the cut, on image (N,H,W,3): maps (N,width). Of params, what binds parameters
+// and folds norms counts.
 hone_status hone_model_emit_before(const struct hone_model *model, const struct hone_model_cut *cut,
                                    struct hone_graph *target, hone_value image,
                                    const struct hone_model_emit_params *params, hone_value *maps);

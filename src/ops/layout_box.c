@@ -118,8 +118,7 @@ static hone_status concat_setup(const struct hone_row_args *args, struct hone_la
 }
 
 // Picture by picture, where none is repeated and the axis is another.
-static bool concat_slices(const struct hone_infer_args *args, uint32_t *inputs,
-                          uint32_t *outputs) {
+static bool concat_slices(const struct hone_infer_args *args, uint32_t *inputs, uint32_t *outputs) {
     const struct hone_concat_attrs *attrs = args->attrs;
     for (int i = 0; i < args->input_count; i++)
         if (args->in[i].dim[0] != args->out[0].dim[0]) return false;

@@ -201,7 +201,8 @@ struct hone_shape_attrs {
 struct hone_permute_attrs {
     int32_t perm[HONE_MAX_RANK];
 };
-// flip(x) -> y, the axes whose bits are set in the other direction: y[..., i, ...] = x[..., n-1-i, ...]
+// flip(x) -> y, the axes whose bits are set in the other direction:
+// y[..., i, ...] = x[..., n-1-i, ...]
 struct hone_flip_attrs {
     int32_t axes; // bit i: axis i
 };

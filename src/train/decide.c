@@ -1,6 +1,6 @@
-// decide.c: what the options of a run leave open, each choice told with its reason: the recipe, what
-// the classifier reads, the mirrored copies that are answered from, which layers train and with what
-// norms and rates, the epochs, the weights of the classes.
+// decide.c: what the options of a run leave open, each choice told with its reason: the recipe,
+// what the classifier reads, the mirrored copies that are answered from, which layers train and
+// with what norms and rates, the epochs, the weights of the classes.
 #include "train/internal.h"
 
 #include "base/alloc.h"

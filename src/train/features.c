@@ -269,8 +269,8 @@ static hone_status features_compute(struct feature_work *w, enum hone_part part)
     size_t batch = (size_t)w->batch, f_count = (size_t)w->feature_count;
     struct hone_stream stream = {.input = "images",
                                  .output = "features",
-                                 .input_bytes = batch * (size_t)pictures->height *
-                                                (size_t)pictures->width * 3,
+                                 .input_bytes =
+                                     batch * (size_t)pictures->height * (size_t)pictures->width * 3,
                                  .output_bytes = batch * f_count * sizeof(float),
                                  .fill = features_fill,
                                  .take = features_take,
@@ -437,10 +437,9 @@ static void features_keep(struct feature_work *w, int parts, double seconds) {
         // The first view may be from maps; the others never are.
         size_t count = w->t->pictures[part].count, some;
         size_t skip = w->behind && part == HONE_PART_TRAIN ? count : 0;
-        status = hone_feature_cache_add(&w->cache, w->hashes[part] + skip,
-                                        w->features[part] + skip * (size_t)w->feature_count,
-                                        count * views_of(w, part) - skip,
-                                        seconds / (double)computed, &some);
+        status = hone_feature_cache_add(
+            &w->cache, w->hashes[part] + skip, w->features[part] + skip * (size_t)w->feature_count,
+            count * views_of(w, part) - skip, seconds / (double)computed, &some);
         kept += some;
     }
     if (status != HONE_OK)

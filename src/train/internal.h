@@ -61,10 +61,10 @@ struct hone_trainer {
     struct hone_train_result *result;
     int32_t freeze;     // layers; HONE_FREEZE_AUTO until it is decided
     int32_t last_stage; // layers in front of the backbone's last resolution; 0: unknown
-    int recipe;     // enum hone_recipe, chosen; head where --freeze all says so
-    bool small;     // the backbone has under a million parameters
-    double start;   // hone_seconds()
-    double told;    // when progress was told last
+    int recipe;         // enum hone_recipe, chosen; head where --freeze all says so
+    bool small;         // the backbone has under a million parameters
+    double start;       // hone_seconds()
+    double told;        // when progress was told last
 
     struct hone_model
         *model; // with the new head; its data is brought up to date by hone_trainer_sync

@@ -24,7 +24,8 @@ hone_status hone_trainer_judge_graph(const struct hone_trainer *t, int32_t at_on
                                           .folded_norms = t->layout.folded_norms,
                                           .folded = hone_train_bind_folded,
                                           .user = &binding};
-    hone_status status = hone_infer_graph(t->model, hone_trainer_judge_batch(t, at_once), &emit, out);
+    hone_status status =
+        hone_infer_graph(t->model, hone_trainer_judge_batch(t, at_once), &emit, out);
     hone_train_binding_deinit(&binding);
     return status;
 }

@@ -13,8 +13,8 @@
 #include "infer/graph.h"
 #include "train/augment.h"
 
-enum { COPY_STREAM = 0x636f7079 };          // "copy"
-static const double MEMORY_SHARE = 0.25;    // of the machine's, for maps
+enum { COPY_STREAM = 0x636f7079 };             // "copy"
+static const double MEMORY_SHARE = 0.25;       // of the machine's, for maps
 static const uint64_t MEMORY_LEAST = 1u << 28; // where the system does not say
 
 // Which mirrored copies training draws from; false: it draws more than that.
@@ -110,9 +110,9 @@ static hone_status prefix_graph(const struct hone_trainer *t, int32_t batch,
                                                 .user = &binding};
     hone_status status = hone_graph_create(&graph);
     if (status == HONE_OK) {
-        hone_value maps, images = hone_graph_input(
-                             graph, "images",
-                             hone_desc_make(HONE_U8, 4, batch, p->height, p->width, 3));
+        hone_value maps;
+        hone_value images = hone_graph_input(
+            graph, "images", hone_desc_make(HONE_U8, 4, batch, p->height, p->width, 3));
         hone_value pixels = hone_infer_emit_pixels(graph, images, p);
         if (t->prefix.flips) pixels = hone_model_emit_flips(graph, t->prefix.flips, pixels);
         status = hone_model_emit_before(t->model, &t->prefix.cut, graph, pixels, &emit, &maps);
@@ -214,7 +214,8 @@ void hone_trainer_prefix_batch(const struct hone_trainer *t, const uint32_t *ord
     for (size_t i = 0; i < rows; i++) {
         size_t at = (first + i) % prefix->count; // past the end: from the start
         uint64_t counter = (uint64_t)draw * rows + i;
-        size_t copy = hone_rng_below((uint64_t)t->params.seed, COPY_STREAM, counter, (uint32_t)copies);
+        size_t copy =
+            hone_rng_below((uint64_t)t->params.seed, COPY_STREAM, counter, (uint32_t)copies);
         memcpy(to + i * width, prefix->rows + (order[at] * copies + copy) * width,
                width * sizeof *to);
     }

@@ -150,8 +150,8 @@ static double weight_of(const struct hone_trainer *t, const uint32_t *order, siz
     return sum;
 }
 
-// Pictures, or what frozen layers make of them, and labels of part `index`. Rows past the end of the
-// epoch have no label, but hold pictures from its start, so that batch statistics see nothing
+// Pictures, or what frozen layers make of them, and labels of part `index`. Rows past the end of
+// the epoch have no label, but hold pictures from its start, so that batch statistics see nothing
 // artificial.
 static void fill_part(struct hone_trainer *t, const uint32_t *order, size_t index, int64_t draw,
                       void *to, size_t *filled) {
@@ -176,9 +176,8 @@ static hone_status run_part(struct hone_trainer *t, const uint32_t *order, size_
                             const float hyper[4], float share, size_t *filled) {
     const struct hone_pictures *pictures = &t->pictures[HONE_PART_TRAIN];
     size_t rows = (size_t)t->plan.at_once;
-    size_t bytes = t->prefix.rows
-                       ? rows * (size_t)t->prefix.cut.width * sizeof(float)
-                       : rows * (size_t)pictures->height * (size_t)pictures->width * 3;
+    size_t bytes = t->prefix.rows ? rows * (size_t)t->prefix.cut.width * sizeof(float)
+                                  : rows * (size_t)pictures->height * (size_t)pictures->width * 3;
     double start = hone_seconds(), mapped;
     int64_t draw = t->steps_done * t->plan.parts + (int64_t)(index % (size_t)t->plan.parts);
     int32_t clock[2] = {(int32_t)(uint32_t)t->params.seed, (int32_t)draw};

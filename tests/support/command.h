@@ -1,6 +1,6 @@
 // command.h: runs the built hone command as a user would, and keeps what it said. One call runs one
-// process to its end, with a time limit, so that a command that hangs is a failure and not a stop; or
-// several are started, and then finished one after the other.
+// process to its end, with a time limit, so that a command that hangs is a failure and not a stop;
+// or several are started, and then finished one after the other.
 #ifndef HONE_TESTS_COMMAND_H
 #define HONE_TESTS_COMMAND_H
 

@@ -26,8 +26,8 @@ static void run_model(const struct hone_model *model, const double *pixels, bool
                       struct run *run) {
     struct hone_model_emit_params emit = {.one_copy = one_copy};
     assert_ok(hone_graph_create(&run->graph));
-    run->images = hone_graph_input(run->graph, "images",
-                                   hone_desc_make(HONE_F32, 4, N, SIDE, SIDE, 3));
+    run->images =
+        hone_graph_input(run->graph, "images", hone_desc_make(HONE_F32, 4, N, SIDE, SIDE, 3));
     assert_ok(hone_model_emit(model, run->graph, run->images, &emit, &run->output, NULL));
     graph_eval_init(&run->eval, run->graph);
     memcpy(run->eval.values[run->images], pixels, sizeof(double) * N * SIDE * SIDE * 3);
@@ -61,8 +61,7 @@ static void mirror(const double *from, int32_t mask, double *to) {
 static void test_mean_of_answers(void **state) {
     (void)state;
     static double pixels[N * SIDE * SIDE * 3], turned[N * SIDE * SIDE * 3];
-    for (int i = 0; i < N * SIDE * SIDE * 3; i++)
-        pixels[i] = hone_rng_normal(7, 1, (uint64_t)i);
+    for (int i = 0; i < N * SIDE * SIDE * 3; i++) pixels[i] = hone_rng_normal(7, 1, (uint64_t)i);
     struct hone_model *model = test_tiny_model(1);
     assert_ok(hone_model_replace_head(model, CLASSES, names, 1));
     for (int32_t flips = 0; flips < 4; flips++) {
