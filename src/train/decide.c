@@ -3,6 +3,8 @@
 // with what norms and rates, the epochs, the weights of the classes.
 #include "train/internal.h"
 
+#include <stdio.h>
+
 #include "base/alloc.h"
 #include "exec/device.h"
 #include "train/schedule.h"
@@ -103,23 +105,29 @@ int32_t hone_trainer_judge_batch(const struct hone_trainer *t, int32_t at_once) 
     return pictures ? pictures : 1;
 }
 
-// Which layers keep their weights.
-static void choose_depth(struct hone_trainer *t) {
-    if (t->freeze != HONE_FREEZE_AUTO) return;
+// Which layers keep their weights. args.json says how many, since a run that is taken up again may
+// find another kind of device.
+static hone_status choose_depth(struct hone_trainer *t) {
+    if (t->freeze != HONE_FREEZE_AUTO) return HONE_OK;
     bool cpu = hone_device_caps(t->device)->kind == HONE_DEVICE_CPU;
+    char number[16];
     t->freeze = cpu && t->recipe == HONE_RECIPE_FINE_TUNE ? t->last_stage : 0;
+    snprintf(number, sizeof number, "%d", (int)t->freeze);
+    t->params.freeze = hone_arena_strdup(&t->kept_options, t->freeze ? number : "none");
+    if (!t->params.freeze) return HONE_OUT_OF_MEMORY;
     if (t->freeze)
         hone_trainer_note(t,
                           "layers: the first %d keep their weights, those of the last resolution "
                           "train (on a CPU; --freeze none trains all)",
                           (int)t->freeze);
+    return HONE_OK;
 }
 
 // What the options leave open, each with its reason.
-void hone_trainer_decide(struct hone_trainer *t) {
+hone_status hone_trainer_decide(struct hone_trainer *t) {
     struct hone_train_params *p = &t->params;
     const char *why = "as asked";
-    choose_depth(t);
+    HONE_TRY(choose_depth(t));
     if (p->norms == HONE_NORMS_AUTO) {
         bool pretrained = t->recipe == HONE_RECIPE_FINE_TUNE;
         bool frozen = pretrained && p->batch < NORMS_FROZEN_BELOW;
@@ -134,6 +142,7 @@ void hone_trainer_decide(struct hone_trainer *t) {
         hone_trainer_note(
             t, "batch norms: %s (%s)",
             p->norms == HONE_NORMS_FROZEN ? "statistics stay" : "statistics of each batch", why);
+    return HONE_OK;
 }
 
 hone_status hone_trainer_plan_weights(struct hone_trainer *t) {

@@ -106,7 +106,7 @@ struct hone_trainer {
     struct hone_metrics best_val;
 
     // Going on (resume.c, state.c).
-    struct hone_arena kept_options;   // strings of a run that is taken up again
+    struct hone_arena kept_options;   // strings of options, chosen or taken up again
     struct hone_data_params own_data; // its data
     bool resumed;                     // steps go on from last.safetensors
     char data_hash[20], backbone_hash[20];
@@ -132,7 +132,7 @@ void hone_trainer_choose_recipe(struct hone_trainer *t);
 hone_status hone_trainer_gather_features(struct hone_trainer *t);
 // Behind the new classifier: the copies that it answers from.
 hone_status hone_trainer_choose_copies(struct hone_trainer *t);
-void hone_trainer_decide(struct hone_trainer *t);
+hone_status hone_trainer_decide(struct hone_trainer *t);
 hone_status hone_trainer_plan_weights(struct hone_trainer *t);
 // Need the pictures.
 void hone_trainer_choose_epochs(struct hone_trainer *t);

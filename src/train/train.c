@@ -241,7 +241,7 @@ static hone_status run(struct hone_trainer *t) {
     hone_trainer_phase(t, "backbone read, device open");
     HONE_TRY(copy_classes(t));
     if (t->recipe == HONE_RECIPE_SCRATCH) hone_model_randomize(t->model, (uint64_t)t->params.seed);
-    hone_trainer_decide(t);
+    HONE_TRY(hone_trainer_decide(t));
     hone_trainer_decide_precision(t);
     HONE_TRY(hone_trainer_plan_weights(t));
     HONE_TRY(hone_trainer_plan_prefix(t));
