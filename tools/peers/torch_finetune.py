@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""torch_finetune: PyTorch doing what `hone train` does by default, on one split: the classifier alone on mean and
-maximum of the last three resolutions, to convergence (ridge, weights 1 / pictures), then all layers from there
-(AdamW, layer-wise rates, cosine with warm-up, weights 1 / sqrt(pictures), norms that keep their statistics, flips, an
-average of the weights), judged after each epoch.
+"""torch_finetune: PyTorch doing what `hone train` does by default on a CPU, on one split: the classifier alone on mean
+and maximum of the last three resolutions, averaged over a picture's four mirrored copies, to convergence (ridge, weights
+1 / pictures), then the layers of the last resolution from there (--freeze none: all), by AdamW, layer-wise rates, cosine
+with warm-up, weights 1 / sqrt(pictures), norms that keep their statistics, a mirrored copy drawn in each step, an average
+of the weights; judged on the four copies after each epoch.
 
-    python3 tools/peers/torch_finetune.py BACKBONE.onnx DATA TRAIN_LIST TEST_LIST [--epochs 1] [--size 224]
+    python3 tools/peers/torch_finetune.py BACKBONE.onnx DATA TRAIN_LIST TEST_LIST [--epochs 8] [--size 224]
 
 BACKBONE is a convolutional net that ends in features: Conv, BatchNormalization, Relu, Clip, Add, GlobalAveragePool.
 Lists are path<TAB>class, relative to DATA. Prints a JSON line for the classifier alone and one for each epoch: macro-F1
@@ -32,7 +33,7 @@ class Net(torch.nn.Module):
         super().__init__()
         graph = onnx.load(path).graph
         weights = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()) for i in graph.initializer}
-        self.input, self.nodes = graph.input[0].name, []
+        self.input, self.nodes, self.first = graph.input[0].name, [], 0
         self.parts = torch.nn.ModuleList()
         for node in graph.node:
             if node.op_type in ("GlobalAveragePool", "ReduceMean"):
@@ -55,10 +56,11 @@ class Net(torch.nn.Module):
             self.stages = self.find_stages(self.maps(torch.zeros(1, 3, size, size)))
 
     def maps(self, x, keep=None):
-        values = {self.input: x}
+        values, trains = {self.input: x}, torch.is_grad_enabled()
         last = {name: k for k, (_, inputs, _, _) in enumerate(self.nodes) for name in inputs}
         for k, ((kind, inputs, output, attrs), part) in enumerate(zip(self.nodes, self.parts)):
             a = values[inputs[0]]
+            torch.set_grad_enabled(trains and k >= self.first)
             if kind == "Conv":
                 pads = attrs.get("pads", [0] * 4)
                 a = F.pad(a, (pads[1], pads[3], pads[0], pads[2])) if pads[:2] != pads[2:] else a
@@ -74,7 +76,12 @@ class Net(torch.nn.Module):
             for name in inputs:  # what nothing reads any more
                 if keep is not None and last.get(name) == k and name not in keep:
                     values.pop(name, None)
+        torch.set_grad_enabled(trains)
         return values
+
+    def freeze(self):
+        """What lies in front of the last resolution keeps its weights."""
+        self.first = 1 + [output for _, _, output, _ in self.nodes].index(self.stages[-2])
 
     def find_stages(self, values):
         """As src/model/stages.c: the last map, and the last sum of each of the two resolutions before."""
@@ -158,6 +165,8 @@ def groups(net, head, args):
     layers = [k for k, (kind, _, _, _) in enumerate(net.nodes) if kind == "Conv"]
     out = []
     for k, part in enumerate(net.parts):
+        if k < net.first:
+            continue
         layer = max(sum(at <= k for at in layers) - 1, 0)
         rate = args.first_lr ** (1 - layer / max(len(layers) - 1, 1))
         for p in part.parameters(recurse=False):
@@ -190,7 +199,7 @@ def epoch_of(net, head, average, optimizer, train, state, args):
         state["step"] += 1
         decay = min(1 - 1 / steps, state["step"] / (state["step"] + 9))
         with torch.no_grad():
-            for mean, p in zip(average, [*net.parameters(), *head.parameters()]):
+            for mean, p in average:
                 mean.lerp_(p, 1 - decay)
 
 
@@ -200,7 +209,8 @@ def main():
     parser.add_argument("data")
     parser.add_argument("train")
     parser.add_argument("test")
-    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--freeze", choices=["auto", "none"], default="auto")
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--lr", type=float, default=1e-4)
@@ -209,7 +219,7 @@ def main():
     parser.add_argument("--l2", type=float, default=.03)
     parser.add_argument("--label-smoothing", type=float, default=0)
     parser.add_argument("--norms", choices=["frozen", "batch"], default="frozen")
-    parser.add_argument("--views", type=int, default=1, help="mirrored views whose features are averaged in judging")
+    parser.add_argument("--views", type=int, default=4, help="mirrored copies whose features are averaged: 1, 2 or 4")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=0)
     parser.add_argument("--answers", metavar="FILE")
@@ -224,16 +234,14 @@ def main():
 
     def show(epoch, head):
         nonlocal said
-        x = features(net, test[1])
-        line, said = judge(head(x), test[2], count)
-        if args.views > 1:
-            line[f"macro_f1_of_{args.views}_views"] = judge(head(features(net, test[1], args.views)), test[2],
-                                                            count)[0]["macro_f1"]
+        line, said = judge(head(features(net, test[1], args.views)), test[2], count)
         if epoch == 0:
             line |= {"features_pictures": len(train[2]), "features_seconds": round(passed, 2)}
         print(json.dumps({"epoch": epoch, **line, "seconds": round(time.time() - start, 1)}), flush=True)
 
-    x = features(net, train[1])
+    if args.freeze == "auto":
+        net.freeze()
+    x = features(net, train[1], args.views)
     passed = time.time() - start
     weight, bias = probe(x, train[2], count, args.l2)
     head = torch.nn.Linear(weight.shape[1], count)
@@ -241,12 +249,12 @@ def main():
     head.bias.data.copy_(bias)
     with torch.no_grad():
         show(0, head)
-    parameters = [*net.parameters(), *head.parameters()]
+    parameters = [*(p for part in list(net.parts)[net.first:] for p in part.parameters()), *head.parameters()]
     average = [p.detach().clone() for p in parameters]
     optimizer = torch.optim.AdamW(groups(net, head, args), lr=args.lr)
     state = {"step": 0, "rng": torch.Generator().manual_seed(args.seed)}
     for epoch in range(1, args.epochs + 1):
-        epoch_of(net, head, average, optimizer, train, state, args)
+        epoch_of(net, head, list(zip(average, parameters)), optimizer, train, state, args)
         now = [p.detach().clone() for p in parameters]
         with torch.no_grad():
             for p, mean in zip(parameters, average):
