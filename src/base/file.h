@@ -77,6 +77,10 @@ hone_status hone_cache_path(const char *cache_dir, const char *name, char **out)
 // is no failure: whole files are replaced. After a failure nothing is held.
 hone_status hone_file_lock(const char *path, int *lock);
 void hone_file_unlock(int lock);
+// Takes a folder for this process, as long as it lives or until it is released. HONE_INVALID where
+// another has it; a file system without locks gives it to everybody. *claim: for the release.
+hone_status hone_dir_claim(const char *path, int *claim);
+void hone_dir_release(int claim);
 
 // "cannot VERB PATH: strerror(code)", with the status that fits the code.
 hone_status hone_fail_errno(int code, const char *verb, const char *path);

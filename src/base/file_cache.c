@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -61,4 +62,18 @@ hone_status hone_file_lock(const char *path, int *lock) {
 void hone_file_unlock(int lock) {
     if (lock >= 0) close(lock);
     pthread_mutex_unlock(&hone_file_lock_mutex);
+}
+
+hone_status hone_dir_claim(const char *path, int *claim) {
+    *claim = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*claim < 0) return hone_fail_errno(errno, "open folder", path);
+    if (flock(*claim, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return HONE_OK;
+    hone_dir_release(*claim);
+    *claim = -1;
+    return hone_fail(HONE_INVALID, "%s: another process is at work there: wait for it, or stop it",
+                     path);
+}
+
+void hone_dir_release(int claim) {
+    if (claim >= 0) close(claim);
 }

@@ -42,8 +42,17 @@ static hone_status run_begin_named(const char *out, struct hone_run *run) {
     return status;
 }
 
+static hone_status run_claim(struct hone_run *run) {
+    HONE_TRY(hone_dir_claim(run->dir, &run->claim));
+    run->claimed = true;
+    return HONE_OK;
+}
+
 hone_status hone_run_begin(const char *out, struct hone_run *run) {
-    if (out) return run_begin_named(out, run);
+    if (out) {
+        HONE_TRY(run_begin_named(out, run));
+        return run_claim(run);
+    }
     HONE_TRY(dir_make_new("runs", &run->made_above));
     for (int n = 1; n <= RUN_TRIES; n++) {
         char name[64];
@@ -51,7 +60,7 @@ hone_status hone_run_begin(const char *out, struct hone_run *run) {
         HONE_TRY(dir_make_new(name, &run->made));
         if (!run->made) continue;
         run->dir = hone_strdup(name);
-        return run->dir ? HONE_OK : HONE_OUT_OF_MEMORY;
+        return run->dir ? run_claim(run) : HONE_OUT_OF_MEMORY;
     }
     return hone_fail(HONE_INVALID, "runs/train1 to train%d all exist: name a folder with --out",
                      RUN_TRIES);
@@ -76,6 +85,7 @@ hone_status hone_run_reopen(const char *dir, struct hone_run *run) {
     run->kept = true;
     run->dir = hone_strdup(dir);
     if (!run->dir) return HONE_OUT_OF_MEMORY;
+    HONE_TRY(run_claim(run));
     remove_torn(dir);
     return hone_run_load_rows(run);
 }
@@ -90,6 +100,7 @@ void hone_run_end(struct hone_run *run) {
     if (run->dir && run->made && !run->kept)
         remove(run->dir);                              // fails, as it should, where it is not empty
     if (run->made_above && !run->kept) remove("runs"); // the same
+    if (run->claimed) hone_dir_release(run->claim);
     hone_free(run->dir);
     hone_text_deinit(&run->results);
     hone_free(run->epochs);

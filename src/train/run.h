@@ -12,6 +12,8 @@ struct hone_run {
     bool made;       // the folder is ours: it was not there before
     bool made_above; // so is the folder "runs" above it
     bool kept;       // holds something worth keeping
+    bool claimed;    // no other process works there; `claim` says so
+    int claim;
     char *files[24]; // names written so far, below dir
     size_t file_count;
     struct hone_text results;        // rows of results.csv
@@ -24,6 +26,7 @@ struct hone_run {
 // of runs/train1, runs/train2, ... (two runs that start at once get two folders). Zero *run before.
 hone_status hone_run_begin(const char *out, struct hone_run *run);
 // The same of a run that is there already, with its rows and TensorBoard's file. It is kept.
+// HONE_INVALID where another process is at work in it.
 hone_status hone_run_reopen(const char *dir, struct hone_run *run);
 // Frees, and where nothing was kept removes what this run wrote, and its folder.
 void hone_run_end(struct hone_run *run);

@@ -212,6 +212,12 @@ static void test_refusals(void **state) {
     command_expect_line(&r, 1, "no run of hone train is there");
     TRAIN(NULL, "small", "--epochs", "1");
     command_expect_success(&r);
+    // Two processes in one folder would write over each other.
+    int claim;
+    assert_ok(hone_dir_claim("small", &claim));
+    command_hone(NULL, &r, "train", "--resume", "small");
+    command_expect_line(&r, 1, "another process is at work there");
+    hone_dir_release(claim);
     command_hone(NULL, &r, "train", "--resume", "small", "--lr", "0.5");
     command_expect_line(&r, 1, "--lr is 0.5, but the run began with 0.01");
     command_hone(NULL, &r, "train", "--resume", "small", "--out", "other");
