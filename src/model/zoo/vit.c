@@ -22,16 +22,16 @@ struct sizes {
     bool scaled, classifies, distilled;
 };
 static const struct sizes published[] = {
-    [HONE_VIT_ANY] = {192, 12, 16, 768, false, true},
-    [HONE_VIT_TINY_16] = {192, 12, 16, 768, false, true},
-    [HONE_VIT_SMALL_16] = {384, 12, 16, 1536, false, true},
-    [HONE_VIT_BASE_16] = {768, 12, 16, 3072, false, true},
-    [HONE_VIT_BASE_32] = {768, 12, 32, 3072, false, true},
-    [HONE_VIT_SMALL_14] = {384, 12, 14, 1536, true, false},
-    [HONE_VIT_BASE_14] = {768, 12, 14, 3072, true, false},
-    [HONE_VIT_TINY_DISTILLED] = {192, 12, 16, 768, false, true, true},
-    [HONE_VIT_SMALL_DISTILLED] = {384, 12, 16, 1536, false, true, true},
-    [HONE_VIT_BASE_DISTILLED] = {768, 12, 16, 3072, false, true, true},
+    [HONE_VIT_ANY] = {192, 12, 16, 768, .classifies = true},
+    [HONE_VIT_TINY_16] = {192, 12, 16, 768, .classifies = true},
+    [HONE_VIT_SMALL_16] = {384, 12, 16, 1536, .classifies = true},
+    [HONE_VIT_BASE_16] = {768, 12, 16, 3072, .classifies = true},
+    [HONE_VIT_BASE_32] = {768, 12, 32, 3072, .classifies = true},
+    [HONE_VIT_SMALL_14] = {384, 12, 14, 1536, .scaled = true},
+    [HONE_VIT_BASE_14] = {768, 12, 14, 3072, .scaled = true},
+    [HONE_VIT_TINY_DISTILLED] = {192, 12, 16, 768, .classifies = true, .distilled = true},
+    [HONE_VIT_SMALL_DISTILLED] = {384, 12, 16, 1536, .classifies = true, .distilled = true},
+    [HONE_VIT_BASE_DISTILLED] = {768, 12, 16, 3072, .classifies = true, .distilled = true},
 };
 
 struct vit {
