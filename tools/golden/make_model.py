@@ -14,7 +14,8 @@ and prints a line of JSON: parameters, and how far PyTorch's own float32 is from
 
 Gradients jump where an activation crosses a kink, and among millions of activations some always lie within rounding of
 one. So the shifts of the norms (or the biases of the layers) before the kinks are moved a little, channel by channel,
-until no activation is close.
+until no activation is close. Maxima have ties as well: where PyTorch's own float32 lands on another side than its double,
+so that nothing could be compared, other weights are drawn.
 """
 import contextlib
 import copy
@@ -33,6 +34,8 @@ from families import CLASSES, FAMILIES
 from tensors import nhwc, save
 
 OPSETS = (11, 16, 14)  # the first two that the exporter can write
+SEEDS = range(1, 6)
+COMPARABLE = 1e-3  # of PyTorch's float32: what tools/models asks of hone
 
 
 def kinks_of(function, args, kwargs):
@@ -149,9 +152,9 @@ def renamed(path):
     return {alias: found for alias, found in names.items() if alias != found[0]}
 
 
-def make(name, folder):
-    family = FAMILIES[name]
-    torch.manual_seed(1)
+def draw(family, seed):
+    """The net, pictures for it, and their classes."""
+    torch.manual_seed(seed)
     with torch.no_grad():
         net = family.build()
         randomise(net)
@@ -165,7 +168,27 @@ def make(name, folder):
             if isinstance(module, nn.BatchNorm2d):
                 module.reset_running_stats()
         net(x.float())  # statistics of these pictures: what runs without training sees the same spread
+    return net, images, labels, x, target
+
+
+def error_of(exact, single):
+    """The worst parameter's."""
+    size = sum(value.pow(2).sum() for value in exact.values()).sqrt()
+    return max(((single[key] - value).norm() / max(value.norm(), 1e-4 * size)).item() for key, value in exact.items())
+
+
+def make(name, folder):
+    family = FAMILIES[name]
     loss_of = nn.CrossEntropyLoss(label_smoothing=0.125)
+    for seed in SEEDS:
+        net, images, labels, x, target = draw(family, seed)
+        if not family.gradients:
+            break
+        logits, loss, exact = gradients(net, x, target, loss_of)
+        with torch.backends.mkldnn.flags(enabled=False):  # of PyTorch 1.13: destroys memory in RepVGG's gradients
+            own = error_of(exact, gradients(net, x.float(), target, loss_of)[2])
+        if own <= COMPARABLE:
+            break
     opsets = []
     if family.dynamo:
         export_dynamo(net, f"{folder}/{name}.dynamo.onnx", family.size)
@@ -191,7 +214,6 @@ def make(name, folder):
     if not family.gradients:
         save(f"{folder}/{name}.safetensors", out)
         return made
-    logits, loss, exact = gradients(net, x, target, loss_of)
     out["train.logits"] = logits.detach().numpy().astype("float32")
     out["loss"] = numpy.array([loss.item()], "float32")
     for key, value in exact.items():
@@ -201,11 +223,7 @@ def make(name, folder):
             value = nhwc(exact[key].T if turned else exact[key])
             out[f"grad.{alias}"] = numpy.ascontiguousarray(value).astype("float32")
     save(f"{folder}/{name}.safetensors", out)
-    with torch.backends.mkldnn.flags(enabled=False):  # of PyTorch 1.13: destroys memory in RepVGG's gradients
-        single = gradients(net, x.float(), target, loss_of)[2]
-    size = sum(value.pow(2).sum() for value in exact.values()).sqrt()
-    errors = [((single[key] - value).norm() / max(value.norm(), 1e-4 * size)).item() for key, value in exact.items()]
-    return {**made, "torch": max(errors)}
+    return {**made, "torch": own}
 
 
 def main():
