@@ -50,10 +50,10 @@ static uint32_t lane_numbers(const struct choice *c, uint32_t width, bool backwa
 }
 
 // What fits into registers without spills. 64 lanes: RADV, where a gradient of 80 spills (heads of
-// 128); 32: NVK, where 160 take 216 registers; 16: Intel's, by counting its 128 registers, not yet
-// compiled. CPU drivers have memory for registers.
+// 128); 32: NVK, where 160 take 216 registers; 16: Intel's, not compiled yet, so not offered.
+// CPU drivers have memory for registers.
 static uint32_t most_numbers(uint32_t subgroup) {
-    return subgroup == 64 ? 72 : subgroup == 32 ? 160 : subgroup == 16 ? 80 : 1024;
+    return subgroup == 64 ? 72 : subgroup == 32 ? 160 : subgroup == 16 ? 0 : 1024;
 }
 
 static bool divides(uint32_t part, uint32_t whole) {
