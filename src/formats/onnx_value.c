@@ -244,15 +244,17 @@ static bool permute_walks(const struct hone_desc *desc, const struct hone_permut
     int32_t dim[HONE_MAX_RANK], dense[HONE_MAX_RANK], size[HONE_OP_AXES],
         stride[2][HONE_OP_AXES] = {{0}};
     for (int i = 0; i < HONE_OP_AXES; i++) size[i] = 1;
-    for (int i = desc->rank - 1, step = 1; i >= 0; step *= dim[i], i--) {
+    int64_t step = 1; // two of the largest tensors may be too many for the last, which is not used
+    for (int i = desc->rank - 1; i >= 0; step *= dim[i], i--) {
         dim[i] = i == 0 && desc->dim[0] == 1 ? 2 : desc->dim[i];
-        dense[i] = step;
+        dense[i] = (int32_t)step;
     }
-    for (int i = desc->rank - 1, step = 1; i >= 0; i--) {
+    step = 1;
+    for (int i = desc->rank - 1; i >= 0; i--) {
         int axis = i + HONE_OP_AXES - desc->rank;
         size[axis] = dim[attrs->perm[i]];
         stride[0][axis] = dense[attrs->perm[i]];
-        stride[1][axis] = step;
+        stride[1][axis] = (int32_t)step;
         step *= size[axis];
     }
     return hone_op_collapse(size, stride, 2) <= HONE_OP_WALK;

@@ -580,6 +580,21 @@ static void test_quantised(void **state) {
     }
 }
 
+// A tensor of which one is the largest that there may be, and two are more (found by fuzzing).
+static void test_largest(void **state) {
+    (void)state;
+    struct test_onnx file;
+    test_onnx_init(&file, 13, 8, 8);
+    test_onnx_list(&file, "pads", "0 16000 0 0 0 0 0 10000");
+    test_onnx_node(&file, "Pad", "x pads", "wide");
+    test_onnx_node(&file, "Flatten", "wide", "y");
+    test_onnx_output(&file, "y");
+    struct hone_model *model = import(&file, NULL);
+    assert_int_equal(hone_graph_desc(model->graph, model->output)->dim[1], 16003 * 8 * 10008);
+    hone_model_destroy(&model);
+    test_onnx_free(&file);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms),         cmocka_unit_test(test_half),
@@ -588,6 +603,7 @@ int main(void) {
         cmocka_unit_test(test_heads),         cmocka_unit_test(test_new_head_is_seeded),
         cmocka_unit_test(test_metadata),      cmocka_unit_test(test_odd_files),
         cmocka_unit_test(test_quantised),     cmocka_unit_test(test_sigmoid_end),
+        cmocka_unit_test(test_largest),
         cmocka_unit_test(test_pixels_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
