@@ -124,6 +124,18 @@ static hone_status compile_augmented(struct feature_work *w, const struct hone_m
     return p->head_views > 1 ? compile_view(w, folded, &augment, &w->augmented) : HONE_OK;
 }
 
+// The weights of what trains: the frozen part lies in w->store, folded.
+static hone_status load_behind(const struct feature_work *w) {
+    const struct hone_model *model = w->t->model;
+    for (size_t i = 0; i < model->param_count; i++) {
+        const struct hone_param *param = &model->params[i];
+        if (!hone_store_has(w->behind_store, param->name)) continue;
+        HONE_TRY(hone_store_write(w->behind_store, param->name, param->data,
+                                  hone_desc_bytes(hone_graph_desc(model->graph, param->value))));
+    }
+    return HONE_OK;
+}
+
 // From the maps that are kept for the steps: what trains later, on all copies of a picture.
 static hone_status compile_behind(struct feature_work *w) {
     const struct hone_trainer *t = w->t;
@@ -142,7 +154,7 @@ static hone_status compile_behind(struct feature_work *w) {
     }
     if (status == HONE_OK) status = hone_trust_compile(w->behind_store, graph, NULL, &w->behind);
     hone_graph_destroy(&graph);
-    return status == HONE_OK ? hone_infer_load(t->model, w->behind_store) : status;
+    return status == HONE_OK ? load_behind(w) : status;
 }
 
 static hone_status features_compile(struct feature_work *w) {

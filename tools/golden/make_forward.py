@@ -45,10 +45,14 @@ def node_of(op, attrs, a, torch, F):
     if op == "Clip":
         return a[0].clamp(a[1], a[2])
     if op == "Slice":
-        axis = int(a[3]) if len(a) > 3 else 0
-        step = int(a[4]) if len(a) > 4 else 1
-        picked = np.arange(a[0].shape[axis])[int(a[1]):int(a[2]):step]
-        return a[0].index_select(axis, torch.tensor(picked.copy()))
+        starts, ends = a[1].flatten().tolist(), a[2].flatten().tolist()
+        axes = a[3].flatten().tolist() if len(a) > 3 else range(len(starts))
+        steps = a[4].flatten().tolist() if len(a) > 4 else [1] * len(starts)
+        x = a[0]
+        for start, end, axis, step in zip(starts, ends, axes, steps):
+            picked = np.arange(x.shape[axis])[start:end:step]
+            x = x.index_select(axis, torch.tensor(picked.copy()))
+        return x
     if op == "Div" and not a[0].is_floating_point():
         return torch.div(a[0], a[1], rounding_mode="trunc")
     simple = {
@@ -66,7 +70,8 @@ def node_of(op, attrs, a, torch, F):
         "Gather": lambda: a[0][a[1]],
         "Cast": lambda: a[0].long() if attrs["to"] == 7 else a[0].float(),
         "Unsqueeze": lambda: a[0].unsqueeze(int(a[1])),
-        "Reshape": lambda: a[0].reshape(a[1].tolist()),
+        "Reshape": lambda: a[0].reshape([n or a[0].shape[i] for i, n in enumerate(a[1].tolist())]),
+        "ReduceSum": lambda: a[0].sum(a[1].tolist(), keepdim=bool(attrs.get("keepdims", 1))),
         "Transpose": lambda: a[0].permute(attrs["perm"]),
         "ConstantOfShape": lambda: torch.zeros(a[0].tolist(), dtype=torch.long),
     }
