@@ -11,7 +11,7 @@
 // Attributes that are right but for what a line makes wrong.
 #define CONV(stride_h, pad_left, in_groups, act_kind)                                              \
     ATTRS(conv2d, .stride = {stride_h, 1}, .pad = {0, pad_left}, .dilation = {1, 1},               \
-          .groups = in_groups, .act = {act_kind})
+          .groups = in_groups, .act = {.kind = act_kind})
 #define POOL(kernel_h, stride_w, pad_top)                                                          \
     ATTRS(pool, .kernel = {kernel_h, 2}, .stride = {2, stride_w}, .pad = {pad_top})
 #define RESIZE(width, step_w) ATTRS(resize, .size = {4, width}, .step = {1, step_w})
@@ -120,7 +120,7 @@ static const struct refusal {
     {&hone_op_matmul, ATTRS(matmul, 0), 2, {OP_F32(2, 3), OP_F32(4, 5)}, "inner sizes of a and b"},
     {&hone_op_matmul, ATTRS(matmul, 0), 2, {OP_F32(3), OP_F32(3, 5)}, "2 dimensions are expected"},
     {&hone_op_matmul,
-     ATTRS(matmul, .act = {99}),
+     ATTRS(matmul, .act = {.kind = 99}),
      2,
      {OP_F32(2, 3), OP_F32(3, 5)},
      "activation kind 99"},
