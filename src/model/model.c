@@ -76,6 +76,15 @@ int hone_model_param_of(const struct hone_model *model, hone_value value) {
     return -1;
 }
 
+bool hone_model_is_layer(const struct hone_model *model, const struct hone_node *node) {
+    for (int i = 0; i < node->input_count; i++) {
+        hone_value value = node->inputs[i];
+        int p = value == HONE_NO_VALUE ? -1 : hone_model_param_of(model, value);
+        if (p >= 0 && model->params[p].kind == HONE_PARAM_WEIGHT) return true;
+    }
+    return false;
+}
+
 hone_status hone_model_warn(struct hone_model *model, const char *format, ...) {
     char line[512];
     va_list args;

@@ -87,6 +87,8 @@ hone_status hone_model_add_param(struct hone_model *model, const char *name,
                                  struct hone_desc desc, float *data, int *index);
 // Place of the parameter that is this value, or -1.
 int hone_model_param_of(const struct hone_model *model, hone_value value);
+// A layer: a node that reads a filter or matrix.
+bool hone_model_is_layer(const struct hone_model *model, const struct hone_node *node);
 hone_status hone_model_warn(struct hone_model *model, const char *format, ...) HONE_PRINTF(2, 3);
 // Copies the names; count 0 forgets them.
 hone_status hone_model_set_classes(struct hone_model *model, const char *const *names,
@@ -182,7 +184,7 @@ hone_status hone_model_emit_head(const struct hone_model *model, struct hone_gra
 enum { HONE_MODEL_STAGES = 3 };
 hone_status hone_model_gather_stages(struct hone_model *model, int *stages);
 
-// Layers, nodes with a filter or matrix, in front of the last of these stages; 0: there is one at
+// Layers in front of the last of these stages; 0: there is one at
 // most.
 int32_t hone_model_last_stage(const struct hone_model *model);
 

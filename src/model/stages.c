@@ -72,15 +72,8 @@ int32_t hone_model_last_stage(const struct hone_model *model) {
     int32_t layers = 0;
     if (count < 2) return 0;
     const struct hone_node *end = hone_graph_producer(graph, maps[count - 2]);
-    for (const struct hone_node *node = graph->nodes; node <= end; node++) {
-        bool weighted = false;
-        for (int i = 0; i < node->input_count; i++) {
-            hone_value value = node->inputs[i];
-            int p = value == HONE_NO_VALUE ? -1 : hone_model_param_of(model, value);
-            weighted = weighted || (p >= 0 && model->params[p].kind == HONE_PARAM_WEIGHT);
-        }
-        layers += weighted;
-    }
+    for (const struct hone_node *node = graph->nodes; node <= end; node++)
+        layers += hone_model_is_layer(model, node);
     return layers;
 }
 

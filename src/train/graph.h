@@ -48,6 +48,9 @@ hone_status hone_train_layout_create(const struct hone_model *model,
                                      const struct hone_train_layout_params *params,
                                      struct hone_train_layout *out);
 void hone_train_layout_deinit(struct hone_train_layout *layout);
+// True where a node reads what is trained, or moves statistics.
+bool hone_train_layout_trains(const struct hone_train_layout *layout,
+                              const struct hone_model *model, const struct hone_node *node);
 
 // Content of the states: slab (length) from the model's data and back; segments (length /
 // HONE_PACK_ALIGN, 2).

@@ -13,13 +13,7 @@ static int32_t assign_layers(const struct hone_model *model, int32_t *param_laye
     int32_t layer = 0;
     for (size_t n = 0; n < model->graph->node_count; n++) {
         const struct hone_node *node = &model->graph->nodes[n];
-        bool weighted = false;
-        for (int i = 0; i < node->input_count; i++) {
-            int p =
-                node->inputs[i] == HONE_NO_VALUE ? -1 : hone_model_param_of(model, node->inputs[i]);
-            weighted = weighted || (p >= 0 && model->params[p].kind == HONE_PARAM_WEIGHT);
-        }
-        layer += weighted;
+        layer += hone_model_is_layer(model, node);
         node_layer[n] = layer ? layer : 1;
         for (int i = 0; i < node->input_count; i++) {
             int p =
@@ -55,9 +49,9 @@ static void add_slot(struct hone_train_layout *out, const struct hone_model *mod
     out->trained += slot->elements;
 }
 
-static bool is_trained(const struct hone_train_layout *layout, const struct hone_model *model,
-                       const struct hone_node *node) {
-    for (int i = 1; i < node->input_count; i++) {
+bool hone_train_layout_trains(const struct hone_train_layout *layout,
+                              const struct hone_model *model, const struct hone_node *node) {
+    for (int i = 0; i < node->input_count; i++) {
         int p = node->inputs[i] == HONE_NO_VALUE ? -1 : hone_model_param_of(model, node->inputs[i]);
         if (p >= 0 && layout->slot_of_param[p] >= 0) return true;
     }
@@ -80,8 +74,8 @@ static hone_status find_folds(struct hone_train_layout *out, const struct hone_m
     for (size_t n = 0; n < g->node_count; n++) {
         uint32_t *norm = &out->folded_norms[n];
         if (*norm == UINT32_MAX) continue;
-        if (keep_norms || is_trained(out, model, &g->nodes[n]) ||
-            is_trained(out, model, &g->nodes[*norm]) ||
+        if (keep_norms || hone_train_layout_trains(out, model, &g->nodes[n]) ||
+            hone_train_layout_trains(out, model, &g->nodes[*norm]) ||
             count_reads(g, g->nodes[*norm].inputs[2]) > 1)
             *norm = UINT32_MAX;
     }

@@ -33,14 +33,8 @@ static hone_status find_cut(struct hone_trainer *t) {
     const struct hone_graph *g = t->model->graph;
     bool *trains = hone_calloc(g->node_count, sizeof *trains, "a cut");
     if (!trains) return HONE_OUT_OF_MEMORY;
-    for (size_t n = 0; n < g->node_count; n++) {
-        trains[n] = t->layout.train_norm[n];
-        for (int i = 0; i < g->nodes[n].input_count; i++) {
-            hone_value value = g->nodes[n].inputs[i];
-            int p = value == HONE_NO_VALUE ? -1 : hone_model_param_of(t->model, value);
-            trains[n] = trains[n] || (p >= 0 && t->layout.slot_of_param[p] >= 0);
-        }
-    }
+    for (size_t n = 0; n < g->node_count; n++)
+        trains[n] = hone_train_layout_trains(&t->layout, t->model, &g->nodes[n]);
     hone_status status = hone_model_cut_find(t->model, trains, &t->prefix.cut);
     hone_free(trains);
     return status;

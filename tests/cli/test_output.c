@@ -35,10 +35,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     (void)state;
-    command_deinit(&r);
-    if (chdir("/") != 0) return 1;
-    test_temp_remove(dir);
-    return 0;
+    return command_leave(&r, dir);
 }
 
 // Bars that redraw themselves are for terminals.

@@ -30,10 +30,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     (void)state;
-    command_deinit(&r);
-    if (chdir("/") != 0) return 1;
-    test_temp_remove(dir);
-    return 0;
+    return command_leave(&r, dir);
 }
 
 // Compares run/model.onnx; skips the test where the Python cannot.

@@ -164,6 +164,13 @@ void command_deinit(struct command_result *result) {
     *result = (struct command_result){0};
 }
 
+int command_leave(struct command_result *result, const char *dir) {
+    command_deinit(result);
+    if (chdir("/") != 0) return 1;
+    test_temp_remove(dir);
+    return 0;
+}
+
 void command_expect_line(const struct command_result *result, int code, const char *text) {
     const char *end = strchr(result->err, '\n');
     if (result->code != code)

@@ -41,6 +41,8 @@ void command_start(const struct command_how *how, const char *const *args,
 void command_finish(const struct command_how *how, const struct command_running *running,
                     struct command_result *result);
 void command_deinit(struct command_result *result);
+// Of a test that worked in the temporary folder `dir`: leaves and removes it. 0, or 1 on failure.
+int command_leave(struct command_result *result, const char *dir);
 
 // Fails the test unless the command ended with this code and said one line on stderr that begins
 // with "hone: " and contains `text`.
