@@ -319,25 +319,30 @@ static void test_freeze(void **state) {
     }
 }
 
-// Frozen layers that are computed once are those of each step: the same weights, up to rounding.
+// The losses of four epochs behind a first layer that keeps its weights.
+static void train_behind(int flips, int feature_cache, double loss[4]) {
+    struct seen seen = {0};
+    struct hone_train_result result;
+    struct hone_train_params params = usual;
+    params.epochs = 4;
+    params.freeze = "1";
+    params.flips = flips;
+    params.feature_cache = feature_cache;
+    assert_ok(train(&params, &seen, &result));
+    assert_int_equal(seen.rows, 4);
+    memcpy(loss, seen.loss, 4 * sizeof *loss);
+    assert_true(loss[3] < loss[0]);
+    hone_train_result_deinit(&result);
+}
+
+// Frozen layers that are computed once are those of each step: the same losses, up to rounding.
 static void test_frozen_once(void **state) {
     (void)state;
-    double loss[2][8];
-    for (int kept = 0; kept < 2; kept++) {
-        struct seen seen = {0};
-        struct hone_train_result result;
-        struct hone_train_params params = usual;
-        params.epochs = 4;
-        params.freeze = "1";
-        params.flips = HONE_FLIPS_NONE; // else both draw copies of their own
-        params.feature_cache = kept ? HONE_FEATURE_CACHE_AUTO : HONE_FEATURE_CACHE_OFF;
-        assert_ok(train(&params, &seen, &result));
-        assert_int_equal(seen.rows, 4);
-        memcpy(loss[kept], seen.loss, sizeof loss[kept]);
-        hone_train_result_deinit(&result);
-    }
-    assert_true(loss[0][3] < loss[0][0]);
-    for (int e = 0; e < 4; e++) assert_float_equal(loss[1][e], loss[0][e], 1e-5);
+    double once[4], each[4];
+    // Without flips, since both draw copies of their own.
+    train_behind(HONE_FLIPS_NONE, HONE_FEATURE_CACHE_AUTO, once);
+    train_behind(HONE_FLIPS_NONE, HONE_FEATURE_CACHE_OFF, each);
+    for (int e = 0; e < 4; e++) assert_float_equal(once[e], each[e], 1e-5);
 }
 
 // On a CPU, what lies in front of the last resolution keeps its weights, unless all is asked for.
@@ -363,21 +368,12 @@ static void test_last_stage_alone(void **state) {
 // Every mirrored copy is drawn: with them the loss differs, and two runs are one.
 static void test_frozen_copies(void **state) {
     (void)state;
-    double loss[3][8];
-    for (int i = 0; i < 3; i++) {
-        struct seen seen = {0};
-        struct hone_train_result result;
-        struct hone_train_params params = usual;
-        params.epochs = 4;
-        params.freeze = "1";
-        params.flips = i < 2 ? HONE_FLIPS_BOTH : HONE_FLIPS_NONE;
-        assert_ok(train(&params, &seen, &result));
-        memcpy(loss[i], seen.loss, sizeof loss[i]);
-        hone_train_result_deinit(&result);
-    }
-    assert_memory_equal(loss[0], loss[1], 4 * sizeof(double));
-    assert_memory_not_equal(loss[0], loss[2], 4 * sizeof(double));
-    assert_true(loss[0][3] < loss[0][0]);
+    double one[4], two[4], still[4];
+    train_behind(HONE_FLIPS_BOTH, HONE_FEATURE_CACHE_AUTO, one);
+    train_behind(HONE_FLIPS_BOTH, HONE_FEATURE_CACHE_AUTO, two);
+    train_behind(HONE_FLIPS_NONE, HONE_FEATURE_CACHE_AUTO, still);
+    assert_memory_equal(one, two, sizeof one);
+    assert_memory_not_equal(one, still, sizeof one);
 }
 
 static void test_sgd(void **state) {
