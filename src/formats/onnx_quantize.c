@@ -30,6 +30,9 @@ static bool quantize_range(int type, int64_t *least, int64_t *most) {
 // Of QuantizeLinear: its zero point's type, or what an attribute says.
 static hone_status quantize_bounds(const HoneOnnx__Node *node, const struct hone_onnx_const *zero,
                                    int64_t *least, int64_t *most) {
+    if (zero && !zero->type)
+        return hone_fail(HONE_UNSUPPORTED, "its zero point is computed, so that its type is "
+                                           "unknown; export it as a constant");
     int type = zero ? zero->type : (int)hone_onnx_attr_int(node, "output_dtype", 0);
     if (quantize_range(type, least, most) && (!zero || zero->i)) return HONE_OK;
     return hone_fail(HONE_UNSUPPORTED, "integers of type %d are not supported; 8 and 16 bits are",
