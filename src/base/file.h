@@ -72,6 +72,17 @@ char *hone_path_real(const char *path);
 // ~/.cache/hone. *out is NULL when cache_dir is "" or there is no such place. hone_free.
 hone_status hone_cache_path(const char *cache_dir, const char *name, char **out);
 
+// Of files in the user's cache whose names begin with `prefix`, beside `path`: removes those that
+// were written longest ago, but not `path` itself, until all of them and `more` bytes take no more
+// than `most` and no more than half of what the disk could give. false: not even then, or the disk
+// cannot be asked. Who has a removed file mapped keeps it.
+bool hone_cache_make_room(const char *path, const char *prefix, uint64_t more, uint64_t most);
+
+// Adds to a file behind its first `keep` bytes; what lay there is cut off; keep 0: a new file takes
+// the place of what was there. No reader is kept from a half-written end: what is added must tell
+// by itself whether it is whole.
+hone_status hone_file_append(const char *path, uint64_t keep, const void *data, size_t bytes);
+
 // Waits for a lock beside the file, "PATH.lock", and makes the folder. One thread of one process
 // holds it at a time; a thread holds no second one, and gives back its own. A folder without locks
 // is no failure: whole files are replaced. After a failure nothing is held.

@@ -1,12 +1,16 @@
-// file_cache.c: the user's cache folder, and locks between those that add to a file in it: a lock
-// on a file keeps out other processes, and not the threads of this one, which a mutex does.
+// file_cache.c: the user's cache folder, room in it, and locks between those that add to a file in
+// it: a lock on a file keeps out other processes, and not the threads of this one, which a mutex
+// does.
 #include "base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -31,6 +35,78 @@ hone_status hone_cache_path(const char *cache_dir, const char *name, char **out)
     if (status == HONE_OK) *out = hone_text_take(&text);
     hone_text_deinit(&text);
     return status == HONE_OK && !*out ? HONE_OUT_OF_MEMORY : status;
+}
+
+// A file that may have to go.
+struct hone_old_file {
+    char *path;
+    uint64_t bytes;
+    struct timespec written;
+};
+
+static int hone_old_file_order(const void *a, const void *b) {
+    const struct timespec *x = &((const struct hone_old_file *)a)->written;
+    const struct timespec *y = &((const struct hone_old_file *)b)->written;
+    if (x->tv_sec != y->tv_sec) return x->tv_sec < y->tv_sec ? -1 : 1;
+    return (x->tv_nsec > y->tv_nsec) - (x->tv_nsec < y->tv_nsec);
+}
+
+// Files of the folder whose names begin with `prefix` and end as `path` does; *taken: the bytes of
+// all of them, `path` included, which is not in the list.
+static hone_status hone_old_files(const char *folder, const char *path, const char *prefix,
+                                  struct hone_arena *arena, struct hone_old_file **out,
+                                  size_t *count, uint64_t *taken) {
+    struct hone_dir_entry *entries;
+    size_t entry_count;
+    *count = 0;
+    HONE_TRY(hone_dir_list(folder, arena, &entries, &entry_count));
+    *out = hone_arena_alloc(arena, entry_count ? entry_count : 1, sizeof **out);
+    if (!*out) return HONE_OUT_OF_MEMORY;
+    for (size_t i = 0; i < entry_count; i++) {
+        struct stat info;
+        const char *name = entries[i].name;
+        if (!hone_text_starts_with(name, prefix) ||
+            strcmp(hone_path_extension(name), hone_path_extension(path)) != 0)
+            continue;
+        char *joined = hone_path_join(folder, name);
+        char *kept = joined ? hone_arena_strdup(arena, joined) : NULL;
+        hone_free(joined);
+        if (!kept) return HONE_OUT_OF_MEMORY;
+        if (stat(kept, &info) != 0 || !S_ISREG(info.st_mode)) continue;
+        *taken += (uint64_t)info.st_size;
+        if (strcmp(name, hone_path_base(path)) != 0)
+            (*out)[(*count)++] = (struct hone_old_file){kept, (uint64_t)info.st_size, info.st_mtim};
+    }
+    qsort(*out, *count, sizeof **out, hone_old_file_order);
+    return HONE_OK;
+}
+
+static bool hone_cache_trim(const char *folder, const char *path, const char *prefix, uint64_t more,
+                            uint64_t most, struct hone_arena *arena) {
+    struct statvfs disk;
+    struct hone_old_file *old;
+    size_t count;
+    uint64_t taken = 0;
+    if (statvfs(folder, &disk) != 0 ||
+        hone_old_files(folder, path, prefix, arena, &old, &count, &taken) != HONE_OK)
+        return false;
+    uint64_t half = ((uint64_t)disk.f_bavail * disk.f_frsize + taken) / 2;
+    uint64_t limit = most < half ? most : half, others = 0;
+    for (size_t i = 0; i < count; i++) others += old[i].bytes;
+    if (taken - others + more > limit) return false; // removing all would not do
+    for (size_t i = 0; i < count && taken + more > limit; i++)
+        if (unlink(old[i].path) == 0) taken -= old[i].bytes;
+    return taken + more <= limit;
+}
+
+bool hone_cache_make_room(const char *path, const char *prefix, uint64_t more, uint64_t most) {
+    struct hone_arena arena = {0};
+    char *folder = hone_path_folder(path);
+    bool room = folder && hone_dir_make(folder) == HONE_OK &&
+                hone_cache_trim(folder, path, prefix, more, most, &arena);
+    hone_arena_deinit(&arena);
+    hone_free(folder);
+    return room;
 }
 
 // POSIX locks belong to a process: a thread gets what another holds, and loses it for both where it

@@ -1,5 +1,5 @@
-// file_write.c: the atomic writer of file.h. On any failure, a full disk included, the file under
-// the final name is the old one and the temporary file is gone.
+// file_write.c: the atomic writer of file.h, and adding to a file. On any failure, a full disk
+// included, the file under the final name is the old one and the temporary file is gone.
 #include "base/file.h"
 
 #include "base/file_call.h"
@@ -88,17 +88,21 @@ hone_status hone_file_writer_open(const char *path, struct hone_file_writer **ou
     return status;
 }
 
-hone_status hone_file_writer_write(struct hone_file_writer *writer, const void *data,
-                                   size_t bytes) {
+static hone_status hone_file_put(int fd, const char *path, const void *data, size_t bytes) {
     const char *at = data;
     while (bytes) {
-        ssize_t put = hone_call_write(writer->fd, at, bytes);
+        ssize_t put = hone_call_write(fd, at, bytes);
         if (put < 0 && errno == EINTR) continue;
-        if (put < 0) return hone_fail_errno(errno, "write", writer->path);
+        if (put < 0) return hone_fail_errno(errno, "write", path);
         at += put;
         bytes -= (size_t)put;
     }
     return HONE_OK;
+}
+
+hone_status hone_file_writer_write(struct hone_file_writer *writer, const void *data,
+                                   size_t bytes) {
+    return hone_file_put(writer->fd, writer->path, data, bytes);
 }
 
 // The rename itself must survive a power cut: fsync of the folder. Some file systems cannot do that
@@ -119,7 +123,8 @@ hone_status hone_file_writer_commit(struct hone_file_writer **writer) {
     hone_status status = HONE_OK;
     // Pipes and devices cannot be synced and say EINVAL (or EROFS).
     if (hone_call_fsync(w->fd) != 0 && w->temp) status = hone_fail_errno(errno, "write", w->path);
-    if (hone_call_close(w->fd) != 0 && status == HONE_OK) status = hone_fail_errno(errno, "write", w->path);
+    if (hone_call_close(w->fd) != 0 && status == HONE_OK)
+        status = hone_fail_errno(errno, "write", w->path);
     if (w->temp) {
         if (status == HONE_OK && hone_call_rename(w->temp, w->real) != 0)
             status = hone_fail_errno(errno, "write", w->path);
@@ -147,5 +152,18 @@ hone_status hone_file_write(const char *path, const void *data, size_t bytes) {
     hone_status status = hone_file_writer_write(writer, data, bytes);
     if (status == HONE_OK) return hone_file_writer_commit(&writer);
     hone_file_writer_discard(&writer);
+    return status;
+}
+
+hone_status hone_file_append(const char *path, uint64_t keep, const void *data, size_t bytes) {
+    if (!keep && unlink(path) != 0 && errno != ENOENT) return hone_fail_errno(errno, "write", path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0) return hone_fail_errno(errno, "write", path);
+    hone_status status = HONE_OK;
+    if (ftruncate(fd, (off_t)keep) != 0 || lseek(fd, 0, SEEK_END) < 0)
+        status = hone_fail_errno(errno, "write", path);
+    if (status == HONE_OK) status = hone_file_put(fd, path, data, bytes);
+    if (hone_call_close(fd) != 0 && status == HONE_OK)
+        status = hone_fail_errno(errno, "write", path);
     return status;
 }

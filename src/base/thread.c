@@ -81,7 +81,15 @@ unsigned hone_core_count(void) {
     return cores > 0 ? (unsigned)cores : 1;
 }
 
+static atomic_ullong hone_memory_pretended;
+
+void hone_memory_pretend(uint64_t bytes) {
+    atomic_store(&hone_memory_pretended, bytes);
+}
+
 uint64_t hone_memory_bytes(void) {
+    uint64_t pretended = atomic_load(&hone_memory_pretended);
+    if (pretended) return pretended;
 #if defined(_SC_PHYS_PAGES)
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
     if (pages > 0 && page > 0) return (uint64_t)pages * (uint64_t)page;

@@ -21,6 +21,8 @@ unsigned hone_core_count(void);
 
 // Physical memory; 0 where the system does not say.
 uint64_t hone_memory_bytes(void);
+// Test hook: what it says from now on; 0: the truth.
+void hone_memory_pretend(uint64_t bytes);
 
 // Seconds since an arbitrary point; never goes back.
 double hone_seconds(void);

@@ -1,5 +1,6 @@
-// cache.c: see cache.h. The file: a header, then hashes and features of each record, in the order
-// in which they were added. It is replaced as a whole, under a lock.
+// cache.c: see cache.h. The file: a header, then records one behind the other, each with a checksum
+// of its own: it only grows, under a lock, and a record that a kill or a full disk left unfinished
+// is cut off by the next that adds.
 #include "train/cache.h"
 
 #include <stdio.h>
@@ -8,52 +9,63 @@
 #include <xxhash.h>
 
 #include "base/alloc.h"
+#include "exec/program.h"
 
-static const char MAGIC[8] = "honefea1";
-static const uint64_t MOST_BYTES = 1ull << 30;
+static const char MAGIC[8] = "honefea2";
+static const char PREFIX[] = "features-";
+static const uint64_t MOST_BYTES = 8ull << 30; // of all files
 
 struct header {
     char magic[8];
     uint64_t key;
-    int32_t feature_count, reserved;
-    double seconds;
-    uint64_t check; // of all records
+    int32_t width, reserved;
 };
-_Static_assert(sizeof(struct header) == 40, "the header has no gaps");
+_Static_assert(sizeof(struct header) == 24, "the header has no gaps");
+
+// In front of a row.
+struct label {
+    uint64_t hash;
+    uint64_t check; // of hash, seconds and the row
+    double seconds;
+};
+_Static_assert(sizeof(struct label) == 24, "a label has no gaps");
 
 static size_t record_bytes(const struct hone_feature_cache *cache) {
-    return sizeof(uint64_t) + (size_t)cache->feature_count * sizeof(float);
+    return sizeof(struct label) + (size_t)cache->width * sizeof(float);
 }
 
 static const uint8_t *record(const struct hone_feature_cache *cache, size_t index) {
     return cache->file.data + sizeof(struct header) + index * record_bytes(cache);
 }
 
-static uint64_t record_hash(const struct hone_feature_cache *cache, size_t index) {
-    uint64_t hash;
-    memcpy(&hash, record(cache, index), sizeof hash);
-    return hash;
+// Records are multiples of four bytes: a label is copied, a row can be read in place.
+static struct label label_of(const struct hone_feature_cache *cache, size_t index) {
+    struct label label;
+    memcpy(&label, record(cache, index), sizeof label);
+    return label;
+}
+
+static uint64_t check_of(const struct hone_feature_cache *cache, const struct label *label,
+                         const void *row) {
+    uint64_t seed = XXH64(&label->seconds, sizeof label->seconds, label->hash);
+    return XXH64(row, (size_t)cache->width * sizeof(float), seed);
 }
 
 static size_t slot_of(const struct hone_feature_cache *cache, uint64_t hash) {
     size_t slot = (size_t)hash & (cache->slot_count - 1);
-    while (cache->slots[slot] != UINT32_MAX && record_hash(cache, cache->slots[slot]) != hash)
+    while (cache->slots[slot] != UINT32_MAX && label_of(cache, cache->slots[slot]).hash != hash)
         slot = (slot + 1) & (cache->slot_count - 1);
     return slot;
 }
 
-// Whether the file is what it should be; *stored: its records.
-static bool is_whole(const struct hone_feature_cache *cache, uint64_t key, size_t *stored,
-                     double *seconds) {
+// Records of the mapped file; false: it is not of this cache.
+static bool count_records(const struct hone_feature_cache *cache, size_t *stored) {
     struct header head;
     if (cache->file.bytes < sizeof head) return false;
     memcpy(&head, cache->file.data, sizeof head);
-    size_t bytes = cache->file.bytes - sizeof head;
-    *stored = bytes / record_bytes(cache);
-    *seconds = head.seconds;
-    return memcmp(head.magic, MAGIC, sizeof MAGIC) == 0 && head.key == key &&
-           head.feature_count == cache->feature_count && bytes % record_bytes(cache) == 0 &&
-           bytes <= MOST_BYTES && head.check == XXH64(cache->file.data + sizeof head, bytes, 0);
+    *stored = (cache->file.bytes - sizeof head) / record_bytes(cache);
+    return memcmp(head.magic, MAGIC, sizeof MAGIC) == 0 && head.key == cache->key &&
+           head.width == cache->width && *stored < UINT32_MAX / 4;
 }
 
 static hone_status index_records(struct hone_feature_cache *cache) {
@@ -62,24 +74,43 @@ static hone_status index_records(struct hone_feature_cache *cache) {
     cache->slots = hone_calloc(cache->slot_count, sizeof *cache->slots, "the feature cache");
     if (!cache->slots) return HONE_OUT_OF_MEMORY;
     memset(cache->slots, 0xFF, cache->slot_count * sizeof *cache->slots);
+    // Of two with one hash the later counts: it was added since the first is damaged.
     for (size_t i = 0; i < cache->stored; i++)
-        cache->slots[slot_of(cache, record_hash(cache, i))] = (uint32_t)i;
+        cache->slots[slot_of(cache, label_of(cache, i).hash)] = (uint32_t)i;
     return HONE_OK;
 }
 
-hone_status hone_feature_cache_open(const char *cache_dir, uint64_t key, int32_t feature_count,
+static hone_status open_records(struct hone_feature_cache *cache) {
+    if (cache->path && hone_file_exists(cache->path) &&
+        hone_file_map_open(cache->path, &cache->file) == HONE_OK &&
+        !count_records(cache, &cache->stored)) {
+        cache->stored = 0;
+        hone_file_map_close(&cache->file);
+    }
+    return index_records(cache);
+}
+
+hone_status hone_feature_cache_key(struct hone_program *program, const char *device_key,
+                                   const void *more, size_t bytes, uint64_t *out) {
+    XXH64_hash_t hash = XXH64(device_key, strlen(device_key), XXH64(more, bytes, 0));
+    for (int i = 0; i < hone_program_node_count(program); i++) {
+        struct hone_program_node node;
+        HONE_TRY(hone_program_node(program, i, &node));
+        hash = XXH64(node.op, strlen(node.op), hash);
+        hash = XXH64(node.row, strlen(node.row), hash);
+        hash = XXH64(node.tile, strlen(node.tile), hash);
+    }
+    *out = hash;
+    return HONE_OK;
+}
+
+hone_status hone_feature_cache_open(const char *cache_dir, uint64_t key, int32_t width,
                                     struct hone_feature_cache *out) {
     char name[48];
-    *out = (struct hone_feature_cache){.feature_count = feature_count};
-    snprintf(name, sizeof name, "features-%016llx.bin", (unsigned long long)key);
+    *out = (struct hone_feature_cache){.key = key, .width = width};
+    snprintf(name, sizeof name, "%s%016llx.bin", PREFIX, (unsigned long long)key);
     HONE_TRY(hone_cache_path(cache_dir, name, &out->path));
-    if (out->path && hone_file_exists(out->path) &&
-        hone_file_map_open(out->path, &out->file) == HONE_OK &&
-        !is_whole(out, key, &out->stored, &out->seconds)) {
-        out->stored = 0;
-        out->seconds = 0;
-    }
-    hone_status status = index_records(out);
+    hone_status status = open_records(out);
     if (status != HONE_OK) hone_feature_cache_close(out);
     return status;
 }
@@ -96,79 +127,74 @@ uint64_t hone_feature_cache_hash(const struct hone_pictures *pictures, size_t in
     return XXH64(pictures->pixels + index * bytes, bytes, 0);
 }
 
-const float *hone_feature_cache_find(const struct hone_feature_cache *cache, uint64_t hash) {
+const float *hone_feature_cache_find(const struct hone_feature_cache *cache, uint64_t hash,
+                                     double *seconds) {
+    if (!cache->slots) return NULL;
     uint32_t index = cache->slots[slot_of(cache, hash)];
-    // Records are multiples of four bytes behind a header that is one of eight.
-    return index == UINT32_MAX ? NULL : (const float *)(record(cache, index) + sizeof(uint64_t));
+    if (index == UINT32_MAX) return NULL;
+    struct label label = label_of(cache, index);
+    const float *row = (const float *)(record(cache, index) + sizeof label);
+    if (check_of(cache, &label, row) != label.check) return NULL;
+    if (seconds) *seconds = label.seconds;
+    return row;
 }
 
-// The new records behind each other, hone_free; *count: those that the file does not have.
+// Header, where the file has none, and the new records, behind each other: hone_free.
+// *count: those that the file does not have.
 static hone_status new_records(const struct hone_feature_cache *cache, const uint64_t *hashes,
-                               const float *rows, size_t *count, uint8_t **out) {
-    size_t bytes = record_bytes(cache), kept = 0;
-    *out = hone_calloc(*count ? *count : 1, bytes, "the feature cache");
+                               const float *rows, double seconds, size_t *count, uint8_t **out,
+                               size_t *out_bytes) {
+    size_t row_bytes = (size_t)cache->width * sizeof(float), kept = 0;
+    struct header head = {.key = cache->key, .width = cache->width};
+    size_t start = cache->file.data ? 0 : sizeof head;
+    *out = hone_calloc(start + *count * record_bytes(cache) + 1, 1, "the feature cache");
     if (!*out) return HONE_OUT_OF_MEMORY;
+    memcpy(head.magic, MAGIC, sizeof MAGIC);
+    if (start) memcpy(*out, &head, sizeof head);
     for (size_t i = 0; i < *count; i++) {
-        if (hone_feature_cache_find(cache, hashes[i])) continue;
-        uint8_t *to = *out + kept++ * bytes;
-        memcpy(to, &hashes[i], sizeof hashes[i]);
-        memcpy(to + sizeof hashes[i], rows + i * (size_t)cache->feature_count,
-               bytes - sizeof hashes[i]);
+        if (hone_feature_cache_find(cache, hashes[i], NULL)) continue;
+        const float *row = rows + i * (size_t)cache->width;
+        struct label label = {.hash = hashes[i], .seconds = seconds};
+        label.check = check_of(cache, &label, row);
+        uint8_t *to = *out + start + kept++ * record_bytes(cache);
+        memcpy(to, &label, sizeof label);
+        memcpy(to + sizeof label, row, row_bytes);
     }
     *count = kept;
+    *out_bytes = start + kept * record_bytes(cache);
     return HONE_OK;
 }
 
-static hone_status write_all(const struct hone_feature_cache *cache, uint64_t key,
-                             const uint8_t *fresh, size_t count, double seconds) {
-    size_t old_bytes = cache->stored * record_bytes(cache), new_bytes = count * record_bytes(cache);
-    struct header head = {.key = key, .feature_count = cache->feature_count, .seconds = seconds};
-    struct hone_file_writer *writer;
-    XXH64_state_t *hash = XXH64_createState();
-    if (!hash) return hone_fail_memory(0, "the feature cache");
-    memcpy(head.magic, MAGIC, sizeof MAGIC);
-    XXH64_reset(hash, 0);
-    if (old_bytes) XXH64_update(hash, record(cache, 0), old_bytes);
-    XXH64_update(hash, fresh, new_bytes);
-    head.check = XXH64_digest(hash);
-    XXH64_freeState(hash);
-    HONE_TRY(hone_file_writer_open(cache->path, &writer));
-    hone_status status = hone_file_writer_write(writer, &head, sizeof head);
-    if (status == HONE_OK && old_bytes)
-        status = hone_file_writer_write(writer, record(cache, 0), old_bytes);
-    if (status == HONE_OK) status = hone_file_writer_write(writer, fresh, new_bytes);
-    if (status == HONE_OK) return hone_file_writer_commit(&writer);
-    hone_file_writer_discard(&writer);
-    return status;
-}
-
-hone_status hone_feature_cache_add(struct hone_feature_cache *cache, const uint64_t *hashes,
+hone_status hone_feature_cache_add(const struct hone_feature_cache *cache, const uint64_t *hashes,
                                    const float *rows, size_t count, double seconds, size_t *kept) {
-    unsigned long long key = 0;
-    uint8_t *fresh;
+    uint8_t *fresh = NULL;
+    size_t bytes;
     int lock;
     *kept = 0;
     if (!cache->path) return HONE_OK;
-    sscanf(hone_path_base(cache->path), "features-%16llx", &key);
     HONE_TRY(hone_file_lock(cache->path, &lock));
     // Another run may have added to it since.
-    struct hone_feature_cache now = {.feature_count = cache->feature_count, .path = cache->path};
-    double before = 0;
-    if (hone_file_exists(now.path) && hone_file_map_open(now.path, &now.file) == HONE_OK &&
-        !is_whole(&now, key, &now.stored, &before))
-        now.stored = 0;
-    hone_status status = index_records(&now);
-    if (status == HONE_OK) status = new_records(&now, hashes, rows, &count, &fresh);
-    if (status == HONE_OK) {
-        uint64_t bytes = (uint64_t)(now.stored + count) * record_bytes(&now);
-        if (count && bytes <= MOST_BYTES) {
-            status = write_all(&now, key, fresh, count, seconds);
-            if (status == HONE_OK) *kept = count;
-        }
-        hone_free(fresh);
+    struct hone_feature_cache now = {.path = cache->path, .key = cache->key, .width = cache->width};
+    hone_status status = open_records(&now);
+    if (status == HONE_OK)
+        status = new_records(&now, hashes, rows, seconds, &count, &fresh, &bytes);
+    if (status == HONE_OK && count && hone_cache_make_room(now.path, PREFIX, bytes, MOST_BYTES)) {
+        size_t whole = now.file.data ? sizeof(struct header) + now.stored * record_bytes(&now) : 0;
+        status = hone_file_append(now.path, whole, fresh, bytes);
+        if (status == HONE_OK) *kept = count;
     }
+    hone_free(fresh);
     now.path = NULL; // the caller's
     hone_feature_cache_close(&now);
     hone_file_unlock(lock);
     return status;
+}
+
+bool hone_feature_cache_has_room(const char *cache_dir, int64_t rows, int64_t width) {
+    char *path;
+    int64_t bytes = rows * (width * (int64_t)sizeof(float) + (int64_t)sizeof(struct label));
+    if (hone_cache_path(cache_dir, "features-.bin", &path) != HONE_OK || !path) return false;
+    bool room = hone_cache_make_room(path, PREFIX, (uint64_t)bytes, MOST_BYTES);
+    hone_free(path);
+    return room;
 }

@@ -20,8 +20,6 @@
 
 enum { ROW_EVERY = 10, ITERATIONS = 500 }; // a row of results.csv every so many iterations
 static const double TOLERANCE = 1e-5;
-// Features that took less to compute are not worth a file, where nobody asks for it.
-static const double CACHE_SECONDS = 2;
 
 struct feature_work {
     struct hone_trainer *t;
@@ -41,6 +39,7 @@ struct feature_work {
     int32_t view;               // at work; 0: as they are
     uint32_t *absent;           // of the part at work: pictures that the cache does not have
     size_t absent_count, found; // found: in the cache, of all parts
+    double saved;               // seconds that those took when they were computed
     enum hone_part part;        // at work
     size_t done, total;
     double start;
@@ -48,17 +47,14 @@ struct feature_work {
     struct hone_train_epoch row; // last row that was written
 };
 
-// All that the bits of features follow from: weights, preprocessing, device, and the kernels that
-// were chosen.
+// All that the bits of features follow from.
 static hone_status features_key(struct feature_work *w, const struct hone_model *folded,
                                 uint64_t *out) {
     const struct hone_preprocess *p = &folded->preprocess;
-    const char *device = hone_device_key(w->t->device);
     const int32_t sizes[] = {w->feature_count, w->batch, p->height, p->width, folded->flips};
     struct hone_text how = {0};
-    XXH64_hash_t hash = XXH64(device, strlen(device), XXH64(sizes, sizeof sizes, 0));
     HONE_TRY(hone_preprocess_print(p, &how));
-    hash = XXH64(how.data, how.length, hash);
+    XXH64_hash_t hash = XXH64(how.data, how.length, XXH64(sizes, sizeof sizes, 0));
     hone_text_deinit(&how);
     for (size_t i = 0; i < folded->param_count; i++) {
         const struct hone_desc *desc = hone_graph_desc(folded->graph, folded->params[i].value);
@@ -66,15 +62,8 @@ static hone_status features_key(struct feature_work *w, const struct hone_model 
         hash =
             XXH64(folded->params[i].data, (size_t)hone_desc_elements(desc) * sizeof(float), hash);
     }
-    for (int i = 0; i < hone_program_node_count(w->program); i++) {
-        struct hone_program_node node;
-        HONE_TRY(hone_program_node(w->program, i, &node));
-        hash = XXH64(node.op, strlen(node.op), hash);
-        hash = XXH64(node.row, strlen(node.row), hash);
-        hash = XXH64(node.tile, strlen(node.tile), hash);
-    }
-    *out = hash;
-    return HONE_OK;
+    return hone_feature_cache_key(w->program, hone_device_key(w->t->device), &hash, sizeof hash,
+                                  out);
 }
 
 static hone_status open_cache(struct feature_work *w, const struct hone_model *folded) {
@@ -167,7 +156,7 @@ static hone_status features_compile(struct feature_work *w) {
     hone_status status = compile_view(w, folded, NULL, &w->program);
     if (status == HONE_OK) status = compile_augmented(w, folded);
     if (status == HONE_OK) status = hone_infer_load(folded, w->store);
-    if (status == HONE_OK && t->prefix.rows) status = compile_behind(w);
+    if (status == HONE_OK && t->prefix.maps) status = compile_behind(w);
     if (status == HONE_OK) status = open_cache(w, folded);
     hone_model_destroy(&folded);
     return status;
@@ -192,14 +181,14 @@ static hone_status features_fill(void *user, size_t index, void *to) {
 static hone_status behind_fill(void *user, size_t index, void *to) {
     struct feature_work *w = user;
     const struct hone_trainer_prefix *prefix = &w->t->prefix;
-    size_t width = (size_t)prefix->cut.width, kept = (size_t)prefix->copies;
+    size_t width = (size_t)prefix->cut.width;
     size_t copies = (size_t)hone_model_flip_count(w->t->model->flips); // all that are kept, or one
     size_t first = index * (size_t)w->batch, left = prefix->count - first;
     size_t n = left < (size_t)w->batch ? left : (size_t)w->batch;
     if (hone_trainer_cancelled(w->t))
         return hone_fail(HONE_CANCELLED, "stopped before there was a classifier");
     for (size_t i = 0; i < n; i++)
-        memcpy((float *)to + i * copies * width, prefix->rows + (first + i) * kept * width,
+        memcpy((float *)to + i * copies * width, prefix->maps[first + i],
                copies * width * sizeof(float));
     return HONE_OK;
 }
@@ -261,13 +250,16 @@ static void features_look_up(struct feature_work *w, enum hone_part part) {
     float *rows = w->features[part] + (size_t)w->view * count * f_count;
     w->absent_count = 0;
     for (size_t i = 0; i < count; i++) {
+        double seconds;
         hashes[i] = view_hash(w, pictures, i);
         const float *row =
-            from_maps(w, part) ? NULL : hone_feature_cache_find(&w->cache, hashes[i]);
-        if (row)
+            from_maps(w, part) ? NULL : hone_feature_cache_find(&w->cache, hashes[i], &seconds);
+        if (row) {
             memcpy(rows + i * f_count, row, f_count * sizeof *row);
-        else
+            w->saved += seconds;
+        } else {
             w->absent[w->absent_count++] = (uint32_t)i;
+        }
     }
     if (w->view && w->absent_count) // whole or not at all
         for (w->absent_count = 0; w->absent_count < count; w->absent_count++)
@@ -444,7 +436,7 @@ static void features_keep(struct feature_work *w, int parts, double seconds) {
     bool on = w->t->params.feature_cache == HONE_FEATURE_CACHE_ON;
     size_t computed = w->total - w->found, kept = 0;
     hone_status status = HONE_OK;
-    if (!w->cache.path || !computed || (seconds < CACHE_SECONDS && !on)) return;
+    if (!w->cache.path || !computed || (seconds < HONE_CACHE_SECONDS && !on)) return;
     for (int part = 0; part < parts && status == HONE_OK; part++) {
         // The first view may be from maps; the others never are.
         size_t count = w->t->pictures[part].count, some;
@@ -485,7 +477,7 @@ static hone_status features_prepare(struct feature_work *w, int parts) {
             t,
             "features: %zu pictures in %.1f s, %zu of them from the cache, which saves "
             "%.1f s (--feature-cache off computes all)",
-            w->total, seconds, w->found, (double)w->found * w->cache.seconds);
+            w->total, seconds, w->found, w->saved);
     else
         hone_trainer_note(t, "features: %zu pictures in %.1f s, %.1f a second", w->total, seconds,
                           (double)w->total / seconds);

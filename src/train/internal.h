@@ -22,6 +22,7 @@
 #include "data/batch.h"
 #include "exec/program.h"
 #include "model/model.h"
+#include "train/cache.h"
 #include "train/graph.h"
 #include "train/run.h"
 
@@ -50,8 +51,10 @@ struct hone_trainer_prefix {
     struct hone_model_cut cut; // count 0: nothing is kept
     int32_t flips, copies;     // of each picture
     size_t count;              // pictures
-    float *rows;               // (count, copies, cut.width); NULL: not computed yet
-    double seconds;            // that it took
+    bool on_disk;              // what is computed goes to the cache's file, not to memory
+    const float **maps;        // (count) of (copies, cut.width); NULL: not computed yet
+    float *computed;           // what some of them point to, others to the cache
+    struct hone_feature_cache cache;
 };
 
 struct hone_trainer {

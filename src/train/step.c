@@ -158,7 +158,7 @@ static void fill_part(struct hone_trainer *t, const uint32_t *order, size_t inde
     const struct hone_pictures *pictures = &t->pictures[HONE_PART_TRAIN];
     size_t rows = (size_t)t->plan.at_once, first = index * rows;
     size_t bytes = (size_t)pictures->height * (size_t)pictures->width * 3;
-    if (t->prefix.rows) {
+    if (t->prefix.maps) {
         hone_trainer_prefix_batch(t, order, first, rows, draw, to);
         for (size_t i = 0; i < rows; i++)
             t->labels[i] = first + i < pictures->count ? pictures->labels[order[first + i]] : -1;
@@ -176,13 +176,13 @@ static hone_status run_part(struct hone_trainer *t, const uint32_t *order, size_
                             const float hyper[4], float share, size_t *filled) {
     const struct hone_pictures *pictures = &t->pictures[HONE_PART_TRAIN];
     size_t rows = (size_t)t->plan.at_once;
-    size_t bytes = t->prefix.rows ? rows * (size_t)t->prefix.cut.width * sizeof(float)
+    size_t bytes = t->prefix.maps ? rows * (size_t)t->prefix.cut.width * sizeof(float)
                                   : rows * (size_t)pictures->height * (size_t)pictures->width * 3;
     double start = hone_seconds(), mapped;
     int64_t draw = t->steps_done * t->plan.parts + (int64_t)(index % (size_t)t->plan.parts);
     int32_t clock[2] = {(int32_t)(uint32_t)t->params.seed, (int32_t)draw};
     void *to;
-    HONE_TRY(hone_program_map(t->step, t->prefix.rows ? "maps" : "images", bytes, &to));
+    HONE_TRY(hone_program_map(t->step, t->prefix.maps ? "maps" : "images", bytes, &to));
     mapped = hone_seconds();
     fill_part(t, order, index, draw, to, filled);
     HONE_TRY(hone_program_write(t->step, "labels", t->labels, rows * sizeof *t->labels));

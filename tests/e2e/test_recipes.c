@@ -11,6 +11,7 @@
 #include <hone/hone.h>
 
 #include "base/file.h"
+#include "base/thread.h"
 #include "support/gpu.h"
 #include "support/tiny.h"
 
@@ -287,6 +288,56 @@ static void test_feature_cache(void **state) {
     hone_train_result_deinit(&second);
 }
 
+// Maps of frozen layers come from the cache in the second run, from its file where memory is too
+// small, and are the same; without room anywhere they are computed in each step.
+static void test_map_cache(void **state) {
+    (void)state;
+    struct hone_train_result first, second;
+    struct hone_train_params params = usual;
+    struct seen seen = {0};
+    char cache[300];
+    snprintf(cache, sizeof cache, "%s/map-cache", dir);
+    setenv("XDG_CACHE_HOME", cache, 1);
+    params.recipe = HONE_RECIPE_FULL;
+    params.freeze = "1";
+    params.flips = HONE_FLIPS_BOTH;
+    params.feature_cache = HONE_FEATURE_CACHE_ON;
+    assert_ok(train(&params, &seen, &first));
+    expect_note(&seen, "kept in memory");
+    expect_note(&seen, "frozen layers: maps of 24 pictures kept in");
+    assert_ok(train(&params, &seen, &second));
+    expect_note(&seen, "24 of them from the cache, which saves");
+    assert_true(same_weights(&first, &second));
+    hone_train_result_deinit(&second);
+    // A machine whose memory holds the pictures, but not their maps.
+    snprintf(cache, sizeof cache, "%s/map-cache-2", dir);
+    setenv("XDG_CACHE_HOME", cache, 1);
+    hone_memory_pretend(100000);
+    for (int run = 0; run < 2; run++) {
+        assert_ok(train(&params, &seen, &second));
+        expect_note(&seen, "kept on disk");
+        if (run) expect_note(&seen, "24 of them from the cache, which saves");
+        assert_true(same_weights(&first, &second));
+        hone_train_result_deinit(&second);
+    }
+    // Nor is there a folder for them: then a run draws other copies, and says so, and one that kept
+    // them cannot go on.
+    unsetenv("XDG_CACHE_HOME");
+    char *home = getenv("HOME") ? hone_strdup(getenv("HOME")) : NULL;
+    unsetenv("HOME");
+    params.resume = first.run_dir;
+    test_expect_failure(train(&params, &seen, &second), HONE_INVALID,
+                        "the run keeps what frozen layers compute");
+    params.resume = NULL;
+    assert_ok(train(&params, &seen, &second));
+    expect_note(&seen, "frozen layers: computed in each step (their maps of all pictures");
+    hone_memory_pretend(0);
+    if (home) setenv("HOME", home, 1);
+    hone_free(home);
+    hone_train_result_deinit(&first);
+    hone_train_result_deinit(&second);
+}
+
 // What a run does where nothing is asked for, by the size of the net.
 static void test_choices(void **state) {
     (void)state;
@@ -342,9 +393,13 @@ static void test_device_as_ref(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_losses_and_pictures), cmocka_unit_test(test_metric),
-        cmocka_unit_test(test_find_rate),           cmocka_unit_test(test_budget),
-        cmocka_unit_test(test_feature_cache),       cmocka_unit_test(test_choices),
+        cmocka_unit_test(test_losses_and_pictures),
+        cmocka_unit_test(test_metric),
+        cmocka_unit_test(test_find_rate),
+        cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_feature_cache),
+        cmocka_unit_test(test_map_cache),
+        cmocka_unit_test(test_choices),
         cmocka_unit_test(test_device_as_ref),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

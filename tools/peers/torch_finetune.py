@@ -14,6 +14,7 @@ to be pooled over folds. Needs torch, onnx and PIL.
 """
 import argparse
 import json
+import os
 import time
 
 import onnx  # before torch: with some versions the other order finds the wrong protobuf
@@ -221,11 +222,10 @@ def main():
     parser.add_argument("--norms", choices=["frozen", "batch"], default="frozen")
     parser.add_argument("--views", type=int, default=4, help="mirrored copies whose features are averaged: 1, 2 or 4")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--answers", metavar="FILE")
     args = parser.parse_args()
-    if args.threads:
-        torch.set_num_threads(args.threads)
+    torch.set_num_threads(args.threads)
     train = read(args.data, args.train, args.size)
     test = read(args.data, args.test, args.size, train[3])
     net, count = Net(args.backbone, args.size), len(train[3])
