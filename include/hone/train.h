@@ -286,11 +286,15 @@ struct hone_folds_result {
 // hone_train() for each of data->folds folds (3 at least), into folders fold1, fold2, ... of the
 // run's folder, beside which folds.json and the pooled confusion.csv say what they come to.
 // Failures as of hone_train; what the folds before had written stays. HONE_CANCELLED with a result
-// where a fold was done.
+// where a fold was done. With params->resume, the folder of a cross-validation that was stopped or
+// killed, folds that are done count as they are, and the others go on or begin with the options of
+// then; data->folds is not needed.
 hone_status hone_train_folds(const struct hone_train_params *params,
                              const struct hone_data_params *data,
                              const struct hone_train_hooks *hooks, struct hone_folds_result *out);
 void hone_folds_result_deinit(struct hone_folds_result *result);
+// Whether a folder is that of a cross-validation, done or not: what hone_train_folds() can resume.
+bool hone_train_has_folds(const char *dir);
 
 // A contact sheet: what the net will see of the training pictures in an epoch, after augmentation
 // and preprocessing, by class.

@@ -87,8 +87,7 @@ static int train_once(const struct hone_train_params *params, const struct hone_
         printf("\n%s in %d:%02d; the model is %s/model.onnx, everything about the run in %s\n",
                result.cancelled ? "Stopped" : "Done", (int)result.seconds / 60,
                (int)result.seconds % 60, result.run_dir, result.run_dir);
-        if (result.cancelled)
-            printf("hone train --resume %s goes on from there\n", result.run_dir);
+        if (result.cancelled) printf("hone train --resume %s goes on from there\n", result.run_dir);
     }
     if (status == HONE_CANCELLED && !result.run_dir)
         fprintf(stderr, "hone: stopped before the first step; nothing was written\n");
@@ -118,6 +117,7 @@ static int train_folds(const struct hone_train_params *params, const struct hone
                result.macro_f1.deviation, result.loss.mean, result.loss.deviation,
                result.cancelled ? "Stopped" : "Done", (int)result.seconds / 60,
                (int)result.seconds % 60, result.run_dir);
+        if (result.cancelled) printf("hone train --resume %s goes on from there\n", result.run_dir);
         if (status == HONE_OK) status = shown;
     }
     int code = status == HONE_OK          ? CLI_OK
@@ -148,8 +148,9 @@ static int run_train(const struct cli_command *command, int argc, char **argv) {
                                      .epoch = show_epoch,
                                      .note = show_note,
                                      .cancelled = ask_cancelled};
-    return data.folds && !data.fold ? train_folds(&params, &data, &view, &hooks)
-                                    : train_once(&params, &data, &view, &hooks);
+    bool folds = params.resume ? hone_train_has_folds(params.resume) : data.folds && !data.fold;
+    return folds ? train_folds(&params, &data, &view, &hooks)
+                 : train_once(&params, &data, &view, &hooks);
 }
 
 const struct cli_command cli_train = {

@@ -104,28 +104,17 @@ static hone_status take_table(struct hone_trainer *t, json_t *args, const hone_o
     return HONE_OK;
 }
 
-// Says why a folder without args.json cannot be resumed.
-static hone_status refuse_folder(const char *dir) {
-    char *fold = hone_path_join(dir, "fold1");
-    bool folds = fold && hone_dir_exists(fold);
-    hone_free(fold);
-    if (folds)
-        return hone_fail(HONE_INVALID,
-                         "resume %s: it is a cross-validation: resume a fold of it, as %s/fold1",
-                         dir, dir);
-    return hone_fail(HONE_NOT_FOUND, "resume %s: no run of hone train is there (no args.json)",
-                     dir);
-}
-
 static hone_status read_args(const char *dir, json_t **out) {
     char *path = hone_path_join(dir, "args.json"), *text = NULL;
     json_error_t error;
     size_t bytes;
     *out = NULL;
     if (!path) return HONE_OUT_OF_MEMORY;
-    hone_status status = hone_file_exists(path)
-                             ? hone_file_read(path, ARGS_MOST_BYTES, &text, &bytes)
-                             : refuse_folder(dir);
+    hone_status status =
+        hone_file_exists(path)
+            ? hone_file_read(path, ARGS_MOST_BYTES, &text, &bytes)
+            : hone_fail(HONE_NOT_FOUND, "resume %s: no run of hone train is there (no args.json)",
+                        dir);
     if (status == HONE_OK) {
         *out = json_loadb(text, bytes, 0, &error);
         if (!json_is_object(*out)) {

@@ -232,6 +232,9 @@ static hone_status work_through_losses(struct hone_trainer *t) {
 
 static hone_status run(struct hone_trainer *t) {
     if (t->params.resume) HONE_TRY(hone_trainer_take_up(t));
+    if (t->data_params->folds && !t->data_params->fold)
+        return hone_fail(HONE_INVALID,
+                         "--folds without --fold: hone_train_folds() trains them all");
     HONE_TRY(hone_options_complete(&hone_train_options, &t->params));
     HONE_TRY(hone_train_check_params(&t->params));
     hone_train_augment_resolve(&t->params);

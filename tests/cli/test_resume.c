@@ -1,7 +1,7 @@
 // test_resume: `hone train --resume`: a run that is killed at random moments and resumed each time
 // ends with the bytes of one that was never stopped, in weights, model and rows; so does one that
-// was stopped by Ctrl-C. HONE_KILLS says how many kills (4 without it), HONE_KILLS_SEED which
-// moments. Skipped where there is no device.
+// was stopped by Ctrl-C, and a cross-validation as a whole. HONE_KILLS says how many kills (4
+// without it), HONE_KILLS_SEED which moments. Skipped where there is no device.
 #include "support/command.h"
 
 #include <stdio.h>
@@ -234,13 +234,60 @@ static void test_refusals(void **state) {
     command_expect_line(&r, 1, "small/args.json is damaged");
     assert_ok(hone_dir_make("folds/fold1"));
     command_hone(NULL, &r, "train", "--resume", "folds");
-    command_expect_line(&r, 1, "resume a fold of it");
+    command_expect_line(&r, 1, "no run of hone train is there");
+}
+
+#define FOLDS(how, out)                                                                            \
+    command_hone(how, &r, "train", "pictures", "--backbone", "tiny.onnx", "--recipe", "fine-tune", \
+                 "--epochs", "3", "--lr", "0.01", "--folds", "3", "--out", out)
+
+// A cross-validation goes on as a whole: folds that are done are read, the one at work goes on, the
+// others begin; what they come to is that of one which was never stopped.
+static void test_folds(void **state) {
+    (void)state;
+    struct command_how how = {.interrupt = "fold 3 of 3"};
+    FOLDS(NULL, "cv");
+    command_expect_success(&r);
+    FOLDS(&how, "cut");
+    assert_int_equal(r.code, 130);
+    command_expect_text(r.out, "2 folds, each tested on its own part");
+    command_expect_text(r.out, "hone train --resume cut goes on from there");
+    command_hone(NULL, &r, "train", "--resume", "cut", "--seed", "5");
+    command_expect_line(&r, 1, "--seed is 5, but the run began with 0");
+    // Killed from here on, each time a little later.
+    int kills = 0;
+    for (int ms = 60;; ms += ms / 2) {
+        struct command_how kill = {.kill_after_ms = ms};
+        command_hone(&kill, &r, "train", "--resume", "cut");
+        if (r.code == 0) break;
+        assert_int_equal(r.code, 128 + 9);
+        kills++;
+    }
+    assert_true(kills > 0);
+    command_expect_text(r.out, "fold 2 of 3: done before");
+    command_expect_text(r.out, "3 folds, each tested on its own part");
+    expect_same_bytes("cv", "cut", "confusion.csv");
+    for (int fold = 1; fold <= 3; fold++) {
+        char names[2][16];
+        snprintf(names[0], sizeof names[0], "cv/fold%d", fold);
+        snprintf(names[1], sizeof names[1], "cut/fold%d", fold);
+        expect_same_bytes(names[0], names[1], "model.onnx");
+        expect_same_bytes(names[0], names[1], "confusion.csv");
+    }
+    // Done, it says again what it came to; the summary of a fold that is damaged is made anew.
+    assert_ok(hone_file_write("cut/fold2/summary.json", "{\"cancelled\": false}", 20));
+    command_hone(NULL, &r, "train", "--resume", "cut");
+    command_expect_success(&r);
+    command_expect_text(r.out, "fold 1 of 3: done before");
+    assert_null(strstr(r.out, "fold 2 of 3: done before"));
+    expect_same_bytes("cv", "cut", "confusion.csv");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kills),
         cmocka_unit_test(test_interrupt),
+        cmocka_unit_test(test_folds),
         cmocka_unit_test(test_refusals),
     };
     command_hone(NULL, &r, "devices");
