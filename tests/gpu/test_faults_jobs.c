@@ -1,4 +1,4 @@
-// test_faults_jobs: whole trainings and predictions of a tiny net in which the N-th Vulkan call
+// test_faults_jobs: whole imports, trainings and predictions of a tiny net in which the N-th Vulkan call
 // fails in each of five ways, or the N-th allocation fails: each ends in a clear error, no block of
 // memory is left, and no file is torn. After a device that is lost once, training goes on by itself
 // and ends with the same bytes. HONE_FAULTS_STEP=1 tries every N; without it some dozens of each.
@@ -71,6 +71,15 @@ static hone_status do_predict(void) {
     hone_session_destroy(&session);
     if (status == HONE_OK && !(p[0] + p[1] > 0.99f))
         return hone_fail(HONE_INTERNAL, "wrong probabilities %g, %g", (double)p[0], (double)p[1]);
+    return status;
+}
+
+static hone_status do_import(void) {
+    hone_model *model;
+    HONE_TRY(hone_model_load("tiny.onnx", NULL, &model));
+    hone_status status = hone_dir_make("run");
+    if (status == HONE_OK) status = hone_model_save(model, "run/model.onnx");
+    hone_model_destroy(&model);
     return status;
 }
 
@@ -220,6 +229,14 @@ static void test_reset(void **state) {
     usual.checkpoint_minutes = 10;
 }
 
+// No Vulkan call is made.
+static void test_import(void **state) {
+    (void)state;
+    const struct fault memory = {"allocation", -1};
+    assert_ok(do_import());
+    fail_each(&memory, "import", do_import, 1);
+}
+
 static void test_predict(void **state) {
     (void)state;
     const struct fault memory = {"allocation", -1};
@@ -233,6 +250,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_train),
         cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_import),
         cmocka_unit_test(test_predict),
     };
     int needed = test_gpu_require_running();
