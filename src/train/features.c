@@ -33,7 +33,8 @@ struct feature_work {
     int32_t feature_count;
     // (views, count of the part, F): of training pictures --head-views, of others one.
     float *features[HONE_PART_COUNT];
-    struct hone_feature_cache cache;
+    // Features by way of maps have bits of their own, and their own file.
+    struct hone_feature_cache cache, cache_behind;
     uint64_t *hashes[HONE_PART_COUNT]; // (views, count of the part): of the pictures
     uint64_t augment_hash;
     int32_t view;               // at work; 0: as they are
@@ -66,11 +67,15 @@ static hone_status features_key(struct feature_work *w, const struct hone_model 
                                   out);
 }
 
-static hone_status open_cache(struct feature_work *w, const struct hone_model *folded) {
-    bool off = w->t->params.feature_cache == HONE_FEATURE_CACHE_OFF;
+static hone_status open_caches(struct feature_work *w, const struct hone_model *folded) {
+    const char *place = w->t->params.feature_cache == HONE_FEATURE_CACHE_OFF ? "" : NULL;
     uint64_t key;
     HONE_TRY(features_key(w, folded, &key));
-    return hone_feature_cache_open(off ? "" : NULL, key, w->feature_count, &w->cache);
+    HONE_TRY(hone_feature_cache_open(place, key, w->feature_count, &w->cache));
+    if (!w->behind) return HONE_OK;
+    HONE_TRY(
+        hone_feature_cache_key(w->behind, hone_device_key(w->t->device), &key, sizeof key, &key));
+    return hone_feature_cache_open(place, key, w->feature_count, &w->cache_behind);
 }
 
 // Features of `images`, augmented where `augment` is given.
@@ -157,7 +162,7 @@ static hone_status features_compile(struct feature_work *w) {
     if (status == HONE_OK) status = compile_augmented(w, folded);
     if (status == HONE_OK) status = hone_infer_load(folded, w->store);
     if (status == HONE_OK && t->prefix.maps) status = compile_behind(w);
-    if (status == HONE_OK) status = open_cache(w, folded);
+    if (status == HONE_OK) status = open_caches(w, folded);
     hone_model_destroy(&folded);
     return status;
 }
@@ -177,18 +182,18 @@ static hone_status features_fill(void *user, size_t index, void *to) {
     return hone_program_write(w->augmented, "clock", clock, sizeof clock);
 }
 
-// Training pictures, in their order, as far as the frozen layers have brought them.
+// Training pictures as far as the frozen layers have brought them.
 static hone_status behind_fill(void *user, size_t index, void *to) {
     struct feature_work *w = user;
     const struct hone_trainer_prefix *prefix = &w->t->prefix;
     size_t width = (size_t)prefix->cut.width;
     size_t copies = (size_t)hone_model_flip_count(w->t->model->flips); // all that are kept, or one
-    size_t first = index * (size_t)w->batch, left = prefix->count - first;
+    size_t first = index * (size_t)w->batch, left = w->absent_count - first;
     size_t n = left < (size_t)w->batch ? left : (size_t)w->batch;
     if (hone_trainer_cancelled(w->t))
         return hone_fail(HONE_CANCELLED, "stopped before there was a classifier");
     for (size_t i = 0; i < n; i++)
-        memcpy((float *)to + i * copies * width, prefix->maps[first + i],
+        memcpy((float *)to + i * copies * width, prefix->maps[w->absent[first + i]],
                copies * width * sizeof(float));
     return HONE_OK;
 }
@@ -236,10 +241,14 @@ static uint64_t view_hash(const struct feature_work *w, const struct hone_pictur
     return w->view ? XXH64(place, sizeof place, w->augment_hash) : hash;
 }
 
-// Features at work come from maps: quickly, and with bits of their own, so that the cache stays out
-// of it.
-static bool from_maps(const struct feature_work *w, enum hone_part part) {
-    return w->behind && part == HONE_PART_TRAIN && !w->view;
+// Features of a view of a part come from maps.
+static bool from_maps(const struct feature_work *w, enum hone_part part, int32_t view) {
+    return w->behind && part == HONE_PART_TRAIN && !view;
+}
+
+static const struct hone_feature_cache *cache_of(const struct feature_work *w, enum hone_part part,
+                                                 int32_t view) {
+    return from_maps(w, part, view) ? &w->cache_behind : &w->cache;
 }
 
 // What the cache has of a view of a part, and a list of the rest.
@@ -252,8 +261,7 @@ static void features_look_up(struct feature_work *w, enum hone_part part) {
     for (size_t i = 0; i < count; i++) {
         double seconds;
         hashes[i] = view_hash(w, pictures, i);
-        const float *row =
-            from_maps(w, part) ? NULL : hone_feature_cache_find(&w->cache, hashes[i], &seconds);
+        const float *row = hone_feature_cache_find(cache_of(w, part, w->view), hashes[i], &seconds);
         if (row) {
             memcpy(rows + i * f_count, row, f_count * sizeof *row);
             w->saved += seconds;
@@ -282,7 +290,7 @@ static hone_status features_compute(struct feature_work *w, enum hone_part part)
     w->part = part;
     features_look_up(w, part);
     struct hone_program *program = w->view ? w->augmented : w->program;
-    if (from_maps(w, part)) {
+    if (from_maps(w, part, w->view)) {
         program = w->behind;
         stream.input = "maps";
         stream.input_bytes = batch * (size_t)hone_model_flip_count(w->t->model->flips) *
@@ -437,14 +445,16 @@ static void features_keep(struct feature_work *w, int parts, double seconds) {
     size_t computed = w->total - w->found, kept = 0;
     hone_status status = HONE_OK;
     if (!w->cache.path || !computed || (seconds < HONE_CACHE_SECONDS && !on)) return;
-    for (int part = 0; part < parts && status == HONE_OK; part++) {
-        // The first view may be from maps; the others never are.
-        size_t count = w->t->pictures[part].count, some;
-        size_t skip = w->behind && part == HONE_PART_TRAIN ? count : 0;
-        status = hone_feature_cache_add(
-            &w->cache, w->hashes[part] + skip, w->features[part] + skip * (size_t)w->feature_count,
-            count * views_of(w, part) - skip, seconds / (double)computed, &some);
-        kept += some;
+    for (int part = 0; part < parts; part++) {
+        size_t count = w->t->pictures[part].count, views = views_of(w, part), some = 0;
+        for (size_t view = 0; view < views && status == HONE_OK; view++) {
+            size_t first = view * count;
+            status = hone_feature_cache_add(cache_of(w, (enum hone_part)part, (int32_t)view),
+                                            w->hashes[part] + first,
+                                            w->features[part] + first * (size_t)w->feature_count,
+                                            count, seconds / (double)computed, &some);
+            kept += some;
+        }
     }
     if (status != HONE_OK)
         hone_log(HONE_LOG_WARNING, "features are not kept for the next run: %s",
@@ -497,6 +507,7 @@ static void features_deinit(struct feature_work *w) {
     }
     hone_free(w->absent);
     hone_feature_cache_close(&w->cache);
+    hone_feature_cache_close(&w->cache_behind);
 }
 
 hone_status hone_trainer_fit_head(struct hone_trainer *t) {

@@ -309,6 +309,19 @@ static void test_map_cache(void **state) {
     expect_note(&seen, "24 of them from the cache, which saves");
     assert_true(same_weights(&first, &second));
     hone_train_result_deinit(&second);
+    // So do the features that the classifier reads behind them.
+    struct hone_train_result third;
+    params.recipe = HONE_RECIPE_FINE_TUNE;
+    assert_ok(train(&params, &seen, &second));
+    expect_note(&seen, "features: 32 pictures in");
+    expect_note(&seen, "features: 32 kept in");
+    assert_ok(train(&params, &seen, &third));
+    expect_note(&seen, "24 of them from the cache, which saves");
+    expect_note(&seen, "32 of them from the cache");
+    assert_true(same_weights(&second, &third));
+    hone_train_result_deinit(&second);
+    hone_train_result_deinit(&third);
+    params.recipe = HONE_RECIPE_FULL;
     // A machine whose memory holds the pictures, but not their maps.
     snprintf(cache, sizeof cache, "%s/map-cache-2", dir);
     setenv("XDG_CACHE_HOME", cache, 1);
