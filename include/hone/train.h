@@ -155,7 +155,7 @@ struct hone_train_params {
     int32_t memory;     // MiB of the device's memory that the run may take; 0: what there is
     int32_t size;       // pixels; 0: as the file says, else 224
     // HONE_LR_AUTO: 1e-3 from random weights and for a small net that is trained in full, else
-    // 1e-4; HONE_LR_FIND: by a range test before the first epoch
+    // 1e-4, with SGD ten times that; HONE_LR_FIND: by a range test before the first epoch
     float lr;
     float head_lr;      // of the new classifier, as a multiple of lr; 0: by the recipe
     float first_lr;     // of the first layer, as a multiple of lr; layers between in equal ratios

@@ -12,6 +12,8 @@
 enum { NORMS_FROZEN_BELOW = 32 };         // pictures a batch
 static const int64_t SMALL_NET = 1000000; // parameters
 enum { EPOCHS_MOST = 10 };
+// SGD steps by the gradient itself, which is small; AdamW by its sign, nearly.
+static const float SGD_RATE = 10;
 
 static int64_t parameters(const struct hone_model *model) {
     int64_t sum = 0;
@@ -42,15 +44,21 @@ static void choose_rate(struct hone_trainer *t) {
     struct hone_train_params *p = &t->params;
     bool fresh = t->recipe == HONE_RECIPE_SCRATCH, full = t->recipe == HONE_RECIPE_FULL;
     bool high = fresh || (full && t->small), chosen = p->lr == HONE_LR_AUTO;
-    if (chosen) p->lr = high ? 1e-3f : 1e-4f;
+    bool sgd = p->optimizer == HONE_OPTIMIZER_SGD;
+    if (chosen) p->lr = (high ? 1e-3f : 1e-4f) * (sgd ? SGD_RATE : 1);
     if (p->head_lr == 0)
         p->head_lr = t->recipe == HONE_RECIPE_FINE_TUNE ? 1 : chosen && high ? 3 : 10;
     if (chosen && t->recipe != HONE_RECIPE_HEAD)
-        hone_trainer_note(t, "learning rate: %g, of the classifier %g (%s)", (double)p->lr,
+        hone_trainer_note(t, "learning rate: %g, of the classifier %g (%s%s)", (double)p->lr,
                           (double)(p->lr * p->head_lr),
                           fresh  ? "from random weights"
                           : high ? "a small net takes large steps"
-                                 : "pretrained weights move little");
+                                 : "pretrained weights move little",
+                          sgd ? "; ten times that of AdamW" : "");
+    if (t->recipe != HONE_RECIPE_HEAD)
+        hone_trainer_note(t, "optimiser: %s",
+                          sgd ? "SGD with momentum (as asked)"
+                              : "AdamW (runs are short; SGD needs more steps)");
 }
 
 static void choose_smoothing(struct hone_trainer *t) {

@@ -89,8 +89,8 @@ static const hone_option train_rows[] = {
           .metavar = "X|auto|find",
           .help =
               "highest learning rate of the backbone; auto: 0.001 from random weights and for a "
-              "small net in full, else 0.0001; find: by a range test of some steps, which "
-              "lr_find.svg shows"),
+              "small net in full, else 0.0001, with sgd ten times that; find: by a range test of "
+              "some steps, which lr_find.svg shows"),
     TRAIN(head_lr, F32, "head-lr", .initial = "0", .least = 0, .most = 1e6, .metavar = "X",
           .help = "learning rate of the classifier, as a multiple of --lr; 0: 1 where it has "
                   "converged before, else 10, or 3 where --lr auto came to 0.001"),
@@ -106,7 +106,7 @@ static const hone_option train_rows[] = {
     TRAIN(patience, I32, "patience", .initial = "0", .least = 0, .most = 100000, .metavar = "N",
           .help = "end after N epochs without a better one on the validation part; 0: never"),
     TRAIN(optimizer, ENUM, "optimizer", .initial = "adamw", .words = "adamw|sgd",
-          .help = "how weights are updated"),
+          .help = "how weights are updated; sgd needs longer runs"),
     TRAIN(schedule, ENUM, "schedule", .initial = "cosine", .words = "cosine|linear|constant",
           .help = "how the learning rate falls after the warm-up"),
     TRAIN(warmup, F32, "warmup", .initial = "0.05", .least = 0, .most = 1, .metavar = "SHARE",

@@ -375,6 +375,12 @@ static void test_choices(void **state) {
     params.recipe = HONE_RECIPE_SCRATCH;
     assert_ok(train(&params, &seen, &result));
     expect_note(&seen, "learning rate: 0.001, of the classifier 0.003 (from random weights)");
+    expect_note(&seen, "optimiser: AdamW (runs are short");
+    hone_train_result_deinit(&result);
+    params.optimizer = HONE_OPTIMIZER_SGD;
+    assert_ok(train(&params, &seen, &result));
+    expect_note(&seen, "learning rate: 0.01, of the classifier 0.03 (from random weights; ten");
+    expect_note(&seen, "optimiser: SGD with momentum (as asked)");
     hone_train_result_deinit(&result);
 }
 
