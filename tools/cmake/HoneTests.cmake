@@ -37,12 +37,13 @@ if(cli_sources)
   endforeach()
   add_executable(hone_planted ${cli_sources} ${planted_sources} ${planted_table} ${planted_objects})
   target_include_directories(hone_planted PRIVATE ${CMAKE_SOURCE_DIR}/src)
-  target_link_libraries(hone_planted PRIVATE hone_options)
+  target_link_libraries(hone_planted PRIVATE hone_options hone_coverage)
   get_target_property(planted_libraries hone LINK_LIBRARIES)
   target_link_libraries(hone_planted PRIVATE ${planted_libraries})
   set_target_properties(hone_planted PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 endif()
 
+set(hone_test_seconds $<IF:$<BOOL:${HONE_COVERAGE}>,7200,1200>) # code that counts itself is slow
 foreach(ring unit ops gpu e2e golden cli)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/${ring}/test_*.c)
   foreach(source IN LISTS sources)
@@ -63,7 +64,7 @@ foreach(ring unit ops gpu e2e golden cli)
     add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR})
     # What was tuned on this machine must not choose the kernels that are tested.
     # Nor is each run to begin with a check of kernels: ops_device makes it, and those that test checks ask for it.
-    set_tests_properties(${name} PROPERTIES LABELS ${ring} TIMEOUT 1200 SKIP_RETURN_CODE 77
+    set_tests_properties(${name} PROPERTIES LABELS ${ring} TIMEOUT ${hone_test_seconds} SKIP_RETURN_CODE 77
       ENVIRONMENT "HONE_TUNING=off;HONE_CHECK=off")
   endforeach()
 endforeach()
