@@ -290,10 +290,17 @@ static hone_status entry_size(const struct hone_weights *weights, int64_t entry,
 hone_status hone_torch_zip_read(const struct hone_weights *weights, int64_t entry, uint64_t offset,
                                 void *out, uint64_t bytes) {
     zip_file_t *file = zip_fopen_index(weights->zip, (zip_uint64_t)entry, 0);
+    uint8_t behind;
     if (!file) return zip_failure("an entry");
     bool good = offset == 0 || zip_fseek(file, (zip_int64_t)offset, SEEK_SET) == 0;
     good = good && zip_fread(file, out, bytes) == (zip_int64_t)bytes;
+    // At the end of an entry that was read from its first byte, libzip compares the checksum.
+    bool sound = !good || zip_fread(file, &behind, 1) >= 0;
     zip_fclose(file);
+    if (!sound)
+        return hone_fail(HONE_INVALID,
+                         "the checksum of an entry of the zip is not that of its bytes: it is "
+                         "damaged, or was saved with set_crc32_options(False)");
     return good ? HONE_OK : zip_failure("an entry");
 }
 
