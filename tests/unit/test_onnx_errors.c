@@ -639,6 +639,10 @@ CASE(meta_classes) {
     NODE("Relu", "x", "y");
     test_onnx_meta(f, "hone.classes", "[1,2]");
 }
+CASE(meta_no_class) {
+    NODE("Relu", "x", "y");
+    test_onnx_meta(f, "hone.classes", "[]");
+}
 CASE(meta_mean) {
     NODE("Relu", "x", "y");
     test_onnx_meta(f, "hone.preprocess", "{\"mean\":[1,2],\"std\":[1,1,1]}");
@@ -781,6 +785,7 @@ static const struct wrong cases[] = {
     {"has 192 rows a picture", HONE_UNSUPPORTED, rank_one, 13},
     {"metadata 'hone.classes'", HONE_INVALID, meta_json, 13},
     {"entry 0 is no string", HONE_INVALID, meta_classes, 13},
+    {"'hone.classes' must be a list of names", HONE_INVALID, meta_no_class, 13},
     {"'mean' must be three numbers", HONE_INVALID, meta_mean, 13},
     {"'std' must be three numbers", HONE_INVALID, meta_std, 13},
 };

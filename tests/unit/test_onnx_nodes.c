@@ -93,6 +93,20 @@ static const struct wrong on_picture[] = {
     {"must be one float", BAD, "Clip", "x f4", NONE},
     {"it chooses no floats", BAD, "Where", "i1 x i9", NONE},
     {"scale 'p3' must be floats", BAD, "BatchNormalization", "x p3 p3 p3 p3", NONE},
+    {"spatial = 0 is not supported", LACK, "BatchNormalization", "x f4 f4 f4 f4",
+     INT("spatial", 0)},
+    {"only one exponent for all is supported", LACK, "Pow", "x f4", NONE},
+    {"3 inputs; two are supported", LACK, "Max", "x one one", NONE},
+    {"only with one number is it supported", LACK, "Min", "x f4", NONE},
+    {"its slope must be one number or one a channel", LACK, "PRelu", "x f4", NONE},
+    {"a constant of rank 5 on rank 4", LACK, "Mul", "x f5", NONE},
+    {"its shape 'f4' must be constant, of 4 dimensions", LACK, "Expand", "x f4", NONE},
+    {"only a norm over the last axis", LACK, "LayerNormalization", "x f4", INT("axis", 1)},
+    {"'f4' must be 8 constant floats", BAD, "LayerNormalization", "x f4", NONE},
+    {"its places must be a list of integers", LACK, "Gather", "x f4", INT("axis", 1)},
+    {"places 9 to 9 of 3", BAD, "Gather", "x i9", INT("axis", 1)},
+    {"a dimension of -9", BAD, "Reshape", "x m9", NONE},
+    {"its sizes 'f23' must be constant, of height and width", LACK, "Resize", "x - f23", NONE},
 };
 
 // A node on constants is "n" and gives the shape of the output, so that it is looked at.
@@ -116,6 +130,7 @@ static void build(struct test_onnx *f, const struct wrong *node, bool constants)
     test_onnx_weight(f, "f2", "2");
     test_onnx_weight(f, "f4", "4");
     test_onnx_weight(f, "f23", "2 3");
+    test_onnx_weight(f, "f5", "2 1 1 1 1");
     test_onnx_floats(f, "one", "1", (const float[]){1});
     test_onnx_floats(f, "huge", "1", (const float[]){1e30f});
     test_onnx_node(f, node->op, node->inputs, constants ? "n" : "y");
