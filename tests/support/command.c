@@ -55,6 +55,11 @@ static void become_command(const struct command_how *how, const char *const *arg
         snprintf(name, sizeof name, "%.*s", (int)strcspn(how->env[i], "="), how->env[i]);
         setenv(name, strchr(how->env[i], '=') + 1, 1);
     }
+    if (how &&
+        (how->max_file || how->nobody)) { // what a coverage build counts could not be written
+        setenv("GCOV_PREFIX", "/dev/null", 1);
+        setenv("GCOV_ERROR_FILE", "/dev/null", 1);
+    }
     if (how && how->max_file) {
         struct rlimit limit = {how->max_file, how->max_file};
         signal(SIGXFSZ, SIG_IGN); // the write then fails with an error, as on a full disk
