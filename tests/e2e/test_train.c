@@ -547,18 +547,45 @@ static void test_refusals(void **state) {
     assert_false(hone_dir_exists("refused"));
 }
 
+// A weight that is no number makes the loss none.
+static void test_loss_is_lost(void **state) {
+    (void)state;
+    struct seen seen = {0};
+    struct hone_train_result result;
+    struct hone_train_params params = usual;
+    struct hone_model *model = test_tiny_model(3);
+    model->params[0].data[0] = NAN;
+    assert_ok(hone_model_save(model, "nan.onnx"));
+    hone_model_destroy(&model);
+    params.backbone = "nan.onnx";
+    params.out = "lost";
+    test_expect_failure(train(&params, &seen, &result), HONE_INVALID,
+                        "the loss is no longer a number at step 3: lower --lr");
+    assert_int_equal(seen.rows, 0);
+    assert_false(hone_dir_exists("lost"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_fine_tune),        cmocka_unit_test(test_head_only),
-        cmocka_unit_test(test_probe_then_tune),  cmocka_unit_test(test_scratch),
-        cmocka_unit_test(test_patience),         cmocka_unit_test(test_repeats),
-        cmocka_unit_test(test_freeze),           cmocka_unit_test(test_frozen_once),
-        cmocka_unit_test(test_last_stage_alone), cmocka_unit_test(test_frozen_copies),
+        cmocka_unit_test(test_fine_tune),
+        cmocka_unit_test(test_head_only),
+        cmocka_unit_test(test_probe_then_tune),
+        cmocka_unit_test(test_scratch),
+        cmocka_unit_test(test_patience),
+        cmocka_unit_test(test_repeats),
+        cmocka_unit_test(test_freeze),
+        cmocka_unit_test(test_frozen_once),
+        cmocka_unit_test(test_last_stage_alone),
+        cmocka_unit_test(test_frozen_copies),
         cmocka_unit_test(test_sgd),
-        cmocka_unit_test(test_device_as_ref),    cmocka_unit_test(test_steady_steps),
-        cmocka_unit_test(test_cancel),           cmocka_unit_test(test_full_disk),
-        cmocka_unit_test(test_full_for_a_while), cmocka_unit_test(test_stop_and_resume),
+        cmocka_unit_test(test_device_as_ref),
+        cmocka_unit_test(test_steady_steps),
+        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_full_for_a_while),
+        cmocka_unit_test(test_stop_and_resume),
         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_loss_is_lost),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
