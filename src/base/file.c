@@ -215,6 +215,7 @@ char *hone_path_join(const char *folder, const char *name) {
     size_t slash = folder[length - 1] != '/';
     char *path = hone_calloc(length + slash + extra + 1, 1, "a path");
     if (!path) return NULL;
+    // NOLINTNEXTLINE(bugprone-not-null-terminated-result): name, which follows, has the zero
     memcpy(path, folder, length);
     if (slash) path[length] = '/';
     memcpy(path + length + slash, name, extra + 1);

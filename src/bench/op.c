@@ -56,11 +56,11 @@ hone_status hone_bench_profile(struct hone_program *program, int runs, double *m
         for (int n = 0; n < count && status == HONE_OK; n++) {
             struct hone_program_node node;
             status = hone_program_node(program, n, &node);
-            all[n * runs + r] = node.ms;
+            all[(size_t)n * (size_t)runs + (size_t)r] = node.ms;
         }
     }
     for (int n = 0; n < count && status == HONE_OK; n++)
-        ms[n] = hone_bench_median(all + n * runs, runs);
+        ms[n] = hone_bench_median(all + (size_t)n * (size_t)runs, runs);
     hone_free(all);
     return status;
 }

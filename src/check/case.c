@@ -13,6 +13,7 @@ static const struct hone_case *const families[] = {
     HONE_CASE_FAMILIES(HONE_CASE_ENTRY)};
 
 const struct hone_case *hone_case_at(int i) {
+    // NOLINTNEXTLINE(bugprone-sizeof-expression): an array of pointers
     for (size_t f = 0; f < sizeof families / sizeof *families; f++)
         for (const struct hone_case *at = families[f]; at->op; at++)
             if (i-- == 0) return at;

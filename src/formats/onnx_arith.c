@@ -37,7 +37,7 @@ static hone_status arith_table(struct hone_onnx_import *im, const struct hone_on
     float *out = hone_onnx_store_alloc(&im->store, c->count, sizeof *out);
     *places = NULL;
     if (out && c->places) *places = hone_onnx_store_alloc(&im->store, c->count, sizeof **places);
-    if (!out || (c->places && !*places)) return im->store.status;
+    if (!out || (c->places && !*places)) return hone_onnx_store_failure(&im->store);
     for (int64_t k = 0; k < c->count; k++) {
         int64_t from = 0;
         for (int j = 0; j < rank; j++) from += along[j] * step[j];
@@ -318,7 +318,7 @@ static hone_status where_table(struct hone_onnx_import *im, const struct hone_on
     HONE_TRY(hone_onnx_fold_broadcast(condition, numbers ? numbers : condition, c));
     HONE_TRY(hone_onnx_const_measure(c));
     float *f = hone_onnx_store_alloc(&im->store, c->count, sizeof *f);
-    if (!f) return im->store.status;
+    if (!f) return hone_onnx_store_failure(&im->store);
     for (int64_t k = 0; k < c->count; k++, hone_onnx_fold_next(c, along)) {
         if ((condition->i[hone_onnx_fold_offset(condition, c->rank, along)] != 0) != wanted)
             continue;

@@ -273,7 +273,7 @@ static hone_status const_convert(struct hone_onnx_store *store, const HoneOnnx__
     bool real = type_is_float(type);
     float *f = real ? const_floats(store, own, out) : NULL;
     int64_t *whole = real ? NULL : hone_onnx_store_alloc(store, out->count, sizeof *whole);
-    if (!f && !whole) return store->status;
+    if (!f && !whole) return hone_onnx_store_failure(store);
     size_t step = type_bytes(type);
     for (int64_t k = 0; k < out->count; k++) {
         int64_t w = 0;
@@ -318,7 +318,7 @@ hone_status hone_onnx_const_read(struct hone_onnx_store *store, const HoneOnnx__
     }
     if (floats) { // as the file has them, at any place
         float *copy = const_floats(store, own, out);
-        if (!copy) return store->status;
+        if (!copy) return hone_onnx_store_failure(store);
         memcpy(copy, raw, bytes);
         out->f = copy;
         return HONE_OK;

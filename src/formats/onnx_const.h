@@ -45,6 +45,10 @@ void hone_onnx_store_deinit(struct hone_onnx_store *store);
 void hone_onnx_store_release(struct hone_onnx_store *store, const HoneOnnx__Tensor *tensor);
 // Zeroed; NULL with the message and store->status set.
 void *hone_onnx_store_alloc(struct hone_onnx_store *store, int64_t count, size_t size);
+// What a NULL of it means: never HONE_OK, which analysers of one file can't know.
+static inline hone_status hone_onnx_store_failure(const struct hone_onnx_store *store) {
+    return store->status == HONE_OK ? HONE_OUT_OF_MEMORY : store->status;
+}
 
 // Reads a tensor of a file. Where the file's bytes are aligned floats already, f points at them,
 // else into the arena or, `own`, into a block that hone_onnx_const_drop() frees.

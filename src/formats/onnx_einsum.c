@@ -141,11 +141,12 @@ static hone_status einsum_weight(struct hone_onnx_import *im, struct hone_onnx_t
         if (i < l->depth) rows *= dim[i];
     }
     float *data = hone_onnx_store_alloc(&im->store, c->count, sizeof *data);
-    if (!data) return im->store.status;
+    if (!data) return hone_onnx_store_failure(&im->store);
     for (int64_t k = 0; k < c->count; k++) {
         int64_t at = 0;
         for (int i = 0; i < c->rank; i++) at += along[i] * step[i];
         data[k] = c->f[at];
+        // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): dim has all c->rank
         for (int i = c->rank - 1; i >= 0 && ++along[i] == dim[i]; i--) along[i] = 0;
     }
     struct hone_desc desc = hone_desc_make(HONE_F32, 2, rows, (int32_t)(c->count / rows), 0, 0);

@@ -14,14 +14,14 @@ hone_status hone_onnx_fold_alloc(const struct hone_onnx_fold_args *a, bool real,
     *i = NULL;
     *m = NULL;
     void *data = hone_onnx_store_alloc(a->store, a->out->count, real ? sizeof **f : sizeof **i);
-    if (!data) return a->store->status;
+    if (!data) return hone_onnx_store_failure(a->store);
     if (real)
         a->out->f = *f = data;
     else
         a->out->i = *i = data;
     if (!marks) return HONE_OK;
     a->out->marks = *m = hone_onnx_store_alloc(a->store, a->out->count, 1);
-    return *m ? HONE_OK : a->store->status;
+    return *m ? HONE_OK : hone_onnx_store_failure(a->store);
 }
 
 void hone_onnx_fold_move(const struct hone_onnx_fold_copy *c, int64_t to, int64_t from) {
@@ -38,7 +38,7 @@ hone_status hone_onnx_fold_places(const struct hone_onnx_fold_args *a,
     if (!c->src->source || c->src->count > HONE_ONNX_PLACES || a->out->count > HONE_ONNX_PLACES)
         return HONE_OK;
     c->p = hone_onnx_store_alloc(a->store, a->out->count, sizeof *c->p);
-    if (!c->p) return a->store->status;
+    if (!c->p) return hone_onnx_store_failure(a->store);
     a->out->source = c->src->source;
     a->out->places = c->p;
     return HONE_OK;

@@ -292,7 +292,7 @@ hone_status hone_onnx_fold_reduce(const struct hone_onnx_fold_args *a) {
     HONE_TRY(hone_onnx_fold_alloc(a, x->f != NULL, x->marks != NULL, &f, &i, &m));
     double *sum = hone_onnx_store_alloc(a->store, a->out->count, sizeof *sum);
     uint8_t *begun = hone_onnx_store_alloc(a->store, a->out->count, 1);
-    if (!sum || !begun) return a->store->status;
+    if (!sum || !begun) return hone_onnx_store_failure(a->store);
     for (int64_t k = 0; k < x->count; k++) {
         int64_t to = hone_onnx_fold_offset(&kept, x->rank, along);
         double value = hone_onnx_const_number(x, k);

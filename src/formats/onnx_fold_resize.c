@@ -47,7 +47,7 @@ static hone_status resize_axis(const struct hone_onnx_fold_args *a,
     HONE_TRY(hone_onnx_const_measure(x));
     float *matrix = hone_onnx_store_alloc(a->store, (int64_t)from * to, sizeof *matrix);
     float *after = matrix ? hone_onnx_store_alloc(a->store, x->count, sizeof *after) : NULL;
-    if (!after) return a->store->status;
+    if (!after) return hone_onnx_store_failure(a->store);
     hone_onnx_resize_matrix(modes, from, to, scale, matrix);
     resize_apply(matrix, from, to, front, behind, before, after);
     x->f = after;

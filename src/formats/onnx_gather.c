@@ -30,7 +30,7 @@ hone_status hone_onnx_gather_param(struct hone_onnx_import *im, struct hone_onnx
     float *start = hone_arena_alloc(arena, (size_t)c->count + 1, sizeof *start);
     int32_t *next = hone_onnx_store_alloc(&im->store, c->count + 1, sizeof *next);
     if (!index || !order || !start) return HONE_OUT_OF_MEMORY;
-    if (!next) return im->store.status;
+    if (!next) return hone_onnx_store_failure(&im->store);
     for (int64_t i = 0; i < count; i++) next[places[i] + 1]++;
     for (int64_t e = 0; e < c->count; e++) next[e + 1] += next[e];
     for (int64_t e = 0; e <= c->count; e++) start[e] = (float)next[e];

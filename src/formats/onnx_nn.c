@@ -168,7 +168,7 @@ static hone_status gemm_param(struct hone_onnx_import *im, struct hone_onnx_tens
     float *scaled = NULL;
     if (factor != 1 || c->count != count) { // a bias of one number is repeated
         scaled = hone_onnx_store_alloc(&im->store, count, sizeof *scaled);
-        if (!scaled) return im->store.status;
+        if (!scaled) return hone_onnx_store_failure(&im->store);
         for (int64_t i = 0; i < count; i++) scaled[i] = factor * c->f[c->count == 1 ? 0 : i];
     }
     return hone_onnx_param(im, tensor, kind, HONE_LAYOUT_SAME, desc, scaled, out);

@@ -60,7 +60,7 @@ static hone_status group_scale(struct hone_onnx_import *im, const HoneOnnx__Node
         float *each = NULL;
         if (c->count != channels) {
             each = hone_onnx_store_alloc(&im->store, channels, sizeof *each);
-            if (!each) return im->store.status;
+            if (!each) return hone_onnx_store_failure(&im->store);
             for (int64_t i = 0; i < channels; i++) each[i] = c->f[i / (channels / c->count)];
         }
         hone_value param;

@@ -33,7 +33,7 @@ hone_status hone_onnx_shape(struct hone_onnx_import *im, const HoneOnnx__Node *n
     int64_t count = end > begin ? end - begin : 0;
     int64_t *dims = hone_onnx_store_alloc(&im->store, count, sizeof *dims);
     uint8_t *marks = hone_onnx_store_alloc(&im->store, count, 1);
-    if (!dims || !marks) return im->store.status;
+    if (!dims || !marks) return hone_onnx_store_failure(&im->store);
     for (int64_t i = 0; i < count; i++) {
         int axis = (int)(begin + i) + (!constant && x->joined);
         dims[i] = constant ? x->constant.dim[axis] : hone_onnx_dim(im, x, axis);
@@ -80,7 +80,7 @@ hone_status hone_onnx_expand(struct hone_onnx_import *im, const HoneOnnx__Node *
     if (!hone_desc_valid(&desc)) return hone_fail(HONE_UNSUPPORTED, "2^31 elements or more");
     hone_value zeros;
     float *data = hone_onnx_store_alloc(&im->store, hone_desc_elements(&desc), sizeof *data);
-    if (!data) return im->store.status;
+    if (!data) return hone_onnx_store_failure(&im->store);
     HONE_TRY(hone_onnx_param(im, shape, HONE_PARAM_CONSTANT, HONE_LAYOUT_SAME, desc, data, &zeros));
     hone_value y =
         HONE_EMIT(im->graph, &hone_op_add, hone_onnx_node_name(node), NULL, x->value, zeros);
