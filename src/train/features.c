@@ -443,24 +443,27 @@ static hone_status features_finish(struct feature_work *w) {
 static void features_keep(struct feature_work *w, int parts, double seconds) {
     bool on = w->t->params.feature_cache == HONE_FEATURE_CACHE_ON;
     size_t computed = w->total - w->found, kept = 0;
+    const char *where = NULL;
     hone_status status = HONE_OK;
     if (!w->cache.path || !computed || (seconds < HONE_CACHE_SECONDS && !on)) return;
     for (int part = 0; part < parts; part++) {
         size_t count = w->t->pictures[part].count, views = views_of(w, part), some = 0;
         for (size_t view = 0; view < views && status == HONE_OK; view++) {
             size_t first = view * count;
-            status = hone_feature_cache_add(cache_of(w, (enum hone_part)part, (int32_t)view),
-                                            w->hashes[part] + first,
+            const struct hone_feature_cache *cache =
+                cache_of(w, (enum hone_part)part, (int32_t)view);
+            status = hone_feature_cache_add(cache, w->hashes[part] + first,
                                             w->features[part] + first * (size_t)w->feature_count,
                                             count, seconds / (double)computed, &some);
             kept += some;
+            if (some) where = cache->path;
         }
     }
     if (status != HONE_OK)
         hone_log(HONE_LOG_WARNING, "features are not kept for the next run: %s",
                  hone_error_message());
     else if (kept)
-        hone_trainer_note(w->t, "features: %zu kept in %s for the next run", kept, w->cache.path);
+        hone_trainer_note(w->t, "features: %zu kept in %s for the next run", kept, where);
 }
 
 // Features of the first `parts` parts.
