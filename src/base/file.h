@@ -77,6 +77,8 @@ hone_status hone_cache_path(const char *cache_dir, const char *name, char **out)
 // than `most` and no more than half of what the disk could give. false: not even then, or the disk
 // cannot be asked. Who has a removed file mapped keeps it.
 bool hone_cache_make_room(const char *path, const char *prefix, uint64_t more, uint64_t most);
+// What such files may take in all: nothing is removed; 0 where the disk cannot be asked.
+uint64_t hone_cache_limit(const char *path, const char *prefix, uint64_t most);
 
 // Adds to a file behind its first `keep` bytes; what lay there is cut off; keep 0: a new file takes
 // the place of what was there. No reader is kept from a half-written end: what is added must tell

@@ -81,32 +81,56 @@ static hone_status hone_old_files(const char *folder, const char *path, const ch
     return HONE_OK;
 }
 
-static bool hone_cache_trim(const char *folder, const char *path, const char *prefix, uint64_t more,
-                            uint64_t most, struct hone_arena *arena) {
-    struct statvfs disk;
-    struct hone_old_file *old;
+// The files beside a path, and what all of them may take.
+struct hone_cache_files {
+    struct hone_arena arena;
+    struct hone_old_file *old; // but for the path's own
     size_t count;
-    uint64_t taken = 0;
-    if (statvfs(folder, &disk) != 0 ||
-        hone_old_files(folder, path, prefix, arena, &old, &count, &taken) != HONE_OK)
-        return false;
-    uint64_t half = ((uint64_t)disk.f_bavail * disk.f_frsize + taken) / 2;
-    uint64_t limit = most < half ? most : half, others = 0;
-    for (size_t i = 0; i < count; i++) others += old[i].bytes;
-    if (taken - others + more > limit) return false; // removing all would not do
-    for (size_t i = 0; i < count && taken + more > limit; i++)
-        if (unlink(old[i].path) == 0) taken -= old[i].bytes;
-    return taken + more <= limit;
+    uint64_t taken, limit; // bytes; the path's own are among those taken
+};
+
+static hone_status hone_cache_look(const char *path, const char *prefix, uint64_t most,
+                                   struct hone_cache_files *out) {
+    struct statvfs disk;
+    char *folder = hone_path_folder(path);
+    *out = (struct hone_cache_files){0};
+    if (!folder) return HONE_OUT_OF_MEMORY;
+    hone_status status = hone_dir_make(folder);
+    if (status == HONE_OK && statvfs(folder, &disk) != 0)
+        status = hone_fail_errno(errno, "read the size of the disk of", folder);
+    if (status == HONE_OK)
+        status =
+            hone_old_files(folder, path, prefix, &out->arena, &out->old, &out->count, &out->taken);
+    if (status == HONE_OK) {
+        uint64_t half = ((uint64_t)disk.f_bavail * disk.f_frsize + out->taken) / 2;
+        out->limit = most < half ? most : half;
+    }
+    hone_free(folder);
+    return status;
+}
+
+static bool hone_cache_trim(struct hone_cache_files *files, uint64_t more) {
+    uint64_t others = 0;
+    for (size_t i = 0; i < files->count; i++) others += files->old[i].bytes;
+    if (files->taken - others + more > files->limit) return false; // removing all would not do
+    for (size_t i = 0; i < files->count && files->taken + more > files->limit; i++)
+        if (unlink(files->old[i].path) == 0) files->taken -= files->old[i].bytes;
+    return files->taken + more <= files->limit;
 }
 
 bool hone_cache_make_room(const char *path, const char *prefix, uint64_t more, uint64_t most) {
-    struct hone_arena arena = {0};
-    char *folder = hone_path_folder(path);
-    bool room = folder && hone_dir_make(folder) == HONE_OK &&
-                hone_cache_trim(folder, path, prefix, more, most, &arena);
-    hone_arena_deinit(&arena);
-    hone_free(folder);
+    struct hone_cache_files files;
+    bool room =
+        hone_cache_look(path, prefix, most, &files) == HONE_OK && hone_cache_trim(&files, more);
+    hone_arena_deinit(&files.arena);
     return room;
+}
+
+uint64_t hone_cache_limit(const char *path, const char *prefix, uint64_t most) {
+    struct hone_cache_files files;
+    bool known = hone_cache_look(path, prefix, most, &files) == HONE_OK;
+    hone_arena_deinit(&files.arena);
+    return known ? files.limit : 0;
 }
 
 // POSIX locks belong to a process: a thread gets what another holds, and loses it for both where it

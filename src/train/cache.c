@@ -10,6 +10,8 @@
 
 #include "base/alloc.h"
 #include "exec/program.h"
+#include "image/preprocess.h"
+#include "model/model.h"
 
 static const char MAGIC[8] = "honefea2";
 static const char PREFIX[] = "features-";
@@ -91,8 +93,20 @@ static hone_status open_records(struct hone_feature_cache *cache) {
 }
 
 hone_status hone_feature_cache_key(struct hone_program *program, const char *device_key,
-                                   const void *more, size_t bytes, uint64_t *out) {
-    XXH64_hash_t hash = XXH64(device_key, strlen(device_key), XXH64(more, bytes, 0));
+                                   const struct hone_feature_cache_source *source, uint64_t *out) {
+    const struct hone_model *model = source->model;
+    const struct hone_preprocess *p = &model->preprocess;
+    const int64_t sizes[] = {source->batch, source->flips, p->height, p->width};
+    struct hone_text how = {0};
+    XXH64_hash_t hash = XXH64(device_key, strlen(device_key), XXH64(sizes, sizeof sizes, 0));
+    HONE_TRY(hone_preprocess_print(p, &how));
+    hash = XXH64(how.data, how.length, hash);
+    hone_text_deinit(&how);
+    for (size_t i = 0; i < model->param_count; i++) {
+        const struct hone_desc *desc = hone_graph_desc(model->graph, model->params[i].value);
+        if (source->leaves_out(source->user, i)) continue;
+        hash = XXH64(model->params[i].data, (size_t)hone_desc_elements(desc) * sizeof(float), hash);
+    }
     for (int i = 0; i < hone_program_node_count(program); i++) {
         struct hone_program_node node;
         HONE_TRY(hone_program_node(program, i, &node));
@@ -108,7 +122,7 @@ hone_status hone_feature_cache_open(const char *cache_dir, uint64_t key, int32_t
                                     struct hone_feature_cache *out) {
     char name[48];
     *out = (struct hone_feature_cache){.key = key, .width = width};
-    snprintf(name, sizeof name, "%s%016llx.bin", PREFIX, (unsigned long long)key);
+    snprintf(name, sizeof name, "%s%016llx-%d.bin", PREFIX, (unsigned long long)key, (int)width);
     HONE_TRY(hone_cache_path(cache_dir, name, &out->path));
     hone_status status = open_records(out);
     if (status != HONE_OK) hone_feature_cache_close(out);
@@ -194,7 +208,7 @@ bool hone_feature_cache_has_room(const char *cache_dir, int64_t rows, int64_t wi
     char *path;
     int64_t bytes = rows * (width * (int64_t)sizeof(float) + (int64_t)sizeof(struct label));
     if (hone_cache_path(cache_dir, "features-.bin", &path) != HONE_OK || !path) return false;
-    bool room = hone_cache_make_room(path, PREFIX, (uint64_t)bytes, MOST_BYTES);
+    bool room = (uint64_t)bytes <= hone_cache_limit(path, PREFIX, MOST_BYTES);
     hone_free(path);
     return room;
 }

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "data/pictures.h"
 
+struct hone_model;
 struct hone_program;
 
 // What took less to compute, in seconds, is not worth a file, where nobody asks for one.
@@ -25,10 +26,17 @@ struct hone_feature_cache {
     size_t slot_count;
 };
 
-// A key from all that the bits of a program's output follow from but its weights: device,
-// operators, kernels and their tiles, and the `bytes` at `more`.
+// What rows are made of: all that their bits follow from, but device and program.
+struct hone_feature_cache_source {
+    const struct hone_model *model; // its preprocessing and its parameters
+    bool (*leaves_out)(const void *user, size_t param);
+    const void *user;
+    int32_t batch; // pictures at a time
+    int32_t flips; // mask of HONE_MODEL_FLIP_*
+};
+// The key of rows of a source by a program: its operators, kernels and their tiles count, too.
 hone_status hone_feature_cache_key(struct hone_program *program, const char *device_key,
-                                   const void *more, size_t bytes, uint64_t *out);
+                                   const struct hone_feature_cache_source *source, uint64_t *out);
 
 // Finds the file of this key in the user's cache (`cache_dir` as hone_cache_path). One that is
 // absent or another's is as an empty one. Fails for want of memory only. `path` stays NULL where
@@ -49,8 +57,8 @@ const float *hone_feature_cache_find(const struct hone_feature_cache *cache, uin
 // that were added; none where there is no room.
 hone_status hone_feature_cache_add(const struct hone_feature_cache *cache, const uint64_t *hashes,
                                    const float *rows, size_t count, double seconds, size_t *kept);
-// Whether `rows` more rows of `width` numbers find room in the user's cache; files of other keys go
-// for them.
+// Whether `rows` rows of `width` numbers find room in the user's cache, if files of other keys go
+// for them; none goes yet.
 bool hone_feature_cache_has_room(const char *cache_dir, int64_t rows, int64_t width);
 
 #endif

@@ -48,33 +48,24 @@ struct feature_work {
     struct hone_train_epoch row; // last row that was written
 };
 
-// All that the bits of features follow from.
-static hone_status features_key(struct feature_work *w, const struct hone_model *folded,
-                                uint64_t *out) {
-    const struct hone_preprocess *p = &folded->preprocess;
-    const int32_t sizes[] = {w->feature_count, w->batch, p->height, p->width, folded->flips};
-    struct hone_text how = {0};
-    HONE_TRY(hone_preprocess_print(p, &how));
-    XXH64_hash_t hash = XXH64(how.data, how.length, XXH64(sizes, sizeof sizes, 0));
-    hone_text_deinit(&how);
-    for (size_t i = 0; i < folded->param_count; i++) {
-        const struct hone_desc *desc = hone_graph_desc(folded->graph, folded->params[i].value);
-        if ((int)i == folded->head.weight || (int)i == folded->head.bias) continue;
-        hash =
-            XXH64(folded->params[i].data, (size_t)hone_desc_elements(desc) * sizeof(float), hash);
-    }
-    return hone_feature_cache_key(w->program, hone_device_key(w->t->device), &hash, sizeof hash,
-                                  out);
+static bool is_head(const void *user, size_t param) {
+    const struct hone_model *model = user;
+    return (int)param == model->head.weight || (int)param == model->head.bias;
 }
 
 static hone_status open_caches(struct feature_work *w, const struct hone_model *folded) {
     const char *place = w->t->params.feature_cache == HONE_FEATURE_CACHE_OFF ? "" : NULL;
+    const char *device = hone_device_key(w->t->device);
+    const struct hone_feature_cache_source source = {.model = folded,
+                                                     .leaves_out = is_head,
+                                                     .user = folded,
+                                                     .batch = w->batch,
+                                                     .flips = folded->flips};
     uint64_t key;
-    HONE_TRY(features_key(w, folded, &key));
+    HONE_TRY(hone_feature_cache_key(w->program, device, &source, &key));
     HONE_TRY(hone_feature_cache_open(place, key, w->feature_count, &w->cache));
     if (!w->behind) return HONE_OK;
-    HONE_TRY(
-        hone_feature_cache_key(w->behind, hone_device_key(w->t->device), &key, sizeof key, &key));
+    HONE_TRY(hone_feature_cache_key(w->behind, device, &source, &key));
     return hone_feature_cache_open(place, key, w->feature_count, &w->cache_behind);
 }
 

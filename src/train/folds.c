@@ -25,7 +25,6 @@ struct folds_work {
     const struct hone_data_params *data;
     const struct hone_train_hooks *hooks;
     int32_t folds;
-    bool resumed;
     double before;       // seconds of folds that were done already
     struct hone_run run; // the folder around the folds
     struct hone_folds_result *out;
@@ -222,7 +221,7 @@ static hone_status train_fold(struct folds_work *w, const char *folder, int32_t 
                               struct hone_train_result *result) {
     struct hone_train_params own = *w->params;
     struct hone_data_params part = *w->data;
-    if (w->resumed) {
+    if (w->params->resume) {
         HONE_TRY(write_fold_args(w, folder, fold));
         own.resume = folder; // its args.json says the rest
         part.folds = part.fold = 0;
@@ -241,7 +240,7 @@ static hone_status run_fold(struct folds_work *w, int32_t fold) {
     char *folder = hone_path_join(w->run.dir, name);
     if (!folder) return HONE_OUT_OF_MEMORY;
     hone_status status = HONE_OK;
-    if (w->resumed) status = read_fold(w, folder, &result, &done);
+    if (w->params->resume) status = read_fold(w, folder, &result, &done);
     if (status == HONE_OK) folds_note(w, fold, done);
     if (status == HONE_OK && !done) {
         hone_train_result_deinit(&result);
@@ -256,7 +255,7 @@ static hone_status run_fold(struct folds_work *w, int32_t fold) {
 
 // The folder around the folds, with its args.json.
 static hone_status folds_open(struct folds_work *w) {
-    if (w->resumed)
+    if (w->params->resume)
         return hone_fail_context(hone_run_reopen(w->params->resume, &w->run), "resume %s",
                                  w->params->resume);
     struct hone_train_params params = *w->params;
@@ -298,9 +297,8 @@ hone_status hone_train_folds(const struct hone_train_params *params,
                              const struct hone_train_hooks *hooks, struct hone_folds_result *out) {
     struct folds_work work = {.params = params, .data = data, .hooks = hooks, .out = out};
     *out = (struct hone_folds_result){0};
-    work.resumed = params->resume != NULL;
-    work.folds = work.resumed ? folds_of(params->resume) : data->folds;
-    if (work.resumed && !work.folds)
+    work.folds = params->resume ? folds_of(params->resume) : data->folds;
+    if (params->resume && !work.folds)
         return hone_fail(HONE_NOT_FOUND, "resume %s: no cross-validation is there", params->resume);
     if (work.folds < FOLDS_LEAST)
         return hone_fail(HONE_INVALID,

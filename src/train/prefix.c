@@ -8,14 +8,11 @@
 #include <math.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/rng.h"
 #include "base/thread.h"
 #include "check/trust.h"
-#include "image/preprocess.h"
 #include "infer/graph.h"
 #include "train/augment.h"
 
@@ -118,10 +115,9 @@ void hone_trainer_prefix_deinit(struct hone_trainer_prefix *prefix) {
 struct prefix_work {
     struct hone_trainer *t;
     int32_t batch;
-    int32_t *labels;  // not needed, but filled
-    uint64_t *hashes; // of the pictures
-    uint32_t *absent; // pictures that the cache does not have
-    uint64_t *absent_hashes;
+    int32_t *labels;         // not needed, but filled
+    uint32_t *absent;        // pictures that the cache does not have
+    uint64_t *absent_hashes; // of them
     size_t absent_count;
     double saved; // seconds that the others took when they were computed
     double start;
@@ -195,24 +191,21 @@ static hone_status prefix_take(void *user, size_t index, const void *result) {
     return HONE_OK;
 }
 
-// All that the bits of maps follow from.
+static bool trains(const void *user, size_t param) {
+    const struct hone_train_layout *layout = user;
+    return layout->slot_of_param[param] >= 0;
+}
+
 static hone_status prefix_open_cache(struct hone_trainer *t, struct hone_program *program,
                                      int32_t batch) {
     struct hone_trainer_prefix *prefix = &t->prefix;
-    const struct hone_preprocess *p = &t->model->preprocess;
-    const int64_t sizes[] = {prefix->cut.width, prefix->flips, batch, p->height, p->width};
-    struct hone_text how = {0};
+    const struct hone_feature_cache_source source = {.model = t->model,
+                                                     .leaves_out = trains,
+                                                     .user = &t->layout,
+                                                     .batch = batch,
+                                                     .flips = prefix->flips};
     uint64_t key;
-    HONE_TRY(hone_preprocess_print(p, &how));
-    XXH64_hash_t hash = XXH64(how.data, how.length, XXH64(sizes, sizeof sizes, 0));
-    hone_text_deinit(&how);
-    for (size_t i = 0; i < t->model->param_count; i++) {
-        const struct hone_desc *desc = hone_graph_desc(t->model->graph, t->model->params[i].value);
-        if (t->layout.slot_of_param[i] >= 0) continue; // it trains
-        hash =
-            XXH64(t->model->params[i].data, (size_t)hone_desc_elements(desc) * sizeof(float), hash);
-    }
-    HONE_TRY(hone_feature_cache_key(program, hone_device_key(t->device), &hash, sizeof hash, &key));
+    HONE_TRY(hone_feature_cache_key(program, hone_device_key(t->device), &source, &key));
     hone_feature_cache_close(&prefix->cache);
     return hone_feature_cache_open(NULL, key, (int32_t)prefix_width(prefix), &prefix->cache);
 }
@@ -220,14 +213,13 @@ static hone_status prefix_open_cache(struct hone_trainer *t, struct hone_program
 // Points to what the cache has of the pictures, and lists the rest.
 static void prefix_look_up(struct prefix_work *w) {
     struct hone_trainer_prefix *prefix = &w->t->prefix;
-    w->absent_count = 0;
-    w->saved = 0;
     for (size_t i = 0; i < prefix->count; i++) {
         double seconds = 0;
-        prefix->maps[i] = hone_feature_cache_find(&prefix->cache, w->hashes[i], &seconds);
+        uint64_t hash = hone_feature_cache_hash(&w->t->pictures[HONE_PART_TRAIN], i);
+        prefix->maps[i] = hone_feature_cache_find(&prefix->cache, hash, &seconds);
         w->saved += seconds;
         if (prefix->maps[i]) continue;
-        w->absent_hashes[w->absent_count] = w->hashes[i];
+        w->absent_hashes[w->absent_count] = hash;
         w->absent[w->absent_count++] = (uint32_t)i;
     }
 }
@@ -248,26 +240,29 @@ static hone_status prefix_stream(struct prefix_work *w, struct hone_program *pro
                               .user = w});
 }
 
-// Computed maps are found in memory, or in the cache, which is opened again.
+// All maps are in the file now. It is opened again, and those that were found before lie elsewhere.
+static hone_status prefix_find_on_disk(struct hone_trainer *t) {
+    struct hone_trainer_prefix *prefix = &t->prefix;
+    uint64_t key = prefix->cache.key;
+    hone_feature_cache_close(&prefix->cache);
+    HONE_TRY(hone_feature_cache_open(NULL, key, (int32_t)prefix_width(prefix), &prefix->cache));
+    for (size_t i = 0; i < prefix->count; i++) {
+        uint64_t hash = hone_feature_cache_hash(&t->pictures[HONE_PART_TRAIN], i);
+        prefix->maps[i] = hone_feature_cache_find(&prefix->cache, hash, NULL);
+        if (!prefix->maps[i])
+            return hone_fail(HONE_IO,
+                             "maps of frozen layers found no room in %s: free some, or give "
+                             "--feature-cache off",
+                             prefix->cache.path);
+    }
+    return HONE_OK;
+}
+
 static hone_status prefix_find_computed(struct prefix_work *w) {
     struct hone_trainer_prefix *prefix = &w->t->prefix;
-    uint64_t key = prefix->cache.key;
-    int32_t width = prefix->cache.width;
-    if (!prefix->on_disk) {
-        for (size_t i = 0; i < w->absent_count; i++)
-            prefix->maps[w->absent[i]] = prefix->computed + i * (size_t)width;
-        return HONE_OK;
-    }
-    double saved = w->saved;
-    hone_feature_cache_close(&prefix->cache);
-    HONE_TRY(hone_feature_cache_open(NULL, key, width, &prefix->cache));
-    prefix_look_up(w);
-    w->saved = saved;
-    if (w->absent_count)
-        return hone_fail(HONE_IO,
-                         "maps of frozen layers found no room in %s: free some, or give "
-                         "--feature-cache off",
-                         prefix->cache.path);
+    if (prefix->on_disk) return w->absent_count ? prefix_find_on_disk(w->t) : HONE_OK;
+    for (size_t i = 0; i < w->absent_count; i++)
+        prefix->maps[w->absent[i]] = prefix->computed + i * prefix_width(prefix);
     return HONE_OK;
 }
 
@@ -335,17 +330,13 @@ static void prefix_tell(const struct prefix_work *w, double seconds) {
 
 static hone_status prefix_compute(struct prefix_work *w) {
     struct hone_trainer_prefix *prefix = &w->t->prefix;
-    const struct hone_pictures *pictures = &w->t->pictures[HONE_PART_TRAIN];
     struct hone_store *store = NULL;
     size_t room = prefix->count + 1;
     prefix->maps = hone_calloc(room, sizeof *prefix->maps, "maps");
     w->labels = hone_calloc((size_t)w->batch, sizeof *w->labels, "labels");
-    w->hashes = hone_calloc(room, sizeof *w->hashes, "maps");
     w->absent = hone_calloc(room, sizeof *w->absent, "maps");
     w->absent_hashes = hone_calloc(room, sizeof *w->absent_hashes, "maps");
-    if (!prefix->maps || !w->labels || !w->hashes || !w->absent || !w->absent_hashes)
-        return HONE_OUT_OF_MEMORY;
-    for (size_t i = 0; i < prefix->count; i++) w->hashes[i] = hone_feature_cache_hash(pictures, i);
+    if (!prefix->maps || !w->labels || !w->absent || !w->absent_hashes) return HONE_OUT_OF_MEMORY;
     hone_status status = hone_store_create(w->t->device, &store);
     if (status == HONE_OK) status = prefix_run(w, store);
     hone_store_destroy(&store);
@@ -371,7 +362,6 @@ hone_status hone_trainer_fill_prefix(struct hone_trainer *t) {
         prefix->computed = NULL;
     }
     hone_free(work.labels);
-    hone_free(work.hashes);
     hone_free(work.absent);
     hone_free(work.absent_hashes);
     return status;

@@ -180,6 +180,7 @@ static void test_room(void **state) {
     for (int i = 2; i < 4; i++) assert_true(hone_file_exists(paths[i]));
     assert_true(hone_file_exists(own));
     assert_false(hone_cache_make_room(own, "a-", UINT64_C(1) << 62, UINT64_MAX)); // no such disk
+    assert_true(hone_cache_limit(own, "a-", 3500) == 3500);
     assert_true(hone_feature_cache_has_room(dir, 40, 1000));
     assert_false(hone_feature_cache_has_room(dir, 1 << 20, 1 << 20));
     assert_false(hone_feature_cache_has_room("", 1, 1));
