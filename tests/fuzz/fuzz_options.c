@@ -30,7 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     text[bytes] = text[bytes + 1] = '\0';
     set_all(&hone_train_options, &train, text, bytes);
     set_all(&hone_data_options, &folders, text, bytes);
-    if (train.epochs < 0) abort();
+    if (train.epochs < -1 || train.batch < -1) abort(); // -1 says auto
     free(text);
     return 0;
 }
