@@ -26,7 +26,8 @@ struct command_result {
 };
 
 // Arguments after "hone", ended by NULL. Fails the test when the process cannot be started or runs
-// longer than five minutes. `result` is freed by the next run with it, and by command_deinit().
+// longer than five minutes (more in a build that counts or watches itself; HONE_TEST_PATIENCE=N: N
+// times that). `result` is freed by the next run with it, and by command_deinit().
 void command_run(const struct command_how *how, const char *const *args,
                  struct command_result *result);
 #define command_hone(how, result, ...)                                                             \
