@@ -1,6 +1,6 @@
-// coopmat.h: cooperative matrices and bfloat16, for Vulkan headers that are older than
-// they: 1.3.239 (Debian 12) and later. Only what hone reads; numbers and names are those of the
-// Vulkan registry. Include gpu/vk.h instead, which brings the headers that this completes.
+// coopmat.h: cooperative matrices, bfloat16 and settings of layers, for Vulkan headers that are
+// older than they: 1.3.239 (Debian 12) and later. Only what hone reads; numbers and names are those
+// of the Vulkan registry. Include gpu/vk.h instead, which brings the headers that this completes.
 #ifndef HONE_GPU_COOPMAT_H
 #define HONE_GPU_COOPMAT_H
 
@@ -81,6 +81,25 @@ typedef struct VkPhysicalDeviceShaderBfloat16FeaturesKHR {
     VkBool32 shaderBFloat16DotProduct;
     VkBool32 shaderBFloat16CooperativeMatrix;
 } VkPhysicalDeviceShaderBfloat16FeaturesKHR;
+#endif
+
+#ifndef VK_EXT_layer_settings // 1.3.272
+#define VK_EXT_LAYER_SETTINGS_EXTENSION_NAME             "VK_EXT_layer_settings"
+#define VK_STRUCTURE_TYPE_LAYER_SETTINGS_CREATE_INFO_EXT ((VkStructureType)1000496000)
+#define VK_LAYER_SETTING_TYPE_BOOL32_EXT                 0
+typedef struct VkLayerSettingEXT {
+    const char *pLayerName;
+    const char *pSettingName;
+    int32_t type;
+    uint32_t valueCount;
+    const void *pValues;
+} VkLayerSettingEXT;
+typedef struct VkLayerSettingsCreateInfoEXT {
+    VkStructureType sType;
+    const void *pNext;
+    uint32_t settingCount;
+    const VkLayerSettingEXT *pSettings;
+} VkLayerSettingsCreateInfoEXT;
 #endif
 
 #endif

@@ -213,6 +213,10 @@ bool hone_gpu_validating(const struct hone_gpu *gpu) {
     return gpu->instance.validating;
 }
 
+bool hone_gpu_validating_kernels(const struct hone_gpu *gpu) {
+    return gpu->instance.assisted;
+}
+
 void hone_gpu_name(struct hone_gpu *gpu, VkObjectType type, uint64_t handle, const char *name) {
     if (!gpu->set_name) return;
     VkDebugUtilsObjectNameInfoEXT info = {

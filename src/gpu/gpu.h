@@ -35,7 +35,8 @@ struct hone_gpu_open_params {
     // NULL or "": the best (discrete, integrated, virtual, CPU; then the largest memory). Else an
     // index as `hone devices` lists them, a UUID, or a part of the name in any case.
     const char *device;
-    bool validate;         // Khronos validation with synchronisation checks; also HONE_VALIDATE=1
+    bool validate;         // Khronos validation with synchronisation checks; also HONE_VALIDATE=1,
+                           // and =gpu for the accesses of kernels, too, at some times the cost
     const char *cache_dir; // pipeline cache. NULL: $XDG_CACHE_HOME/hone or ~/.cache/hone. "": none
     enum hone_gpu_capture capture;
     uint64_t memory_bytes; // take no more than this of the device's own memory; 0: what there is
@@ -74,6 +75,9 @@ hone_status hone_gpu_enumerate(struct hone_caps **caps, struct hone_gpu_details 
 size_t hone_gpu_validation_messages(void);
 // True when this gpu runs under the validation layer.
 bool hone_gpu_validating(const struct hone_gpu *gpu);
+// True when each access of a kernel to a buffer is checked against the range that is bound
+// (HONE_VALIDATE=gpu, and a layer that can).
+bool hone_gpu_validating_kernels(const struct hone_gpu *gpu);
 
 // ---- Buffers ----
 

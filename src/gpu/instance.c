@@ -1,5 +1,5 @@
-// instance.c: finds the Vulkan loader at run time, creates instances, and collects what the
-// validation layer says. Where there is no Vulkan, the message says which packages bring it.
+// instance.c: finds the Vulkan loader at run time and creates instances. Where there is no Vulkan,
+// the message says which packages bring it.
 #include "gpu/internal.h"
 
 #include "base/alloc.h"
@@ -11,38 +11,9 @@
 
 #include <hone/version.h>
 
-#define HONE_VALIDATION_LAYER "VK_LAYER_KHRONOS_validation"
-#define HONE_VULKAN_PACKAGES  "(Debian, Ubuntu: apt install libvulkan1 mesa-vulkan-drivers)"
+#define HONE_VULKAN_PACKAGES "(Debian, Ubuntu: apt install libvulkan1 mesa-vulkan-drivers)"
 
 pthread_mutex_t hone_gpu_instance_lock = PTHREAD_MUTEX_INITIALIZER;
-
-static atomic_size_t hone_gpu_messages;
-
-size_t hone_gpu_validation_messages(void) {
-    return atomic_load(&hone_gpu_messages);
-}
-
-static VkBool32 VKAPI_PTR on_message(VkDebugUtilsMessageSeverityFlagBitsEXT severity,
-                                     VkDebugUtilsMessageTypeFlagsEXT types,
-                                     const VkDebugUtilsMessengerCallbackDataEXT *data, void *user) {
-    (void)user;
-    (void)types;
-    atomic_fetch_add(&hone_gpu_messages, 1);
-    bool error = severity & VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT;
-    hone_log(HONE_LOG_WARNING, "Vulkan validation %s: %s", error ? "error" : "warning",
-             data->pMessage ? data->pMessage : "(no text)");
-    return VK_FALSE;
-}
-
-static VkDebugUtilsMessengerCreateInfoEXT messenger_info(void) {
-    return (VkDebugUtilsMessengerCreateInfoEXT){
-        .sType = VK_STRUCTURE_TYPE_DEBUG_UTILS_MESSENGER_CREATE_INFO_EXT,
-        .messageSeverity = VK_DEBUG_UTILS_MESSAGE_SEVERITY_WARNING_BIT_EXT |
-                           VK_DEBUG_UTILS_MESSAGE_SEVERITY_ERROR_BIT_EXT,
-        .messageType = VK_DEBUG_UTILS_MESSAGE_TYPE_VALIDATION_BIT_EXT,
-        .pfnUserCallback = on_message,
-    };
-}
 
 // HONE_VULKAN_LOADER names another loader library, for systems that keep it in an odd place.
 // The library stays loaded for the life of the process, as drivers do not like to be unloaded.
@@ -80,8 +51,7 @@ static void set_environment_defaults(void) {
         setenv(env->name, env->value, 0);
 }
 
-// Whether an instance extension exists, in the layer of that name or (NULL) outside layers.
-static bool has_extension(const char *layer, const char *name) {
+bool hone_gpu_has_extension(const char *layer, const char *name) {
     uint32_t count = 0;
     if (vkEnumerateInstanceExtensionProperties(layer, &count, NULL) != VK_SUCCESS || !count)
         return false;
@@ -95,44 +65,20 @@ static bool has_extension(const char *layer, const char *name) {
     return found;
 }
 
-static bool has_validation(uint32_t *version) {
-    uint32_t count = 0;
-    if (vkEnumerateInstanceLayerProperties(&count, NULL) != VK_SUCCESS || !count) return false;
-    VkLayerProperties *list = hone_calloc(count, sizeof *list, "Vulkan layers");
-    if (!list) return false;
-    bool found = false;
-    if (vkEnumerateInstanceLayerProperties(&count, list) >= VK_SUCCESS)
-        for (uint32_t i = 0; i < count && !found; i++)
-            if (strcmp(list[i].layerName, HONE_VALIDATION_LAYER) == 0) {
-                *version = list[i].specVersion;
-                found = true;
-            }
-    hone_free(list);
-    return found && has_extension(HONE_VALIDATION_LAYER, VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME);
-}
-
 static hone_status create_instance(struct hone_gpu_instance *out) {
-    static const VkValidationFeatureEnableEXT sync[] = {
-        VK_VALIDATION_FEATURE_ENABLE_SYNCHRONIZATION_VALIDATION_EXT};
-    const char *layers[] = {HONE_VALIDATION_LAYER};
-    const char *extensions[3];
+    struct hone_gpu_validation validation;
+    const char *extensions[HONE_GPU_VALIDATION_EXTENSIONS + 1];
     uint32_t extension_count = 0;
     VkInstanceCreateFlags flags = 0;
     if (out->validating) {
-        extensions[extension_count++] = VK_EXT_DEBUG_UTILS_EXTENSION_NAME;
-        extensions[extension_count++] = VK_EXT_VALIDATION_FEATURES_EXTENSION_NAME;
+        hone_gpu_validation_params(out, &validation);
+        for (; extension_count < validation.extension_count; extension_count++)
+            extensions[extension_count] = validation.extensions[extension_count];
     }
-    if (has_extension(NULL, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME)) {
+    if (hone_gpu_has_extension(NULL, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME)) {
         extensions[extension_count++] = VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME;
         flags |= VK_INSTANCE_CREATE_ENUMERATE_PORTABILITY_BIT_KHR;
     }
-    VkDebugUtilsMessengerCreateInfoEXT messenger = messenger_info();
-    VkValidationFeaturesEXT validation = {
-        .sType = VK_STRUCTURE_TYPE_VALIDATION_FEATURES_EXT,
-        .pNext = &messenger,
-        .enabledValidationFeatureCount = 1,
-        .pEnabledValidationFeatures = sync,
-    };
     VkApplicationInfo application = {
         .sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
         .pApplicationName = "hone",
@@ -144,11 +90,11 @@ static hone_status create_instance(struct hone_gpu_instance *out) {
     };
     VkInstanceCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
-        .pNext = out->validating ? &validation : NULL,
+        .pNext = out->validating ? &validation.features : NULL,
         .flags = flags,
         .pApplicationInfo = &application,
         .enabledLayerCount = out->validating ? 1 : 0,
-        .ppEnabledLayerNames = layers,
+        .ppEnabledLayerNames = out->validating ? &validation.layer : NULL,
         .enabledExtensionCount = extension_count,
         .ppEnabledExtensionNames = extensions,
     };
@@ -167,13 +113,7 @@ hone_status hone_gpu_instance_open(bool validate, struct hone_gpu_instance *out)
         return hone_fail(
             HONE_UNSUPPORTED,
             "the Vulkan loader is older than Vulkan 1.2; update it " HONE_VULKAN_PACKAGES);
-    const char *variable = getenv("HONE_VALIDATE");
-    out->validating = validate || (variable && *variable && strcmp(variable, "0") != 0);
-    if (out->validating && !has_validation(&out->layer_version)) {
-        hone_log(HONE_LOG_WARNING, "Vulkan validation was asked for, but " HONE_VALIDATION_LAYER
-                                   " is missing (Debian, Ubuntu: vulkan-validationlayers)");
-        out->validating = false;
-    }
+    hone_gpu_validation_choose(validate, out);
     hone_status status = create_instance(out);
     if (status != HONE_OK) {
         *out = (struct hone_gpu_instance){0};
@@ -181,9 +121,10 @@ hone_status hone_gpu_instance_open(bool validate, struct hone_gpu_instance *out)
     }
     volkLoadInstanceOnly(out->handle);
     if (out->validating) {
-        VkDebugUtilsMessengerCreateInfoEXT info = messenger_info();
-        VkResult result =
-            HONE_VK(vkCreateDebugUtilsMessengerEXT(out->handle, &info, NULL, &out->messenger));
+        struct hone_gpu_validation validation;
+        hone_gpu_validation_params(out, &validation);
+        VkResult result = HONE_VK(vkCreateDebugUtilsMessengerEXT(out->handle, &validation.messenger,
+                                                                 NULL, &out->messenger));
         status = hone_gpu_check(NULL, result, "vkCreateDebugUtilsMessengerEXT");
         if (status != HONE_OK) hone_gpu_instance_close(out);
     }

@@ -32,6 +32,7 @@ struct hone_gpu_instance {
     VkInstance handle;
     VkDebugUtilsMessengerEXT messenger;
     bool validating;
+    bool assisted;          // and what kernels access is checked on the device
     uint32_t layer_version; // of Vulkan, that the validation layer knows
 };
 hone_status hone_gpu_instance_open(bool validate, struct hone_gpu_instance *out);
@@ -39,6 +40,27 @@ void hone_gpu_instance_close(struct hone_gpu_instance *instance);
 // The caller frees *out.
 hone_status hone_gpu_instance_devices(const struct hone_gpu_instance *instance,
                                       VkPhysicalDevice **out, size_t *count);
+
+// Whether an instance extension exists, in the layer of that name or (NULL) outside layers.
+bool hone_gpu_has_extension(const char *layer, const char *name);
+
+// ---- Validation (validation.c) ----
+
+// What an instance under validation is made with. It points to itself, and must stay where it is.
+enum { HONE_GPU_VALIDATION_EXTENSIONS = 3 };
+struct hone_gpu_validation {
+    const char *layer;
+    const char *extensions[HONE_GPU_VALIDATION_EXTENSIONS];
+    uint32_t extension_count;
+    VkValidationFeaturesEXT features; // the first of the chain
+    VkLayerSettingsCreateInfoEXT settings;
+    VkDebugUtilsMessengerCreateInfoEXT messenger; // the last
+};
+// Sets validating, assisted and layer_version: what is asked for, as far as there is a layer for
+// it.
+void hone_gpu_validation_choose(bool validate, struct hone_gpu_instance *out);
+void hone_gpu_validation_params(const struct hone_gpu_instance *instance,
+                                struct hone_gpu_validation *out);
 
 // ---- Snapshot (snapshot.c), enumeration (enumerate.c) ----
 

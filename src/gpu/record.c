@@ -65,6 +65,9 @@ void hone_gpu_recording_destroy(struct hone_gpu *gpu, struct hone_gpu_recording 
     // A lost device has nothing pending; any other failure to wait leaves nothing better to do.
     if (rec->ticket && hone_gpu_wait(gpu, rec->ticket, UINT64_MAX) != HONE_OK)
         gpu->vk.vkDeviceWaitIdle(gpu->device);
+    // The layer reads what it noted of kernels in a thread of its own, after the semaphore that was
+    // waited for, and no more when the command buffer is gone. It ends this wait only then.
+    if (rec->ticket && gpu->instance.assisted) gpu->vk.vkQueueWaitIdle(gpu->queue);
     for (size_t i = 0; i < rec->pool_count; i++)
         gpu->vk.vkDestroyDescriptorPool(gpu->device, rec->pools[i], NULL);
     for (size_t i = 0; i < rec->query_pool_count; i++)

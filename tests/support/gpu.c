@@ -20,9 +20,13 @@ static int require(bool runs) {
     hone_status status = HONE_OK;
     if (!gpu) status = hone_gpu_open(&(struct hone_gpu_open_params){.cache_dir = ""}, &gpu);
     if (status == HONE_OK) {
-        fprintf(stderr, "device: %s, %s%s\n", hone_gpu_caps(gpu)->name, hone_gpu_caps(gpu)->driver,
-                hone_gpu_validating(gpu) ? ", validated" : "");
+        bool kernels = hone_gpu_validating_kernels(gpu);
+        fprintf(stderr, "device: %s, %s%s%s\n", hone_gpu_caps(gpu)->name,
+                hone_gpu_caps(gpu)->driver, hone_gpu_validating(gpu) ? ", validated" : "",
+                kernels ? " with its kernels" : "");
         bool enough = !runs || !test_gpu_compile_only(gpu);
+        // This layer ends the process by abort() where a device is left open.
+        if (kernels) hone_gpu_close(&gpu);
         if (!enough) fprintf(stderr, "skipped: it runs nothing and can only compile kernels\n");
         return enough ? 0 : 77;
     }
