@@ -180,6 +180,16 @@ static void test_train(void **state) {
     fail_each(&memory, "train", do_train, 211);
 }
 
+// The reference device compiles nothing: many more N in the same time.
+static void test_train_reference(void **state) {
+    (void)state;
+    const struct fault memory = {"allocation", -1};
+    usual.device = "ref";
+    assert_ok(do_train());
+    fail_each(&memory, "train on the reference device", do_train, 23);
+    usual.device = NULL;
+}
+
 // The bytes of a file of the run are those of the one that nothing disturbed.
 static void expect_undisturbed(const char *name, long n) {
     static const char *const folders[] = {"whole", "run"};
@@ -248,6 +258,7 @@ static void test_predict(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_train_reference),
         cmocka_unit_test(test_train),
         cmocka_unit_test(test_reset),
         cmocka_unit_test(test_import),
