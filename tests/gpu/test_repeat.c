@@ -1,10 +1,12 @@
 // test_repeat.c: 100 steps of training, twice, leave the same bits: for the rows that this device
 // chooses, and for each body of convolution and matrix product where those that the table prefers
 // are taken away. A body counts where a node ran on it; one that none did must lack something.
+// HONE_REPEAT_STEPS=N makes it N steps.
 #include "support/support.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -14,7 +16,9 @@
 #include "support/blocks.h"
 #include "support/gpu.h"
 
-enum { STEPS = 100, BATCH = 3, MOST_SKIPS = 64, MOST_BODIES = 24 };
+enum { BATCH = 3, MOST_SKIPS = 64, MOST_BODIES = 24 };
+
+static int steps = 100;
 
 static const struct hone_op *const products[] = {&hone_op_conv2d, &hone_op_conv2d_bwd_x,
                                                  &hone_op_conv2d_bwd_w, &hone_op_matmul};
@@ -80,15 +84,15 @@ static int check(struct hone_device *device, const struct net *net, const char *
     int nodes = blocks_nodes_on(device, graph, &params, body);
     if (nodes) {
         size_t count, again;
-        float *a = blocks_run_on(device, graph, &params, STEPS, &count);
-        float *b = blocks_run_on(device, graph, &params, STEPS, &again);
+        float *a = blocks_run_on(device, graph, &params, steps, &count);
+        float *b = blocks_run_on(device, graph, &params, steps, &again);
         assert_int_equal(count, again);
         assert_memory_equal(a, b, count * sizeof *a);
         for (size_t i = 0; i < count; i++) assert_true(isfinite(a[i]));
         hone_free(a);
         hone_free(b);
         print_message("%s: %d nodes of %s, the same bits after %d steps\n",
-                      body ? body : "own choice", nodes, net->name, STEPS);
+                      body ? body : "own choice", nodes, net->name, steps);
     }
     hone_graph_destroy(&graph);
     return nodes;
@@ -141,6 +145,8 @@ static void test_each_body(void **state) {
 }
 
 int main(void) {
+    const char *text = getenv("HONE_REPEAT_STEPS");
+    if (text) steps = atoi(text);
     int unusable = test_gpu_require_running();
     if (unusable) return unusable;
     const struct CMUnitTest tests[] = {
