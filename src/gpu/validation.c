@@ -101,7 +101,9 @@ void hone_gpu_validation_params(const struct hone_gpu_instance *instance,
         // Without it, newer layers pass over what kernels read and write.
         {HONE_VALIDATION_LAYER, "syncval_shader_accesses_heuristic",
          VK_LAYER_SETTING_TYPE_BOOL32_EXT, 1, &yes},
-        // With it, a device without ray queries is a warning.
+        // Of commands and shaders that hone has none of: warnings where a device can't have them.
+        {HONE_VALIDATION_LAYER, "gpuav_buffers_validation", VK_LAYER_SETTING_TYPE_BOOL32_EXT, 1,
+         &no},
         {HONE_VALIDATION_LAYER, "gpuav_validate_ray_query", VK_LAYER_SETTING_TYPE_BOOL32_EXT, 1,
          &no},
     };
