@@ -2,6 +2,7 @@
 // follow its light and dark theme.
 #include "report/chart.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "report/html.h"
@@ -29,6 +30,11 @@ static double tick_step(double range) {
     return power * (lead < 1.5 ? 1 : lead < 3.5 ? 2 : lead < 7.5 ? 5 : 10);
 }
 
+// Ticks begin at 0; the last may lie beyond the end by what rounding makes.
+static int last_tick(double range, double step) {
+    return (int)fmin(floor(range / step + 1e-6), 20);
+}
+
 static bool line_any(const struct hone_chart *chart, int k) {
     for (size_t i = 0; i < chart->count; i++)
         if (isfinite(chart->line[k].y[i])) return true;
@@ -46,7 +52,7 @@ static struct frame chart_frame(const struct hone_chart *chart) {
         for (size_t i = 0; i < chart->count; i++)
             if (isfinite(chart->line[k].y[i])) f.y_hi = fmax(f.y_hi, chart->line[k].y[i]);
     if (!(f.y_hi > 0)) f.y_hi = 1;
-    if (!chart->share) f.y_hi *= 1.04;
+    if (!chart->share) f.y_hi = fmin(f.y_hi * 1.04, DBL_MAX);
     if (f.x_hi <= f.x_lo) { // one point stands in the middle
         f.x_lo -= 1;
         f.x_hi += 1;
@@ -56,13 +62,16 @@ static struct frame chart_frame(const struct hone_chart *chart) {
 
 static void draw_axes(struct hone_text *out, const struct frame *f) {
     double y_step = tick_step(f->y_hi - f->y_lo), x_step = fmax(1, tick_step(f->x_hi - f->x_lo));
-    for (double y = 0; y <= f->y_hi * 1.0001; y += y_step)
+    for (int k = 0; k <= last_tick(f->y_hi, y_step); k++) {
+        double y = k * y_step;
         hone_text_printf(out,
                          "<path class=\"grid\" d=\"M%d %.1fH%d\"/><text class=\"ty\" x=\"%d\" "
                          "y=\"%.1f\">%.3g</text>",
                          LEFT, place_y(f, y), WIDTH - RIGHT, LEFT - 6, place_y(f, y) + 4, y);
-    for (double x = ceil(f->x_lo / x_step) * x_step; x <= f->x_hi * (1 + 1e-9); x += x_step) {
-        double value = f->log_x ? pow(10, x) : x; // tidy powers of ten
+    }
+    double first = ceil(f->x_lo / x_step - 1e-6) * x_step;
+    for (int k = 0; k <= last_tick(f->x_hi - first, x_step); k++) {
+        double x = first + k * x_step, value = f->log_x ? pow(10, x) : x; // tidy powers of ten
         hone_text_printf(out, "<text class=\"tx\" x=\"%.1f\" y=\"%d\">%.6g</text>",
                          place_x(f, value), HEIGHT - BOTTOM + 16, value);
     }

@@ -42,10 +42,9 @@ static void draw_title(struct hone_image *sheet, int32_t left, int32_t top, cons
     }
     text[length] = 0;
     int count = stb_easy_font_print(0, 0, text, NULL, corner, (int)sizeof corner);
-    for (int i = 0; i < count; i++) // upper left corner, then clockwise
-        fill(sheet, left + SCALE * (int32_t)corner[4 * i].x, top + SCALE * (int32_t)corner[4 * i].y,
-             left + SCALE * (int32_t)corner[4 * i + 2].x,
-             top + SCALE * (int32_t)corner[4 * i + 2].y, 235);
+    for (int i = 0; i < 4 * count; i += 4) // upper left corner, then clockwise
+        fill(sheet, left + SCALE * (int32_t)corner[i].x, top + SCALE * (int32_t)corner[i].y,
+             left + SCALE * (int32_t)corner[i + 2].x, top + SCALE * (int32_t)corner[i + 2].y, 235);
 }
 
 static hone_status draw_picture(struct hone_image *sheet, int32_t left, int32_t top,

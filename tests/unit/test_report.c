@@ -2,6 +2,7 @@
 // its size, its curves, and that the pictures inside decode.
 #include "support/support.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -132,6 +133,32 @@ static void test_chart(void **state) {
     hone_chart_svg(&text, &chart);
     assert_true(text.length == 0);
     hone_text_deinit(&text);
+}
+
+static void test_chart_ticks(void **state) {
+    (void)state;
+    double rates[2] = {1e-4, 0.1}, y[2] = {0.5, 0.25};
+    struct hone_text text = {0};
+    struct hone_chart chart = {.title = "rates",
+                               .count = 2,
+                               .x = rates,
+                               .line = {{"loss", y}},
+                               .line_count = 1,
+                               .log_x = true,
+                               .mark = NAN};
+    hone_chart_svg(&text, &chart);
+    assert_true(occurrences(text.data, "class=\"tx\"") == 4); // one each power of ten
+    expect(text.data, ">0.0001</text>");
+    expect(text.data, ">0.1</text>"); // also the one at the end
+    hone_text_deinit(&text);
+    const double odd[] = {DBL_MAX, DBL_TRUE_MIN}; // no step of a tick may be lost to rounding
+    for (int i = 0; i < 2; i++) {
+        y[0] = odd[i];
+        y[1] = 0;
+        hone_chart_svg(&text, &chart);
+        assert_true(occurrences(text.data, "class=\"ty\"") > 1 && text.length < 12000);
+        hone_text_deinit(&text);
+    }
 }
 
 // A run of two epochs over three classes, one of them badly named.
@@ -292,10 +319,10 @@ static void test_no_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_escaping),  cmocka_unit_test(test_base64),
-        cmocka_unit_test(test_encode),    cmocka_unit_test(test_chart),
-        cmocka_unit_test(test_content),   cmocka_unit_test(test_many_classes),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_escaping),     cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_encode),       cmocka_unit_test(test_chart),
+        cmocka_unit_test(test_chart_ticks),  cmocka_unit_test(test_content),
+        cmocka_unit_test(test_many_classes), cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
