@@ -137,8 +137,9 @@ static hone_status record(struct run *run, struct hone_gpu_recording *rec,
     for (int i = 0; i < d->operand_count; i++) {
         ranges[i] = operand_range(run, &d->operands[i]);
         uint64_t address = hone_gpu_buffer_address(run->pool->buffer) + ranges[i].offset;
-        if (addresses) memcpy(push + 8 * i, &address, 8);
-        if (addresses) push_bytes += 8;
+        if (!addresses) continue;
+        memcpy(push + push_bytes, &address, 8);
+        push_bytes += 8;
     }
     memcpy(push + push_bytes, d->push, (size_t)d->push_bytes);
     struct hone_gpu_pipeline *pipeline;

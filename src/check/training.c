@@ -181,7 +181,7 @@ struct trace {
 static hone_status run_steps(const struct net *net, struct hone_store *store,
                              struct hone_program *program, int steps, struct trace *trace) {
     size_t bytes = (size_t)net->length * sizeof(float);
-    float *image = hone_calloc(IMAGE, sizeof *image, "a check of training"), loss;
+    float *image = hone_calloc(IMAGE, sizeof *image, "a check of training"), loss = 0;
     int32_t labels[BATCH];
     const float hyper[4] = {RATE, 1, 1, 0};
     hone_status status = image ? write_states(net, store, trace->before) : HONE_OUT_OF_MEMORY;

@@ -84,11 +84,10 @@ static void csv_net(FILE *to, const struct hone_bench_params *params,
             params->mode == HONE_BENCH_TRAIN ? "train" : "infer", net->batch, net->size,
             net->step_ms);
     if (net->device_ms > 0) fprintf(to, "%.6f", net->device_ms);
+    unsigned long long bytes = net->activation_bytes + net->state_bytes + net->staging_bytes;
     fprintf(to, ",%.3f,%.3f,,,%.0f,,%u,%u,%.1f,%llu,%.3f,", net->images_per_second,
             net->flops / net->step_ms * 1e-6, net->flops, net->dispatches, net->barriers,
-            net->submit_us,
-            (unsigned long long)(net->activation_bytes + net->state_bytes + net->staging_bytes),
-            net->compile_s);
+            net->submit_us, bytes, net->compile_s);
     if (params->scaling || params->beside) fprintf(to, "%.4f", net->deviation);
     fprintf(to, ",\n");
 }
@@ -160,7 +159,9 @@ static void print_sums(const struct hone_bench_result *r) {
     for (size_t i = 0; i < r->line_count; i++) {
         const struct hone_bench_line *l = &r->lines[i];
         int k = 0;
-        while (k < count && (strcmp(sums[k].of->op, l->op) || strcmp(sums[k].of->row, l->row))) k++;
+        while (k < count &&
+               (strcmp(sums[k].of->op, l->op) != 0 || strcmp(sums[k].of->row, l->row) != 0))
+            k++;
         if (k == count && count == (int)(sizeof sums / sizeof *sums)) continue;
         if (k == count) {
             memset(&sums[count], 0, sizeof *sums);

@@ -56,8 +56,8 @@ static bool has_choice(const struct tuner *t, const struct hone_node *node,
     if (node->op->flags & (HONE_OP_VIEW | HONE_OP_PACK)) return false;
     for (int k = 0; node->op->alias && node->op->alias(args, k, &alias); k++)
         if (alias.kind == HONE_ALIAS_UPDATE) return false;
-    return hone_choice_next(node->op, &row, NULL, &choice) &&
-           hone_choice_next(node->op, &row, NULL, &choice);
+    bool one = hone_choice_next(node->op, &row, NULL, &choice);
+    return one && hone_choice_next(node->op, &row, NULL, &choice); // goes on behind the first
 }
 
 static hone_status collect_node(struct tuner *t, const struct hone_node *node) {

@@ -6,7 +6,10 @@
 #include "base/file.h"
 #include "formats/onnx_file.h"
 
-enum { HONE_ONNX_MAX_RANK = 8 };
+enum {
+    HONE_ONNX_MAX_RANK = 8,
+    HONE_ONNX_NUMBERS_MOST = 16, // two for each axis, as pads are
+};
 
 // How an element depends on the batch, which stays open: BATCH is the number, counted at a batch of
 // 1, times the batch.

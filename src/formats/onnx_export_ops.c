@@ -68,7 +68,7 @@ const char *hone_onnx_put_param(struct hone_onnx_writer *w, hone_value value) {
     }
     const struct hone_param *param = &w->model->params[index];
     const struct hone_desc *desc = hone_onnx_put_desc(w, value);
-    int64_t dim[HONE_MAX_RANK];
+    int64_t dim[HONE_MAX_RANK] = {0};
     for (int i = 0; i < desc->rank; i++) dim[i] = desc->dim[i];
     const float *data = param->data;
     if (param->layout == HONE_LAYOUT_FILTER) { // (K,R,S,C) to (K,C,R,S)

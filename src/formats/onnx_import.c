@@ -164,7 +164,7 @@ static hone_status import_check_operators(struct hone_onnx_import *im) {
         if (!im->live[n] || import_supports(node)) continue;
         size_t k = 0;
         while (k < kinds &&
-               strcmp(hone_onnx_text(first[k]->op_type), hone_onnx_text(node->op_type)))
+               strcmp(hone_onnx_text(first[k]->op_type), hone_onnx_text(node->op_type)) != 0)
             k++;
         if (k < kinds)
             more[k]++;

@@ -78,7 +78,7 @@ hone_status hone_onnx_resolve(struct hone_onnx_import *im, struct hone_onnx_tens
 // Small integers from input k, or from attribute `name` before the opset that made it an input;
 // count 0 where absent.
 hone_status hone_onnx_numbers(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
-                              const char *name, int64_t out[HONE_ONNX_MAX_RANK * 2], int *count);
+                              const char *name, int64_t out[HONE_ONNX_NUMBERS_MOST], int *count);
 // One float in input k or in an attribute; the fallback where both are absent.
 hone_status hone_onnx_scalar(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
                              const char *name, float fallback, float *out);

@@ -36,13 +36,22 @@ hone_status hone_onnx_absorb_bias(struct hone_onnx_import *im, const HoneOnnx__N
 
 // A constant that becomes a parameter.
 static hone_status nn_weight(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
-                             bool needed, const char *what, struct hone_onnx_tensor **out) {
+                             const char *what, struct hone_onnx_tensor **out) {
     const struct hone_onnx_const *c;
-    HONE_TRY(hone_onnx_input_const(im, node, k, needed, what, &c));
-    *out = c ? hone_onnx_name(im, node->input[k]) : NULL;
-    if (c && (!c->f || c->count == 0))
+    HONE_TRY(hone_onnx_input_const(im, node, k, true, what, &c));
+    *out = hone_onnx_name(im, node->input[k]);
+    if (!c->f || c->count == 0)
         return hone_fail(HONE_INVALID, "%s '%s' must be floats, not empty", what, (*out)->name);
     return HONE_OK;
+}
+
+// NULL where there is none.
+static hone_status nn_bias(struct hone_onnx_import *im, const HoneOnnx__Node *node,
+                           struct hone_onnx_tensor **out) {
+    const struct hone_onnx_const *c;
+    *out = NULL;
+    HONE_TRY(hone_onnx_input_const(im, node, 2, false, "bias", &c));
+    return c ? nn_weight(im, node, 2, "bias", out) : HONE_OK;
 }
 
 static hone_status nn_vector(struct hone_onnx_import *im, struct hone_onnx_tensor *tensor,
@@ -134,8 +143,8 @@ static hone_status conv_line(struct hone_onnx_import *im, const HoneOnnx__Node *
 hone_status hone_onnx_conv(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *x, *w, *b;
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
-    HONE_TRY(nn_weight(im, node, 1, true, "weight", &w));
-    HONE_TRY(nn_weight(im, node, 2, false, "bias", &b));
+    HONE_TRY(nn_weight(im, node, 1, "weight", &w));
+    HONE_TRY(nn_bias(im, node, &b));
     const int64_t *dim = w->constant.dim;
     if (hone_onnx_rank(im, x) == 3 && w->constant.rank == 3) return conv_line(im, node, x, w, b);
     if (hone_onnx_rank(im, x) != 4 || w->constant.rank != 4)
@@ -193,7 +202,7 @@ static hone_status linear(struct hone_onnx_import *im, const HoneOnnx__Node *nod
                           float alpha, float beta, struct hone_onnx_tensor *b) {
     struct hone_onnx_tensor *x, *w;
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
-    HONE_TRY(nn_weight(im, node, 1, true, "weight", &w));
+    HONE_TRY(nn_weight(im, node, 1, "weight", &w));
     struct hone_onnx_tensor *turned = turned_of(im, w);
     if (turned) {
         w = turned;
@@ -235,7 +244,7 @@ hone_status hone_onnx_gemm(struct hone_onnx_import *im, const HoneOnnx__Node *no
     if (hone_onnx_attr_int(node, "transA", 0))
         return hone_fail(HONE_UNSUPPORTED, "transA is not supported: it would transpose the batch");
     struct hone_onnx_tensor *b;
-    HONE_TRY(nn_weight(im, node, 2, false, "bias", &b));
+    HONE_TRY(nn_bias(im, node, &b));
     return linear(im, node, hone_onnx_attr_int(node, "transB", 0) != 0,
                   hone_onnx_attr_float(node, "alpha", 1), hone_onnx_attr_float(node, "beta", 1), b);
 }
@@ -246,7 +255,7 @@ static hone_status linear_left(struct hone_onnx_import *im, const HoneOnnx__Node
     struct hone_onnx_tensor *x, *w, *b;
     const HoneOnnx__Node *last;
     HONE_TRY(hone_onnx_input_value(im, node, 1, &x));
-    HONE_TRY(nn_weight(im, node, 0, true, "weight", &w));
+    HONE_TRY(nn_weight(im, node, 0, "weight", &w));
     int rank = hone_onnx_rank(im, x);
     const int64_t *dim = w->constant.dim;
     if (rank < 3 || w->constant.rank != 2 || dim[1] != hone_onnx_dim(im, x, rank - 2))
@@ -305,7 +314,7 @@ hone_status hone_onnx_batch_norm(struct hone_onnx_import *im, const HoneOnnx__No
     hone_value inputs[5] = {x->value};
     for (size_t k = 0; k < 4; k++) {
         struct hone_onnx_tensor *p;
-        HONE_TRY(nn_weight(im, node, k + 1, true, roles[k].what, &p));
+        HONE_TRY(nn_weight(im, node, k + 1, roles[k].what, &p));
         HONE_TRY(nn_vector(im, p, roles[k].what, roles[k].kind, hone_onnx_dim(im, x, 1),
                            &inputs[k + 1]));
     }

@@ -94,7 +94,7 @@ static const HoneOnnx__Node *norm_writer(struct hone_onnx_import *im, const Hone
 
 // A mean over the last axis, which stays with size 1.
 static bool norm_is_mean(struct hone_onnx_import *im, const HoneOnnx__Node *node, int rank) {
-    int64_t axes[HONE_ONNX_MAX_RANK * 2];
+    int64_t axes[HONE_ONNX_NUMBERS_MOST];
     int count;
     if (!node || !hone_onnx_attr_int(node, "keepdims", 1) ||
         hone_onnx_numbers(im, node, 1, "axes", axes, &count) != HONE_OK)
@@ -173,7 +173,7 @@ hone_status hone_onnx_reduce(struct hone_onnx_import *im, const HoneOnnx__Node *
     struct hone_onnx_tensor *x;
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
     HONE_TRY(hone_onnx_settle(im, x));
-    int64_t axes[HONE_ONNX_MAX_RANK * 2];
+    int64_t axes[HONE_ONNX_NUMBERS_MOST];
     int count, rank = hone_onnx_rank(im, x);
     bool gone[HONE_MAX_RANK] = {false}, mean = strcmp(node->op_type, "ReduceMean") == 0;
     HONE_TRY(hone_onnx_numbers(im, node, 1, "axes", axes, &count));

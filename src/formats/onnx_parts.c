@@ -208,8 +208,8 @@ hone_status hone_onnx_slice(struct hone_onnx_import *im, const HoneOnnx__Node *n
     struct hone_onnx_tensor *x;
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
     HONE_TRY(hone_onnx_settle(im, x));
-    int64_t starts[HONE_ONNX_MAX_RANK * 2], ends[HONE_ONNX_MAX_RANK * 2],
-        axes[HONE_ONNX_MAX_RANK * 2], steps[HONE_ONNX_MAX_RANK * 2];
+    int64_t starts[HONE_ONNX_NUMBERS_MOST], ends[HONE_ONNX_NUMBERS_MOST],
+        axes[HONE_ONNX_NUMBERS_MOST], steps[HONE_ONNX_NUMBERS_MOST];
     int count, end_count, axis_count, step_count, rank = hone_onnx_rank(im, x);
     HONE_TRY(hone_onnx_numbers(im, node, 1, "starts", starts, &count));
     HONE_TRY(hone_onnx_numbers(im, node, 2, "ends", ends, &end_count));
@@ -324,14 +324,14 @@ hone_status hone_onnx_gather(struct hone_onnx_import *im, const HoneOnnx__Node *
 
 hone_status hone_onnx_split(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *x;
-    int64_t sizes[HONE_ONNX_MAX_RANK * 2];
+    int64_t sizes[HONE_ONNX_NUMBERS_MOST];
     int count, axis, outputs = (int)node->n_output;
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
     HONE_TRY(parts_axis(im, x, hone_onnx_attr_int(node, "axis", 0), &axis));
     HONE_TRY(hone_onnx_numbers(im, node, 1, "split", sizes, &count));
     HONE_TRY(hone_onnx_settle(im, x));
     int64_t size = hone_onnx_dim(im, x, axis), at = 0;
-    if (node->n_output < 1 || node->n_output > HONE_ONNX_MAX_RANK * 2 ||
+    if (node->n_output < 1 || node->n_output > HONE_ONNX_NUMBERS_MOST ||
         (count && count != outputs))
         return hone_fail(HONE_UNSUPPORTED, "%d sizes for %zu parts", count, node->n_output);
     for (int k = 0; k < outputs; k++) {

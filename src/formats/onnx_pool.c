@@ -146,7 +146,7 @@ hone_status hone_onnx_global_average_pool(struct hone_onnx_import *im, const Hon
 // Pads per ir axis: before and after.
 static hone_status pad_read(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                             const struct hone_onnx_tensor *x, struct hone_pad_attrs *out) {
-    int64_t pads[HONE_ONNX_MAX_RANK * 2], axes[HONE_ONNX_MAX_RANK * 2];
+    int64_t pads[HONE_ONNX_NUMBERS_MOST], axes[HONE_ONNX_NUMBERS_MOST];
     int count, axis_count, rank = hone_onnx_rank(im, x);
     HONE_TRY(hone_onnx_numbers(im, node, 1, "pads", pads, &count));
     HONE_TRY(hone_onnx_numbers(im, node, 3, "axes", axes, &axis_count));

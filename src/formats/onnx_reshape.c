@@ -365,7 +365,7 @@ static hone_status shape_axes(const HoneOnnx__Node *node, int rank, const int64_
 hone_status hone_onnx_squeeze(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *x;
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
-    int64_t axes[HONE_ONNX_MAX_RANK * 2], dim[HONE_MAX_RANK] = {0};
+    int64_t axes[HONE_ONNX_NUMBERS_MOST], dim[HONE_MAX_RANK] = {0};
     int count, rank = hone_onnx_rank(im, x), left = 0, batch = 0;
     bool gone[HONE_MAX_RANK] = {false};
     HONE_TRY(hone_onnx_numbers(im, node, 1, "axes", axes, &count));
@@ -386,7 +386,7 @@ hone_status hone_onnx_squeeze(struct hone_onnx_import *im, const HoneOnnx__Node 
 hone_status hone_onnx_unsqueeze(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *x;
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));
-    int64_t axes[HONE_ONNX_MAX_RANK * 2], dim[HONE_MAX_RANK] = {0};
+    int64_t axes[HONE_ONNX_NUMBERS_MOST], dim[HONE_MAX_RANK] = {0};
     int count, batch = 0;
     HONE_TRY(hone_onnx_numbers(im, node, 1, "axes", axes, &count));
     int rank = hone_onnx_rank(im, x) + count;

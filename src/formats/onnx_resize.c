@@ -108,10 +108,11 @@ void hone_onnx_resize_matrix(const struct hone_onnx_resize *modes, int32_t in, i
         }
         // Far outside all is edge.
         at = fmin(fmax(at, -reach), in - 1 + reach);
-        for (double i = ceil(at - reach); i <= at + reach; i++) {
-            double share = filter_share(modes, (i - at) * narrow);
+        double first = ceil(at - reach), last = floor(at + reach);
+        for (int64_t i = (int64_t)first; i <= (int64_t)last; i++) {
+            double share = filter_share(modes, ((double)i - at) * narrow);
             if (modes->exclude_outside && (i < 0 || i >= in)) continue;
-            row[inside(i, in)] += (float)share;
+            row[inside((double)i, in)] += (float)share;
             sum += share;
         }
         for (int32_t i = 0; i < in && sum != 0; i++) row[i] = (float)((double)row[i] / sum);

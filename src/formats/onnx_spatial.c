@@ -217,7 +217,7 @@ hone_status hone_onnx_global_max_pool(struct hone_onnx_import *im, const HoneOnn
 
 hone_status hone_onnx_reduce_max(struct hone_onnx_import *im, const HoneOnnx__Node *node) {
     struct hone_onnx_tensor *x;
-    int64_t axes[HONE_ONNX_MAX_RANK * 2], dim[HONE_MAX_RANK] = {0};
+    int64_t axes[HONE_ONNX_NUMBERS_MOST], dim[HONE_MAX_RANK] = {0};
     int count, left = 0, batch = 0, first = HONE_MAX_RANK, last = 0;
     bool gone[HONE_MAX_RANK] = {false};
     HONE_TRY(hone_onnx_input_value(im, node, 0, &x));

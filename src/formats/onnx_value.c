@@ -109,7 +109,7 @@ hone_status hone_onnx_input_value(struct hone_onnx_import *im, const HoneOnnx__N
 }
 
 hone_status hone_onnx_numbers(struct hone_onnx_import *im, const HoneOnnx__Node *node, size_t k,
-                              const char *name, int64_t out[HONE_ONNX_MAX_RANK * 2], int *count) {
+                              const char *name, int64_t out[HONE_ONNX_NUMBERS_MOST], int *count) {
     *count = 0;
     const struct hone_onnx_const *tensor = NULL;
     const HoneOnnx__Attribute *attr = hone_onnx_attr(node, name);
@@ -124,7 +124,7 @@ hone_status hone_onnx_numbers(struct hone_onnx_import *im, const HoneOnnx__Node 
         data = attr->ints;
         have = (int64_t)attr->n_ints;
     }
-    if (have > HONE_ONNX_MAX_RANK * 2) return hone_fail(HONE_UNSUPPORTED, "%s are too many", name);
+    if (have > HONE_ONNX_NUMBERS_MOST) return hone_fail(HONE_UNSUPPORTED, "%s are too many", name);
     for (int64_t i = 0; i < have; i++) out[i] = data[i];
     *count = (int)have;
     return HONE_OK;

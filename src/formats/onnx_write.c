@@ -82,7 +82,7 @@ HoneOnnx__Node *hone_onnx_put_node(struct hone_onnx_writer *writer, const char *
     node->name = write_node_name(writer, name);
     node->input = write_alloc(writer, count, sizeof *node->input);
     node->output = write_alloc(writer, 1, sizeof *node->output);
-    if (writer->status != HONE_OK) return &spare;
+    if (!node->input || !node->output) return &spare;
     for (size_t i = 0; i < count; i++) node->input[i] = write_text(writer, inputs[i]);
     node->n_input = count;
     node->output[0] = write_text(writer, output);
@@ -171,7 +171,7 @@ static HoneOnnx__Tensor *write_tensor(struct hone_onnx_writer *writer, const cha
     hone_onnx__tensor__init(tensor);
     tensor->name = write_text(writer, name);
     tensor->dims = write_alloc(writer, (size_t)rank, sizeof *tensor->dims);
-    if (writer->status != HONE_OK) return NULL;
+    if (!tensor->dims) return NULL;
     tensor->n_dims = (size_t)rank;
     size_t count = 1;
     for (int i = 0; i < rank; i++) count *= (size_t)(tensor->dims[i] = dim[i]);

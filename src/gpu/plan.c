@@ -84,7 +84,8 @@ static void refuse(struct hone_gpu_plan *plan, const char *format, ...) {
 // in every release, so the text says it: "Mesa 25.0.7-2 (LLVM 19.1.7)".
 static uint32_t mesa_release(const char *driver_info) {
     unsigned major, minor;
-    if (sscanf(driver_info, "Mesa %u.%u", &major, &minor) != 2) return 0;
+    // NOLINTNEXTLINE(cert-err34-c): four digits do not overflow
+    if (sscanf(driver_info, "Mesa %4u.%4u", &major, &minor) != 2) return 0;
     return HONE_GPU_MESA(major, minor);
 }
 
@@ -296,7 +297,7 @@ static void plan_matrices(const struct hone_gpu_snapshot *s, struct hone_gpu_pla
 static uint32_t plan_cores(const struct hone_gpu_snapshot *s) {
     if (s->cores) return s->cores;
     switch (s->kind) {
-    case HONE_DEVICE_DISCRETE: return 32;
+    case HONE_DEVICE_DISCRETE:
     case HONE_DEVICE_VIRTUAL: return 32;
     default: return 8;
     }

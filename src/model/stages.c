@@ -85,7 +85,7 @@ static hone_value emit_flat(struct hone_graph *graph, hone_value pooled, int32_t
 hone_status hone_model_gather_stages(struct hone_model *model, int *stages) {
     struct hone_graph *graph = model->graph;
     hone_value maps[HONE_MODEL_STAGES], pooled[2 * HONE_MODEL_STAGES];
-    int count = find_maps(model, maps);
+    int count = find_maps(model, maps), pooled_count = 0;
     *stages = count;
     if (!count) return HONE_OK;
     for (int i = 0; i < count; i++) {
@@ -94,8 +94,8 @@ hone_status hone_model_gather_stages(struct hone_model *model, int *stages) {
         hone_value largest[2] = {HONE_NO_VALUE, HONE_NO_VALUE};
         hone_value mean = HONE_EMIT(graph, &hone_op_global_avg_pool, NULL, NULL, maps[i]);
         hone_graph_node(graph, &hone_op_max_pool, NULL, &whole, &maps[i], 1, largest);
-        pooled[2 * i] = emit_flat(graph, mean, map.dim[3]);
-        pooled[2 * i + 1] = emit_flat(graph, largest[0], map.dim[3]);
+        pooled[pooled_count++] = emit_flat(graph, mean, map.dim[3]);
+        pooled[pooled_count++] = emit_flat(graph, largest[0], map.dim[3]);
     }
     struct hone_concat_attrs along = {.axis = 1};
     hone_value features =

@@ -105,7 +105,7 @@ static struct reduce_cut cut_for_gpu(const struct hone_caps *caps, uint64_t leng
     }
     // Rows side by side where neighbouring results are neighbours in memory.
     uint32_t line = cut.slices * inner >= REDUCE_LINE ? REDUCE_LINE : 1;
-    while (cut.merge * line < group && cut.merge * REDUCE_EACH < length / cut.slices)
+    while (cut.merge * line < group && (uint64_t)cut.merge * REDUCE_EACH < length / cut.slices)
         cut.merge *= 2;
     cut.group = line > 1                          ? group
                 : most_u64(cut.merge, 32) < group ? (uint32_t)most_u64(cut.merge, 32)

@@ -312,7 +312,7 @@ hone_status hone_op_row_lanes(struct hone_launch *launch, const char *kernel,
     int64_t each = cpu ? ROW_ROUNDS : ROW_LANE_COLUMNS;
     uint32_t lanes = 1;
     while (lanes < ROW_LANES && lanes * 2 <= caps->workgroup_invocations &&
-           (cpu ? lanes * each < columns : lanes * 2 * each <= columns))
+           (cpu ? lanes * each < columns : each * lanes * 2 <= columns))
         lanes *= 2;
     *out = NULL;
     if (cpu && lanes * each < columns)

@@ -21,10 +21,10 @@ static void walk(struct shapes g, const struct hone_ref_args *args, visit *each)
     int32_t at[HONE_OP_AXES] = {0}; // n p q k
     do {
         int64_t group = at[3] / kg;
-        for (int32_t r = 0; r < g.w->dim[1]; r++) {
+        for (int64_t r = 0; r < g.w->dim[1]; r++) {
             int64_t h = (int64_t)at[1] * a->stride[0] - a->pad[0] + r * a->dilation[0];
             if (h < 0 || h >= g.x->dim[1]) continue;
-            for (int32_t s = 0; s < g.w->dim[2]; s++) {
+            for (int64_t s = 0; s < g.w->dim[2]; s++) {
                 int64_t v = (int64_t)at[2] * a->stride[1] - a->pad[1] + s * a->dilation[1];
                 if (v < 0 || v >= g.x->dim[2]) continue;
                 int64_t xi = ((at[0] * g.x->dim[1] + h) * g.x->dim[2] + v) * g.x->dim[3];

@@ -137,7 +137,7 @@ struct product {
 
 static struct product product_of(enum hone_conv_form form, const struct hone_conv_push *g) {
     int64_t cg = g->c / g->groups, kg = g->k / g->groups;
-    if (form == HONE_CONV_WGRAD) return (struct product){kg, g->r * g->s * cg, g->groups};
+    if (form == HONE_CONV_WGRAD) return (struct product){kg, cg * g->r * g->s, g->groups};
     if (form == HONE_CONV_FPROP)
         return (struct product){(int64_t)g->n * g->p * g->q, kg, g->groups};
     return (struct product){g->n * hone_ceil_div(g->h, g->stride_h) *

@@ -96,8 +96,9 @@ static hone_status cpu_dispatch(const struct hone_conv_job *job, struct hone_con
     struct hone_dispatch *d = hone_launch_add(launch, kernel);
     if (!d) return HONE_INTERNAL;
     hone_conv_spec_all(d, spec, sizeof spec / sizeof *spec);
-    int64_t tiles = hone_ceil_div(pixels, lanes * tile.ma), fold = hone_ceil_div(tiles, 65535);
-    d->grid[0] = (uint32_t)(hone_ceil_div(channels, lanes * tile.nl) * push.groups);
+    int64_t wide = lanes, tiles = hone_ceil_div(pixels, wide * tile.ma);
+    int64_t fold = hone_ceil_div(tiles, 65535);
+    d->grid[0] = (uint32_t)(hone_ceil_div(channels, wide * tile.nl) * push.groups);
     d->grid[1] = (uint32_t)hone_ceil_div(tiles, fold);
     d->grid[2] = (uint32_t)(fold * classes);
     hone_dispatch_push(d, &push, sizeof push);
@@ -190,8 +191,8 @@ static void cpu_wgrad_fill(struct hone_dispatch *d, const struct hone_conv_push 
         lanes, t->ma, t->nc, job->caps->fast_broadcast, t->swap, hone_conv_reaches_outside(push),
         even};
     hone_conv_spec_all(d, spec, sizeof spec / sizeof *spec);
-    d->grid[0] = (uint32_t)hone_ceil_div(t->rows, lanes * t->ma);
-    d->grid[1] = (uint32_t)hone_ceil_div(t->columns, lanes * t->nc);
+    d->grid[0] = (uint32_t)hone_ceil_div(t->rows, (int64_t)lanes * t->ma);
+    d->grid[1] = (uint32_t)hone_ceil_div(t->columns, (int64_t)lanes * t->nc);
     d->grid[2] = (uint32_t)(slices * push->groups);
 }
 
@@ -206,8 +207,9 @@ hone_status hone_conv_wgrad_cpu(const struct hone_conv_job *job, struct hone_lau
     struct hone_conv_slicing cuts = {.unit = hone_conv_is_pointwise(g) ? HONE_CONV_UNIT_FLAT_CHUNK
                                                                        : HONE_CONV_UNIT_CHUNK};
     const struct hone_conv_cpu_wgrad_tile *t = &wgrad.tile;
-    int64_t tiles = hone_ceil_div(t->rows, job->caps->subgroup_size * t->ma) *
-                    hone_ceil_div(t->columns, job->caps->subgroup_size * t->nc);
+    int64_t lanes = job->caps->subgroup_size;
+    int64_t tiles =
+        hone_ceil_div(t->rows, lanes * t->ma) * hone_ceil_div(t->columns, lanes * t->nc);
     HONE_TRY(hone_conv_cut(job, hone_ceil_div(16, tiles * g->groups), 8, 6000, &cuts));
     return hone_conv_wgrad(job, kernel_of(wgrad_kernels, t->pack), cuts, cpu_wgrad_fill, &wgrad,
                            launch);

@@ -49,7 +49,7 @@ static struct conv_sizes conv_sizes(const struct hone_conv_push *g, bool dgrad) 
                                    1,
                                    g->groups,
                                    g->c / g->groups,
-                                   g->r * g->s,
+                                   (int64_t)g->r * g->s,
                                    g->k / g->groups};
     int64_t classes = (int64_t)g->stride_h * g->stride_w;
     return (struct conv_sizes){g->n * hone_ceil_div(g->h, g->stride_h) *
@@ -61,14 +61,15 @@ static struct conv_sizes conv_sizes(const struct hone_conv_push *g, bool dgrad) 
                                g->c / g->groups};
 }
 
-static double conv_cost(const struct conv_sizes *s, struct hone_conv_cpu_tile t, uint32_t lanes) {
-    double accumulators = (double)t.ma * lanes * t.nl;
+static double conv_cost(const struct conv_sizes *s, struct hone_conv_cpu_tile t, int64_t lanes) {
+    double accumulators = (double)(t.ma * lanes * t.nl);
     double rounds = (double)(s->taps * hone_ceil_div(s->depth, t.pack));
-    double round = (t.ma + t.nl) * lanes * load_cost(t.pack) +
+    double round = (double)((t.ma + t.nl) * lanes) * load_cost(t.pack) +
                    accumulators * t.pack * fma_cost(accumulators) +
-                   t.ma * lanes * t.pack * COST_SPREAD;
+                   (double)(t.ma * lanes * t.pack) * COST_SPREAD;
     uint32_t width = s->channels % t.nl ? 1 : t.nl;
-    double stores = (double)t.ma * lanes * lanes * (t.nl / width) * store_cost(width);
+    int64_t words = t.ma * lanes * lanes * (t.nl / width);
+    double stores = (double)words * store_cost(width);
     int64_t workgroups = hone_ceil_div(s->pixels, lanes * t.ma) * s->classes * s->groups *
                          hone_ceil_div(s->channels, lanes * t.nl);
     // of two cores, the one that has more to do
@@ -122,13 +123,13 @@ bool hone_conv_cpu_tile_at(const struct hone_conv_push *push, bool dgrad, bool w
 
 // ---- Weight gradient ------------------------------------------------------------------------
 
-static double wgrad_cost(const struct hone_conv_cpu_wgrad_tile *t, uint32_t lanes) {
-    double accumulators = (double)t->ma * lanes * t->nc;
+static double wgrad_cost(const struct hone_conv_cpu_wgrad_tile *t, int64_t lanes) {
+    double accumulators = (double)(t->ma * lanes * t->nc);
     uint32_t pixels = t->pack == 1 ? 4 : t->pack; // a round
     double loads =
         t->ma * load_cost(pixels) + pixels * (double)t->nc / t->pack * load_cost(t->pack);
-    double round = loads * lanes + accumulators * pixels * fma_cost(accumulators) +
-                   t->ma * lanes * pixels * COST_SPREAD;
+    double round = loads * (double)lanes + accumulators * pixels * fma_cost(accumulators) +
+                   (double)(t->ma * lanes * pixels) * COST_SPREAD;
     return round / pixels * (double)hone_ceil_div(t->rows, lanes * t->ma) *
            (double)hone_ceil_div(t->columns, lanes * t->nc);
 }

@@ -6,11 +6,12 @@
 
 // Values of each channel that an invocation holds: open rows of a strip, a row of the window, taps.
 static int64_t window_values(const struct hone_conv_push *g, int64_t strip, bool dgrad) {
-    int64_t reach_h = (g->r - 1) * g->dilation_h, reach_w = (g->s - 1) * g->dilation_w;
+    int64_t reach_h = (int64_t)(g->r - 1) * g->dilation_h;
+    int64_t reach_w = (int64_t)(g->s - 1) * g->dilation_w;
     int64_t open = dgrad ? hone_max64(reach_h + 1, g->stride_h) : reach_h / g->stride_h + 1;
     int64_t window =
         dgrad ? (strip + reach_w) / g->stride_w + 1 : (strip - 1) * g->stride_w + reach_w + 1;
-    return open * strip + window + g->r * g->s;
+    return open * strip + window + (int64_t)g->r * g->s;
 }
 
 // Columns (rows, for a CPU) a strip: fewer where a window of x would be wide, or where a GPU's lane
@@ -165,9 +166,9 @@ hone_status hone_conv_wgrad_depthwise(const struct hone_conv_job *job, struct ho
     // lavapipe's 65,535 rounds
     int64_t threads = job->caps->kind == HONE_DEVICE_CPU ? 64 * (int64_t)shape.group : 1 << 14;
     struct hone_conv_slicing cuts = {.unit = HONE_CONV_UNIT_ROW};
-    int64_t longest = hone_max64(60000 / strips - g->r * g->dilation_h, 1);
+    int64_t longest = hone_max64(60000 / strips - (int64_t)g->r * g->dilation_h, 1);
     if (job->caps->kind == HONE_DEVICE_CPU)
-        longest = hone_max64(60000 / (g->q + g->s * g->dilation_w) * strip, strip);
+        longest = hone_max64(60000 / (g->q + (int64_t)g->s * g->dilation_w) * strip, strip);
     HONE_TRY(hone_conv_cut(job, hone_ceil_div(threads, hone_ceil_div(g->c, 4)), 4, longest, &cuts));
     char name[HONE_CONV_KERNEL_NAME];
     return hone_conv_wgrad(job, kernel_name("wgrad", shape.width, job->dtype, name), cuts,

@@ -78,7 +78,7 @@ static int64_t choose(const struct hone_conv_job *job, enum hone_conv_form form)
     for (int k = 1; (strip = strip_at(g, form, job->caps, k)); k++) {
         int64_t count = hone_ceil_div(columns, strip);
         bool filled = count * strip * 4 <= columns * 5;
-        bool busy = g->n * quads * count >= 2 * HONE_OP_GROUP * hone_conv_busy(job->caps);
+        bool busy = g->n * quads * count >= hone_conv_busy(job->caps) * HONE_OP_GROUP * 2;
         if (!best || !filled || !busy) best = strip;
         if (filled && busy) return strip;
     }
@@ -111,7 +111,7 @@ static hone_status grouped(const struct hone_conv_job *job, enum hone_conv_form 
                              job->has_addend};
     // Statistics: a workgroup's pixels are one part, if all are there.
     int64_t side = group / quads;
-    if (columns % strip == 0 && group % quads == 0 && g->n * g->p * count % side == 0)
+    if (columns % strip == 0 && group % quads == 0 && count * g->n * g->p % side == 0)
         hone_conv_begin_parts(job, images, side * strip, launch);
     bool stats = hone_conv_has_parts(job);
     char kernel[HONE_CONV_KERNEL_NAME];

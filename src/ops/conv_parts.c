@@ -17,8 +17,10 @@ int64_t hone_conv_weights(const struct hone_conv_push *g) {
 }
 
 bool hone_conv_reaches_outside(const struct hone_conv_push *g) {
-    int64_t bottom = (int64_t)(g->p - 1) * g->stride_h - g->pad_h + (g->r - 1) * g->dilation_h;
-    int64_t right = (int64_t)(g->q - 1) * g->stride_w - g->pad_w + (g->s - 1) * g->dilation_w;
+    int64_t bottom =
+        (int64_t)(g->p - 1) * g->stride_h - g->pad_h + (int64_t)(g->r - 1) * g->dilation_h;
+    int64_t right =
+        (int64_t)(g->q - 1) * g->stride_w - g->pad_w + (int64_t)(g->s - 1) * g->dilation_w;
     return g->pad_h > 0 || g->pad_w > 0 || bottom >= g->h || right >= g->w;
 }
 

@@ -52,7 +52,7 @@ static bool fits_filter(const struct hone_conv_push *g, int64_t run) {
 // ---- fprop ----------------------------------------------------------------------------------
 
 static int64_t invocations_of(const struct tile *t) {
-    return t->rows * t->columns / PIXELS * (t->channels / 4);
+    return (int64_t)t->rows * t->columns / PIXELS * (t->channels / 4);
 }
 
 // Filter rows that lie in shared memory beside the patch; 0: not one.
@@ -155,7 +155,8 @@ hone_status hone_conv_fprop_stem(const struct hone_conv_job *job, struct hone_la
     const struct hone_conv_push *g = &job->push;
     const struct tile *t = choose(job);
     int64_t x_image = hone_conv_x_image(g), y_image = hone_conv_y_image(g);
-    if (makes_stats(g, t)) hone_conv_begin_parts(job, images, t->rows * t->columns, launch);
+    if (makes_stats(g, t))
+        hone_conv_begin_parts(job, images, (int64_t)t->rows * t->columns, launch);
     for (int32_t n = 0; n < g->n; n += images) {
         struct hone_conv_push push = *g;
         push.n = (int32_t)hone_min64(images, g->n - n);

@@ -77,7 +77,7 @@ static const struct hone_conv_tile *choose(const struct hone_conv_job *job,
 // What conv_tiled_fprop, _dgrad and _wgrad have in common: grid and constants 0 to 9.
 static void fill_common(struct hone_dispatch *d, const struct hone_conv_push *g,
                         enum hone_conv_form form, const struct hone_conv_tile *t, int64_t slices) {
-    int64_t cg = g->c / g->groups, kg = g->k / g->groups, filter = g->r * g->s * cg;
+    int64_t cg = g->c / g->groups, kg = g->k / g->groups, filter = cg * g->r * g->s;
     bool pointwise = hone_conv_is_pointwise(g);
     uint32_t vec_a = kg % 4 == 0, vec_b = cg % 4 == 0, vec_out = cg % 4 == 0; // dgrad
     int64_t steps = kg; // of the contraction that share a tap

@@ -49,7 +49,7 @@ static int64_t image_tiles(const struct hone_conv_push *g) {
 // than 128 MiB; 0: not one image.
 static int64_t images_a_part(const struct hone_conv_push *g, const struct hone_caps *caps) {
     int64_t range = (int64_t)caps->storage_range_bytes;
-    int64_t positions = 4 * POSITIONS * hone_max64(g->c, g->k);
+    int64_t positions = hone_max64(g->c, g->k) * 4 * POSITIONS;
     int64_t x = 4 * hone_conv_x_image(g), y = 4 * hone_conv_y_image(g);
     int64_t tiles = hone_min64(range, PART_BYTES) / positions - MOST_BLOCK;
     int64_t images = hone_min64(tiles / image_tiles(g), range / hone_max64(x, y));
@@ -263,10 +263,10 @@ static hone_status winograd(const struct hone_conv_job *job, bool dgrad, bool cp
         return hone_fail(HONE_UNSUPPORTED, "a picture's patches do not fit into a binding");
     int64_t tiles = images * image_tiles(&g);
     struct scratch scratch = {
-        .u = reserve(launch, POSITIONS * g.c * padded(g.k, blocks.channels)),
-        .v = reserve(launch, POSITIONS * g.c * padded(tiles, blocks.tiles)),
+        .u = reserve(launch, POSITIONS * padded(g.k, blocks.channels) * g.c),
+        .v = reserve(launch, POSITIONS * padded(tiles, blocks.tiles) * g.c),
     };
-    if (!cpu) scratch.m = reserve(launch, POSITIONS * g.k * tiles);
+    if (!cpu) scratch.m = reserve(launch, POSITIONS * tiles * g.k);
     // Filters are (K,3,3,C). The CPU body wants the channels of the result last, the tiled one the
     // summed ones.
     enum filter_layout layout = dgrad == cpu ? FILTER_AS_STORED
@@ -327,8 +327,8 @@ hone_status hone_conv_wgrad_winograd_cpu(const struct hone_conv_job *job,
     int64_t tiles = images * image_tiles(&g), parts = hone_ceil_div(n, images);
     struct scratch scratch = {
         .u = reserve(launch, parts * POSITIONS * g.c * g.k),
-        .v = reserve(launch, POSITIONS * g.c * tiles),
-        .m = reserve(launch, POSITIONS * g.k * tiles),
+        .v = reserve(launch, POSITIONS * tiles * g.c),
+        .m = reserve(launch, POSITIONS * tiles * g.k),
     };
     struct hone_conv_job products = *job;
     products.a = scratch.m;

@@ -26,6 +26,7 @@ static void mix_ref(const struct hone_ref_args *args) {
         const double *own = args->in[0] + n * picture,
                      *other = args->in[0] + (dim[0] - 1 - n) * picture;
         for (int64_t i = 0; i < picture; i++) {
+            // NOLINTNEXTLINE(bugprone-integer-division): rows and columns are whole
             double h = (double)(i / 3 / dim[2]), w = (double)(i / 3 % dim[2]);
             bool boxed = h >= mix[1] && w >= mix[2] && h < mix[3] && w < mix[4];
             args->out[0][n * picture + i] =

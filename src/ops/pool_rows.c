@@ -165,7 +165,7 @@ static struct share share_of(const struct hone_caps *caps, uint64_t results, uin
     struct share s = {HONE_OP_GROUP, 1};
     if (caps->features & HONE_FEATURE_CPU) return s;
     while (s.group * 2 <= caps->workgroup_invocations && s.group < POOL_GROUP) s.group *= 2;
-    while (results * s.merge < POOL_BUSY && s.merge * 2 * POOL_EACH <= rows &&
+    while (results * s.merge < POOL_BUSY && (uint64_t)s.merge * 2 * POOL_EACH <= rows &&
            s.merge * 2 * POOL_LINE <= s.group)
         s.merge *= 2;
     return s;

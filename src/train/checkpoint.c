@@ -10,15 +10,15 @@ enum { HEADER_ALIGN = 8 };
 
 static bool header_tensor(json_t *root, const struct hone_checkpoint_tensor *tensor,
                           uint64_t *offset) {
-    uint64_t bytes = hone_desc_bytes(&tensor->desc);
+    uint64_t end = *offset + hone_desc_bytes(&tensor->desc);
     json_t *shape = json_array();
     int bad = 0;
     for (int i = 0; i < tensor->desc.rank; i++)
         bad |= json_array_append_new(shape, json_integer(tensor->desc.dim[i]));
-    json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype",
-                              tensor->desc.dtype == HONE_F32 ? "F32" : "I32", "shape", shape,
-                              "data_offsets", (json_int_t)*offset, (json_int_t)(*offset + bytes));
-    *offset += bytes;
+    json_t *entry =
+        json_pack("{s:s, s:o, s:[I, I]}", "dtype", tensor->desc.dtype == HONE_F32 ? "F32" : "I32",
+                  "shape", shape, "data_offsets", (json_int_t)*offset, (json_int_t)end);
+    *offset = end;
     return !bad && json_object_set_new(root, tensor->name, entry) == 0;
 }
 

@@ -124,7 +124,7 @@ static hone_status show_take(struct show_work *w, size_t row) {
     hone_infer_normalize_attrs(&w->preprocess, &normal);
     for (size_t i = 0; i < count; i++) {
         float level = (values[i] - normal.shift[i % 3]) / normal.scale[i % 3];
-        image->pixels[i] = level > 0 ? (uint8_t)(fminf(level, 255) + 0.5f) : 0;
+        image->pixels[i] = level > 0 ? (uint8_t)lroundf(fminf(level, 255)) : 0;
     }
     to->count++;
     w->shown++;

@@ -41,6 +41,7 @@ hone_value hone_zoo_mobilenet_v3(struct hone_zoo *zoo, hone_value image, int var
         block.index = same ? block.index + 1 : 0;
         block.kernel = blocks[b].kernel;
         block.wide = blocks[b].expanded;
+        // NOLINTNEXTLINE(bugprone-integer-division): as its authors divide
         block.squeeze = blocks[b].squeeze ? hone_zoo_divisible(blocks[b].expanded / 4) : 0;
         block.out = blocks[b].out;
         block.stride = blocks[b].stride;
