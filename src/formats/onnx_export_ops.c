@@ -94,7 +94,8 @@ static float *put_arranged(struct hone_onnx_writer *w, hone_value value, int ran
                            const int8_t *perm, int64_t dim[HONE_MAX_RANK], int *left) {
     const struct hone_param *param = &w->model->params[hone_model_param_of(w->model, value)];
     const struct hone_desc *desc = hone_onnx_put_desc(w, value);
-    int64_t ir[HONE_MAX_RANK], step[HONE_MAX_RANK], all[HONE_MAX_RANK], along[HONE_MAX_RANK] = {0};
+    int64_t ir[HONE_MAX_RANK] = {0}, step[HONE_MAX_RANK] = {0}, all[HONE_MAX_RANK] = {0};
+    int64_t along[HONE_MAX_RANK] = {0};
     int lead = rank - desc->rank;
     for (int j = rank - 1, stride = 1; j >= 0; j--) {
         ir[j] = j < lead ? 1 : desc->dim[j - lead];

@@ -113,7 +113,7 @@ static uint8_t *write_left(struct span message, enum level level, uint8_t *to,
     }
     while (message.at < message.end) {
         const uint8_t *start = message.at;
-        read_field(&message, &tag, &body);
+        if (!read_field(&message, &tag, &body)) break;
         bool down = leads_down(tag, level);
         if (down && level != TENSOR) {
             measure(body, level + 1, &inner, &ignored);

@@ -101,9 +101,10 @@ static hone_status cache_block(struct hone_gpu *gpu, char **out, size_t *out_byt
     if (!block) return HONE_OUT_OF_MEMORY;
     VkResult result =
         HONE_VK(gpu->vk.vkGetPipelineCacheData(gpu->device, cache, &bytes, block + sizeof header));
-    if (result != VK_SUCCESS) {
+    hone_status status = hone_gpu_check(gpu, result, "vkGetPipelineCacheData");
+    if (status != HONE_OK) {
         hone_free(block);
-        return hone_gpu_check(gpu, result, "vkGetPipelineCacheData");
+        return status;
     }
     header.payload_bytes = bytes;
     header.payload_hash = XXH64(block + sizeof header, bytes, 0);

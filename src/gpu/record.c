@@ -185,6 +185,7 @@ static hone_status bind(struct hone_gpu_recording *rec, const struct hone_gpu_pi
     VkWriteDescriptorSet writes[MAX_RANGES];
     VkDescriptorSet set;
     for (uint32_t i = 0; i < count; i++) {
+        // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): counted before
         const struct hone_gpu_buffer *buffer = accesses[i].buffer;
         uint64_t bytes = accesses[i].end - accesses[i].begin;
         if (accesses[i].begin % caps->storage_offset_align)

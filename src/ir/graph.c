@@ -158,7 +158,7 @@ void hone_graph_node(struct hone_graph *graph, const struct hone_op *op, const c
 
 hone_value hone_graph_emit(struct hone_graph *graph, const struct hone_op *op, const char *name,
                            const void *attrs, const hone_value *inputs, int input_count) {
-    hone_value outputs[HONE_OP_MAX_OUTPUTS];
+    hone_value outputs[HONE_OP_MAX_OUTPUTS] = {HONE_NO_VALUE};
     hone_graph_node(graph, op, name, attrs, inputs, input_count, outputs);
     return outputs[0];
 }

@@ -52,31 +52,6 @@ void hone_graph_copy_marks(struct hone_graph *target, const struct hone_graph *s
     }
 }
 
-// Re-emits one node with its inputs mapped and, perhaps, other attributes.
-static void append_node(struct hone_graph *target, const struct hone_node *node, const void *attrs,
-                        hone_value *map, hone_value *outputs) {
-    hone_value *inputs = hone_calloc(node->input_count, sizeof *inputs, "node inputs");
-    if (!inputs) {
-        hone_graph_fail(target, HONE_OUT_OF_MEMORY);
-        return;
-    }
-    for (int i = 0; i < node->input_count; i++)
-        inputs[i] = node->inputs[i] == HONE_NO_VALUE ? HONE_NO_VALUE : map[node->inputs[i]];
-    hone_graph_node(target, node->op, node->name, attrs, inputs, node->input_count, outputs);
-    hone_free(inputs);
-}
-
-void hone_graph_append(struct hone_graph *target, const struct hone_graph *source, const bool *keep,
-                       hone_value *map) {
-    for (size_t n = 0; n < source->node_count && target->status == HONE_OK; n++) {
-        if (keep && !keep[n]) continue;
-        const struct hone_node *node = &source->nodes[n];
-        hone_value outputs[HONE_OP_MAX_OUTPUTS];
-        append_node(target, node, node->attrs, map, outputs);
-        for (int i = 0; i < node->op->outputs; i++) map[node->outputs[i]] = outputs[i];
-    }
-}
-
 hone_status hone_graph_run_passes(const struct hone_graph *graph, unsigned passes,
                                   struct hone_graph **out) {
     *out = NULL;

@@ -48,10 +48,4 @@ void hone_graph_copy_leaves(struct hone_graph *target, const struct hone_graph *
 void hone_graph_copy_marks(struct hone_graph *target, const struct hone_graph *source,
                            const hone_value *map);
 
-// Appends to `target` the nodes of `source` that `keep` marks (NULL: all), replacing values by map:
-// map[v] must be set for every input and state of source that a kept node reads, and receives the
-// new values. For passes and for whoever embeds one graph in another. Failures stick to target.
-void hone_graph_append(struct hone_graph *target, const struct hone_graph *source, const bool *keep,
-                       hone_value *map);
-
 #endif

@@ -25,6 +25,12 @@ static const struct hone_param *fold_param(const struct fold *f, const struct ho
     return index < 0 ? NULL : &f->from->params[index];
 }
 
+// The same for one that fold_find() has seen.
+static const struct hone_param *fold_known(const struct fold *f, const struct hone_node *node,
+                                           int input) {
+    return &f->from->params[hone_model_param_of(f->from, node->inputs[input])];
+}
+
 // Fills f->norm: finds convolutions whose only reader is a batch_norm of parameters.
 static void fold_find(const struct fold *f) {
     const struct hone_graph *g = f->from->graph;
@@ -87,9 +93,9 @@ hone_status hone_model_find_folds(const struct hone_model *model, uint32_t *norm
 void hone_model_fold_conv(const struct hone_model *model, const struct hone_node *conv,
                           const struct hone_node *norm, float *weights, float *bias) {
     const struct fold f = {.from = model};
-    const struct hone_param *w = fold_param(&f, conv, 1), *b = fold_param(&f, conv, 2);
-    const float *gamma = fold_param(&f, norm, 1)->data, *beta = fold_param(&f, norm, 2)->data;
-    const float *mean = fold_param(&f, norm, 3)->data, *var = fold_param(&f, norm, 4)->data;
+    const struct hone_param *w = fold_known(&f, conv, 1), *b = fold_param(&f, conv, 2);
+    const float *gamma = fold_known(&f, norm, 1)->data, *beta = fold_known(&f, norm, 2)->data;
+    const float *mean = fold_known(&f, norm, 3)->data, *var = fold_known(&f, norm, 4)->data;
     double eps = (double)((const struct hone_batch_norm_attrs *)norm->attrs)->eps;
     const struct hone_desc *desc = hone_graph_desc(model->graph, w->value);
     size_t k_count = (size_t)desc->dim[0], each = (size_t)hone_desc_elements(desc) / k_count;
@@ -104,7 +110,7 @@ void hone_model_fold_conv(const struct hone_model *model, const struct hone_node
 
 // The convolution with the norm inside; its output stands for the norm's.
 static void fold_conv(struct fold *f, const struct hone_node *conv, const struct hone_node *bn) {
-    const struct hone_param *w = fold_param(f, conv, 1), *b = fold_param(f, conv, 2);
+    const struct hone_param *w = fold_known(f, conv, 1), *b = fold_param(f, conv, 2);
     struct hone_desc desc = *hone_graph_desc(f->from->graph, w->value);
     float *weights =
         hone_arena_alloc(&f->to->arena, (size_t)hone_desc_elements(&desc), sizeof *weights);
@@ -118,7 +124,7 @@ static void fold_conv(struct fold *f, const struct hone_node *conv, const struct
     hone_value inputs[3] = {
         fold_value(f, conv->inputs[0]),
         fold_add(f, w, w->name, HONE_PARAM_WEIGHT, desc, weights),
-        fold_add(f, b, b ? b->name : fold_param(f, bn, 2)->name, HONE_PARAM_BIAS, channels, bias),
+        fold_add(f, b, b ? b->name : fold_known(f, bn, 2)->name, HONE_PARAM_BIAS, channels, bias),
     };
     f->map[bn->outputs[0]] =
         hone_graph_emit(f->to->graph, conv->op, conv->name, conv->attrs, inputs, 3);

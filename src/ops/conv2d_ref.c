@@ -27,7 +27,7 @@ static void walk(struct shapes g, const struct hone_ref_args *args, visit *each)
             for (int64_t s = 0; s < g.w->dim[2]; s++) {
                 int64_t v = (int64_t)at[2] * a->stride[1] - a->pad[1] + s * a->dilation[1];
                 if (v < 0 || v >= g.x->dim[2]) continue;
-                int64_t xi = ((at[0] * g.x->dim[1] + h) * g.x->dim[2] + v) * g.x->dim[3];
+                int64_t xi = (((int64_t)at[0] * g.x->dim[1] + h) * g.x->dim[2] + v) * g.x->dim[3];
                 int64_t wi = (((int64_t)at[3] * g.w->dim[1] + r) * g.w->dim[2] + s) * cg;
                 each(args->out[0], args, xi + group * cg, wi, yi, cg);
             }

@@ -66,6 +66,7 @@ static void choose_pixels(enum hone_conv_form form, const struct hone_conv_push 
                           int32_t pixels[3]) {
     int64_t best = INT64_MAX;
     bool one_image = g->h % g->stride_h != 0;
+    pixels[0] = pixels[1] = pixels[2] = 1;
     for (int32_t w = count; w > 0; w--)
         for (int32_t h = count / w; h > 0 && count % w == 0; h--) {
             const int32_t cut[3] = {count / w / h, h, w};

@@ -154,6 +154,7 @@ hone_status hone_conv_fprop_stem(const struct hone_conv_job *job, struct hone_la
     HONE_TRY(hone_conv_images_a_dispatch(job, &images));
     const struct hone_conv_push *g = &job->push;
     const struct tile *t = choose(job);
+    if (!t) return hone_fail(HONE_INTERNAL, "no tile of a stem for this convolution");
     int64_t x_image = hone_conv_x_image(g), y_image = hone_conv_y_image(g);
     if (makes_stats(g, t))
         hone_conv_begin_parts(job, images, (int64_t)t->rows * t->columns, launch);

@@ -41,7 +41,8 @@ static uint32_t ceil_div(uint32_t a, uint32_t b) {
 }
 
 static uint32_t clamp_u32(uint32_t value, uint32_t least, uint32_t most) {
-    return value < least ? least : value > most ? most : value;
+    uint32_t cut = value > most ? most : value;
+    return cut < least ? least : cut;
 }
 
 static struct norm_plan norm_plan_make(const struct hone_caps *caps, uint32_t rows, uint32_t c) {

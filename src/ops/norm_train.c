@@ -238,6 +238,7 @@ static double dz_at(const struct hone_ref_args *args, int64_t i, const double *b
     int64_t c = i % args->in_desc[2].dim[0];
     if (attrs->act.kind == HONE_ACT_NONE) return args->in[0][i];
     if (y) return args->in[0][i] * hone_act_derivative(&attrs->act, y[i]);
+    // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): one of beta and y is there
     double z = args->in[2][c] * (args->in[1][i] - args->in[3][c]) * args->in[4][c] + beta[c];
     if (hone_act_saves_output((enum hone_act)attrs->act.kind)) z = hone_act_value(&attrs->act, z);
     return args->in[0][i] * hone_act_derivative(&attrs->act, z);

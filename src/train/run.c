@@ -132,7 +132,7 @@ static hone_status args_member(void *user, const hone_option *option, const char
     json_t *value = NULL;
     double number = 0;
     int64_t whole = 0;
-    bool word = option->words && text && (text[0] < '0' || text[0] > '9') && text[0] != '-';
+    bool word = !text || (option->words && (text[0] < '0' || text[0] > '9') && text[0] != '-');
     switch (word ? HONE_OPTION_STRING : option->type) {
     case HONE_OPTION_I32:
     case HONE_OPTION_I64:

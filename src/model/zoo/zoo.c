@@ -81,7 +81,7 @@ static hone_status zoo_read(const struct hone_zoo *zoo, const char *name,
                             const struct hone_desc *desc, float *data) {
     const struct hone_zoo_source *source = zoo->source;
     HONE_TRY(check_shape(source, name, desc));
-    if (source->shapes_only) return source->read(source->user, name, NULL);
+    if (!data) return source->read(source->user, name, NULL); // shapes only
     if (desc->rank != 4) return source->read(source->user, name, data);
     float *turned = hone_calloc((size_t)hone_desc_elements(desc), sizeof *turned, "a filter");
     if (!turned) return HONE_OUT_OF_MEMORY;
