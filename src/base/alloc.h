@@ -9,12 +9,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+// Analysers read one file at a time: what comes from here may be NULL, and is to be freed.
+#if defined(__clang_analyzer__) && defined(__GNUC__) && !defined(__clang__)
+void hone_free(void *memory);
+#define HONE_BLOCK __attribute__((malloc, malloc(hone_free, 1)))
+#else
+#define HONE_BLOCK
+#endif
+
 // `count * size` zeroed bytes, overflow checked. Zero bytes give a valid pointer.
-void *hone_calloc(size_t count, size_t size, const char *what);
+HONE_BLOCK void *hone_calloc(size_t count, size_t size, const char *what);
 // Grows or shrinks; new bytes are not zeroed. On failure NULL, and `memory` stays valid.
 void *hone_realloc(void *memory, size_t count, size_t size, const char *what);
 void hone_free(void *memory);
-char *hone_strdup(const char *text);
+HONE_BLOCK char *hone_strdup(const char *text);
 
 // Makes `*items` hold at least `need` elements of `size` bytes, at least doubling. False on
 // failure. The idiom of growable arrays: if (!hone_grow((void **)&a.items, &a.capacity, a.count +
