@@ -82,7 +82,7 @@ static int64_t choose(const struct hone_conv_job *job, enum hone_conv_form form)
         if (!best || !filled || !busy) best = strip;
         if (filled && busy) return strip;
     }
-    return best;
+    return best ? best : strips[0]; // one fits, or these rows would not have been chosen
 }
 
 // ---- fprop and dgrad ------------------------------------------------------------------------
