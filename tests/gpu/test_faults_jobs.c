@@ -2,6 +2,7 @@
 // fails in each of five ways, or the N-th allocation fails: each ends in a clear error, no block of
 // memory is left, and no file is torn. After a device that is lost once, training goes on by itself
 // and ends with the same bytes. HONE_FAULTS_STEP=1 tries every N; without it some dozens of each.
+// HONE_FAULTS_TEST=test_predict: these tests only.
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -264,6 +265,7 @@ int main(void) {
         cmocka_unit_test(test_import),
         cmocka_unit_test(test_predict),
     };
+    cmocka_set_test_filter(getenv("HONE_FAULTS_TEST"));
     int needed = test_gpu_require_running();
     return needed ? needed : cmocka_run_group_tests(tests, set_up, tear_down);
 }
