@@ -251,6 +251,10 @@ static void test_import(void **state) {
 static void test_predict(void **state) {
     (void)state;
     const struct fault memory = {"allocation", -1};
+    usual.out = "whole";
+    test_temp_remove("whole");
+    assert_ok(do_train());
+    usual.out = "run";
     assert_ok(do_predict());
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
         fail_each(&faults[i], "predict", do_predict, 23 + 2 * (long)i);
