@@ -173,13 +173,28 @@ static double worst(const float *a, const float *b, int count) {
     return most;
 }
 
+static uint32_t offset_align(void) {
+    struct hone_device *device;
+    assert_ok(hone_device_open(&(struct hone_device_params){0}, &device));
+    uint32_t align = hone_device_caps(device)->storage_offset_align;
+    hone_device_close(&device);
+    return align;
+}
+
 static void test_training_agrees_with_the_reference(void **state) {
     (void)state;
     struct outcome ref, got, again;
     train("ref", NULL, &ref);
     const struct hone_compile_params variants[] = {
-        {0}, {.no_sharing = true}, {.passes_off = ~0u}, {.profile = true}, {.binding_bytes = 4096}};
-    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
+        {0},
+        {.no_sharing = true},
+        {.passes_off = ~0u},
+        {.profile = true},
+        {.binding_bytes = 7168},  // the first four pictures, then the fifth
+        {.binding_bytes = 4096}}; // two at a time, and the pooling in parts
+    size_t count = sizeof variants / sizeof *variants;
+    if (offset_align() > 32) count--; // a pooled picture has 32 bytes: nothing begins at the second
+    for (size_t i = 0; i < count; i++) {
         memset(&got, 0, sizeof got);
         train(NULL, &variants[i], &got);
         assert_true(worst(ref.loss, got.loss, STEPS) < 1e-5);
