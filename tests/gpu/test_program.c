@@ -173,12 +173,16 @@ static double worst(const float *a, const float *b, int count) {
     return most;
 }
 
-static uint32_t offset_align(void) {
+// Bindings of 4096 bytes: a picture behind the pooling has 32 bytes, and nothing may begin at the
+// second where offsets are aligned more coarsely; a GPU sums all rows of a channel in one slice,
+// and slices are not cut.
+static bool can_bind_4096(void) {
     struct hone_device *device;
     assert_ok(hone_device_open(&(struct hone_device_params){0}, &device));
-    uint32_t align = hone_device_caps(device)->storage_offset_align;
+    const struct hone_caps *caps = hone_device_caps(device);
+    bool can = caps->storage_offset_align <= 32 && caps->features & HONE_FEATURE_CPU;
     hone_device_close(&device);
-    return align;
+    return can;
 }
 
 static void test_training_agrees_with_the_reference(void **state) {
@@ -193,7 +197,7 @@ static void test_training_agrees_with_the_reference(void **state) {
         {.binding_bytes = 7168},  // the first four pictures, then the fifth
         {.binding_bytes = 4096}}; // two at a time, and the pooling in parts
     size_t count = sizeof variants / sizeof *variants;
-    if (offset_align() > 32) count--; // a pooled picture has 32 bytes: nothing begins at the second
+    if (!can_bind_4096()) count--;
     for (size_t i = 0; i < count; i++) {
         memset(&got, 0, sizeof got);
         train(NULL, &variants[i], &got);
