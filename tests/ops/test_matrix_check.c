@@ -26,10 +26,14 @@ static const struct hone_op_row *row_named(const char *name) {
     return row_of(HONE_MATRIX_MATMUL, name);
 }
 
-// A driver that reads b a few elements late.
-static hone_status setup_late(const struct hone_row_args *args, struct hone_launch *launch) {
+// A driver that takes the rows of a and b for eight elements shorter than they are: it reads the
+// wrong ones, and none that is not bound.
+static hone_status setup_short(const struct hone_row_args *args, struct hone_launch *launch) {
     HONE_TRY(row_named("coop_emulated")->setup(args, launch));
-    launch->dispatches[0].operands[1].offset += args->caps->storage_offset_align;
+    struct hone_conv_push push;
+    memcpy(&push, launch->dispatches[0].push, sizeof push);
+    push.c -= 8;
+    memcpy(launch->dispatches[0].push, &push, sizeof push);
     return HONE_OK;
 }
 
@@ -64,8 +68,8 @@ static void test_right(void **state) {
 
 static void test_planted(void **state) {
     (void)state;
-    assert_false(check(setup_late, HONE_F16));
-    assert_false(check(setup_late, HONE_BF16));
+    assert_false(check(setup_short, HONE_F16));
+    assert_false(check(setup_short, HONE_BF16));
     assert_false(check(setup_idle, HONE_F16));
 }
 
@@ -106,7 +110,7 @@ static void test_sift(void **state) {
     char line[256] = "";
     hone_log_set(quiet, line, HONE_LOG_WARNING);
     struct hone_op_row bad = *row_named("coop_emulated"), refused = bad;
-    bad.setup = setup_late;
+    bad.setup = setup_short;
     refused.setup = setup_refused;
     struct hone_caps offered = *hone_gpu_caps(gpu);
     offered.features |= HONE_FEATURE_COOPERATIVE_MATRIX | HONE_FEATURE_BF16_MATRIX;
