@@ -80,6 +80,8 @@ V own_a[D], own_b[DV], acc[R];
 float top = -3.4e38, total = 0.0, own_lse, own_delta;
 uint base_p, base_q, base_lse, base_bias, from; // `from`: the first number of this part of the result
 
+#define AT_ONCE 8
+
 #if USES_B
 #define SUMMED(j) OTHER_P(j, from + d)
 #else
@@ -144,9 +146,21 @@ void add_tile(uint first) {
 // Other row `index`, which lies at j of the tile or of the tensor.
 void add_other(uint j, uint index) {
     float s = 0.0, dp = 0.0;
-    [[unroll]] for (uint d = 0; d < WIDEST; d++) {
-        if (d < D) s += V_DOT(OWN_A(d), OTHER_P(j, d));
-        if (USES_B && d < DV) dp += V_DOT(OWN_B(d), OTHER_Q(j, d));
+#if MODE == 0
+    // Of long rows a few at a time: compilers load what is unrolled at once, Intel's into registers that it lacks.
+    if (D > AT_ONCE && D % AT_ONCE == 0 && (!USES_B || DV == D)) {
+        [[dont_unroll]] for (uint from_d = 0; from_d < D; from_d += AT_ONCE)
+            [[unroll]] for (uint d = 0; d < AT_ONCE; d++) {
+                s += V_DOT(OWN_A(from_d + d), OTHER_P(j, from_d + d));
+                if (USES_B) dp += V_DOT(OWN_B(from_d + d), OTHER_Q(j, from_d + d));
+            }
+    } else
+#endif
+    {
+        [[unroll]] for (uint d = 0; d < WIDEST; d++) {
+            if (d < D) s += V_DOT(OWN_A(d), OTHER_P(j, d));
+            if (USES_B && d < DV) dp += V_DOT(OWN_B(d), OTHER_Q(j, d));
+        }
     }
     s = scored(s, index);
     raise_top(s);
