@@ -252,6 +252,16 @@ hone_status hone_onnx_slice(struct hone_onnx_import *im, const HoneOnnx__Node *n
     return hone_onnx_define(im, node, y, x->perm);
 }
 
+// Place k of a list, counted from the front: the list may count it from the back.
+static hone_status parts_place(const struct hone_onnx_const *index, int64_t k, int64_t size,
+                               int64_t *place) {
+    *place = index->i[k];
+    if (*place < -size || *place >= size)
+        return hone_fail(HONE_INVALID, "place %lld of %lld", (long long)*place, (long long)size);
+    if (*place < 0) *place += size;
+    return HONE_OK;
+}
+
 // One element after another, where places do not follow one another.
 static hone_status parts_choose(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                                 const struct hone_onnx_tensor *x, int axis,
@@ -262,9 +272,8 @@ static hone_status parts_choose(struct hone_onnx_import *im, const HoneOnnx__Nod
         return hone_fail(HONE_UNSUPPORTED, "%lld places that do not follow one another; at most %d",
                          (long long)index->count, HONE_LAUNCH_DISPATCHES);
     for (int64_t k = 0; k < index->count; k++) {
-        int64_t at = index->i[k] < 0 ? index->i[k] + size : index->i[k];
-        if (at < 0 || at >= size)
-            return hone_fail(HONE_INVALID, "place %lld of %lld", (long long)at, (long long)size);
+        int64_t at;
+        HONE_TRY(parts_place(index, k, size, &at));
         parts[k] = parts_take(im, node, x, axis, at, 1);
     }
     const struct hone_concat_attrs along = {.axis = x->perm[axis]};
@@ -306,16 +315,17 @@ hone_status hone_onnx_gather(struct hone_onnx_import *im, const HoneOnnx__Node *
     int64_t size = hone_onnx_dim(im, x, axis);
     if (!index->i || index->rank > 1 || index->count < 1)
         return hone_fail(HONE_UNSUPPORTED, "its places must be a list of integers");
-    int64_t begin = index->i[0] < 0 ? index->i[0] + size : index->i[0];
-    for (int64_t k = 1; k < index->count; k++) follow &= index->i[k] == index->i[0] + k;
+    int64_t begin, place;
+    HONE_TRY(parts_place(index, 0, size, &begin));
+    for (int64_t k = 1; k < index->count; k++) {
+        HONE_TRY(parts_place(index, k, size, &place));
+        follow &= place == begin + k;
+    }
     struct hone_onnx_tensor part = *x;
     if (!follow) {
         HONE_TRY(parts_choose(im, node, x, axis, index, &part.value));
         return hone_onnx_define(im, node, part.value, part.perm);
     }
-    if (begin < 0 || begin + index->count > size)
-        return hone_fail(HONE_INVALID, "places %lld to %lld of %lld", (long long)begin,
-                         (long long)(begin + index->count - 1), (long long)size);
     part.value = parts_take(im, node, x, axis, begin, index->count);
     HONE_TRY(hone_graph_status(im->graph));
     if (index->rank == 1) return hone_onnx_define(im, node, part.value, part.perm);

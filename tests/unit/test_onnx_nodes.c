@@ -104,7 +104,9 @@ static const struct wrong on_picture[] = {
     {"only a norm over the last axis", LACK, "LayerNormalization", "x f4", INT("axis", 1)},
     {"'f4' must be 8 constant floats", BAD, "LayerNormalization", "x f4", NONE},
     {"its places must be a list of integers", LACK, "Gather", "x f4", INT("axis", 1)},
-    {"places 9 to 9 of 3", BAD, "Gather", "x i9", INT("axis", 1)},
+    {"place 9 of 3", BAD, "Gather", "x i9", INT("axis", 1)},
+    {"place 9223372036854775807 of 3", BAD, "Gather", "x ends", INT("axis", 1)},
+    {"place -9 of 3", BAD, "Gather", "x m9", INT("axis", 1)},
     {"a dimension of -9", BAD, "Reshape", "x m9", NONE},
     {"its sizes 'f23' must be constant, of height and width", LACK, "Resize", "x - f23", NONE},
 };
@@ -121,6 +123,7 @@ static void build(struct test_onnx *f, const struct wrong *node, bool constants)
         {"mm", "-1 -1"},
         {"p2", "2 3"},
         {"p3", "4 5 6"},
+        {"ends", "9223372036854775807 -9223372036854775808"},
         {"sides", "1 3 -1 -1"},
         {"many", "1 1 1 1 1 1 1 1 1"},
         {"more", "1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1"},
