@@ -143,24 +143,24 @@ void add_tile(uint first) {
     }
 }
 #else
+// Products of the numbers at d of own rows and of the other row at j.
+void add_products(uint j, uint d, inout float s, inout float dp) {
+    if (D == WIDEST || d < D) s += V_DOT(OWN_A(d), OTHER_P(j, d));
+    if (USES_B && (DV == WIDEST || d < DV)) dp += V_DOT(OWN_B(d), OTHER_Q(j, d));
+}
+
 // Other row `index`, which lies at j of the tile or of the tensor.
 void add_other(uint j, uint index) {
     float s = 0.0, dp = 0.0;
 #if MODE == 0
     // Of long rows a few at a time: compilers load what is unrolled at once, Intel's into registers that it lacks.
     if (D > AT_ONCE && D % AT_ONCE == 0 && (!USES_B || DV == D)) {
-        [[dont_unroll]] for (uint from_d = 0; from_d < D; from_d += AT_ONCE)
-            [[unroll]] for (uint d = 0; d < AT_ONCE; d++) {
-                s += V_DOT(OWN_A(from_d + d), OTHER_P(j, from_d + d));
-                if (USES_B) dp += V_DOT(OWN_B(from_d + d), OTHER_Q(j, from_d + d));
-            }
+        [[dont_unroll]] for (uint d = 0; d < D; d += AT_ONCE)
+            [[unroll]] for (uint i = 0; i < AT_ONCE; i++) add_products(j, d + i, s, dp);
     } else
 #endif
     {
-        [[unroll]] for (uint d = 0; d < WIDEST; d++) {
-            if (d < D) s += V_DOT(OWN_A(d), OTHER_P(j, d));
-            if (USES_B && d < DV) dp += V_DOT(OWN_B(d), OTHER_Q(j, d));
-        }
+        [[unroll]] for (uint d = 0; d < WIDEST; d++) add_products(j, d, s, dp);
     }
     s = scored(s, index);
     raise_top(s);

@@ -53,6 +53,15 @@ bool hone_onnx_const_marked(const struct hone_onnx_const *tensor) {
     return false;
 }
 
+hone_status hone_onnx_const_place(const struct hone_onnx_const *places, int64_t element,
+                                  int64_t size, int64_t *out) {
+    int64_t place = places->i[element];
+    if (place < -size || place >= size)
+        return hone_fail(HONE_INVALID, "place %lld of %lld", (long long)place, (long long)size);
+    *out = place < 0 ? place + size : place;
+    return HONE_OK;
+}
+
 static const char *external_value(const HoneOnnx__Tensor *tensor, const char *key) {
     for (size_t i = 0; i < tensor->n_external_data; i++)
         if (strcmp(hone_onnx_text(tensor->external_data[i]->key), key) == 0)

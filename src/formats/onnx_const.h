@@ -68,6 +68,10 @@ hone_status hone_onnx_const_measure(struct hone_onnx_const *tensor);
 double hone_onnx_const_number(const struct hone_onnx_const *tensor, int64_t index);
 enum hone_onnx_mark hone_onnx_const_mark(const struct hone_onnx_const *tensor, int64_t index);
 bool hone_onnx_const_marked(const struct hone_onnx_const *tensor); // any element is
+// Place `element` of a list of places along an axis of `size`, negative ones counted from its end.
+// Fails where it is none, before anything is added to it: files hold any number.
+hone_status hone_onnx_const_place(const struct hone_onnx_const *places, int64_t element,
+                                  int64_t size, int64_t *out);
 
 // Evaluates an operator on constants (onnx_fold.c). in[k] is NULL where an input is absent.
 struct hone_onnx_fold_args {

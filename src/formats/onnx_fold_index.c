@@ -28,18 +28,17 @@ hone_status hone_onnx_fold_gather(const struct hone_onnx_fold_args *a) {
     struct hone_onnx_fold_copy copy;
     HONE_TRY(hone_onnx_fold_copy_init(a, data, &copy));
     if (!data->places) HONE_TRY(hone_onnx_fold_places(a, &copy));
-    int64_t front, behind, size = data->dim[axis], to = 0;
+    int64_t front, behind, size = data->dim[axis];
     fold_around(data, axis, &front, &behind);
-    for (int64_t k = 0; k < index->count; k++)
-        if (index->i[k] < -size || index->i[k] >= size)
-            return hone_fail(HONE_INVALID, "element %lld of a list of %lld", (long long)index->i[k],
-                             (long long)size);
-    for (int64_t z = 0; z < front && a->out->count; z++)
-        for (int64_t k = 0; k < index->count; k++) {
-            int64_t at = index->i[k] < 0 ? index->i[k] + size : index->i[k];
+    for (int64_t k = 0; k < index->count; k++) {
+        int64_t at;
+        HONE_TRY(hone_onnx_const_place(index, k, size, &at));
+        for (int64_t z = 0; z < front && a->out->count; z++) {
+            int64_t to = (z * index->count + k) * behind;
             for (int64_t e = 0; e < behind; e++)
-                hone_onnx_fold_move(&copy, to++, (z * size + at) * behind + e);
+                hone_onnx_fold_move(&copy, to + e, (z * size + at) * behind + e);
         }
+    }
     return HONE_OK;
 }
 
@@ -186,11 +185,9 @@ hone_status hone_onnx_fold_scatter_nd(const struct hone_onnx_fold_args *a) {
     for (int64_t k = 0; k < index->count / depth; k++) {
         int64_t to = 0;
         for (int64_t d = 0; d < depth; d++) {
-            int64_t at = index->i[k * depth + d], size = data->dim[d];
-            if (at < -size || at >= size)
-                return hone_fail(HONE_INVALID, "place %lld of %lld", (long long)at,
-                                 (long long)size);
-            to = to * size + (at < 0 ? at + size : at);
+            int64_t at;
+            HONE_TRY(hone_onnx_const_place(index, k * depth + d, data->dim[d], &at));
+            to = to * data->dim[d] + at;
         }
         for (int64_t e = 0; e < run; e++) hone_onnx_fold_move(&copy, to * run + e, k * run + e);
     }

@@ -252,16 +252,6 @@ hone_status hone_onnx_slice(struct hone_onnx_import *im, const HoneOnnx__Node *n
     return hone_onnx_define(im, node, y, x->perm);
 }
 
-// Place k of a list, counted from the front: the list may count it from the back.
-static hone_status parts_place(const struct hone_onnx_const *index, int64_t k, int64_t size,
-                               int64_t *place) {
-    *place = index->i[k];
-    if (*place < -size || *place >= size)
-        return hone_fail(HONE_INVALID, "place %lld of %lld", (long long)*place, (long long)size);
-    if (*place < 0) *place += size;
-    return HONE_OK;
-}
-
 // One element after another, where places do not follow one another.
 static hone_status parts_choose(struct hone_onnx_import *im, const HoneOnnx__Node *node,
                                 const struct hone_onnx_tensor *x, int axis,
@@ -273,7 +263,7 @@ static hone_status parts_choose(struct hone_onnx_import *im, const HoneOnnx__Nod
                          (long long)index->count, HONE_LAUNCH_DISPATCHES);
     for (int64_t k = 0; k < index->count; k++) {
         int64_t at;
-        HONE_TRY(parts_place(index, k, size, &at));
+        HONE_TRY(hone_onnx_const_place(index, k, size, &at));
         parts[k] = parts_take(im, node, x, axis, at, 1);
     }
     const struct hone_concat_attrs along = {.axis = x->perm[axis]};
@@ -316,9 +306,9 @@ hone_status hone_onnx_gather(struct hone_onnx_import *im, const HoneOnnx__Node *
     if (!index->i || index->rank > 1 || index->count < 1)
         return hone_fail(HONE_UNSUPPORTED, "its places must be a list of integers");
     int64_t begin, place;
-    HONE_TRY(parts_place(index, 0, size, &begin));
+    HONE_TRY(hone_onnx_const_place(index, 0, size, &begin));
     for (int64_t k = 1; k < index->count; k++) {
-        HONE_TRY(parts_place(index, k, size, &place));
+        HONE_TRY(hone_onnx_const_place(index, k, size, &place));
         follow &= place == begin + k;
     }
     struct hone_onnx_tensor part = *x;

@@ -26,14 +26,20 @@ static const struct hone_op_row *row_named(const char *name) {
     return row_of(HONE_MATRIX_MATMUL, name);
 }
 
+// Adds to one number of a launch's push constants, all of which have four bytes.
+static void change_push(struct hone_launch *launch, size_t offset, int32_t by) {
+    int32_t number;
+    uint8_t *at = (uint8_t *)launch->dispatches[0].push + offset;
+    memcpy(&number, at, sizeof number);
+    number += by;
+    memcpy(at, &number, sizeof number);
+}
+
 // A driver that takes the rows of a and b for eight elements shorter than they are: it reads the
 // wrong ones, and none that is not bound.
 static hone_status setup_short(const struct hone_row_args *args, struct hone_launch *launch) {
     HONE_TRY(row_named("coop_emulated")->setup(args, launch));
-    struct hone_conv_push push;
-    memcpy(&push, launch->dispatches[0].push, sizeof push);
-    push.c -= 8;
-    memcpy(launch->dispatches[0].push, &push, sizeof push);
+    change_push(launch, offsetof(struct hone_conv_push, c), -8);
     return HONE_OK;
 }
 
@@ -77,10 +83,7 @@ static void test_planted(void **state) {
 static hone_status setup_bwd_x_shifted(const struct hone_row_args *args,
                                        struct hone_launch *launch) {
     HONE_TRY(row_of(HONE_MATRIX_BWD_X, "coop2_emulated")->setup(args, launch));
-    struct hone_conv_push push;
-    memcpy(&push, launch->dispatches[0].push, sizeof push);
-    push.pad_h++;
-    memcpy(launch->dispatches[0].push, &push, sizeof push);
+    change_push(launch, offsetof(struct hone_conv_push, pad_h), 1);
     return HONE_OK;
 }
 

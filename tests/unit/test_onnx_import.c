@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "ops/ops.h"
+#include "support/graph_eval.h"
 #include "support/onnx.h"
 
 #define NODE(op, in, out) test_onnx_node(f, op, in, out)
@@ -171,6 +172,46 @@ static void test_external(void **state) {
     }
     test_onnx_free(f);
     test_temp_remove(dir);
+}
+
+// ---- Places
+// -------------------------------------------------------------------------------------------------
+
+// The channels of a picture of 2 by 2 at `places` of Gather, in order, counted from the end or not.
+static void check_gather(const char *places, int count, const int *channels) {
+    struct test_onnx file, *f = &file;
+    test_onnx_init(f, 13, 2, 2);
+    test_onnx_list(f, "i", places);
+    NODE("Gather", "x i", "g");
+    test_onnx_int(f, "axis", 1);
+    NODE("Flatten", "g", "y");
+    test_onnx_output(f, "y");
+    struct hone_model *model = import(f, NULL);
+    struct hone_graph *graph;
+    assert_ok(hone_graph_create(&graph));
+    hone_value x = hone_graph_input(graph, "x", hone_desc_make(HONE_F32, 4, 1, 2, 2, 3)), y;
+    assert_ok(hone_model_emit(model, graph, x, NULL, &y, NULL));
+    struct graph_eval eval;
+    graph_eval_init(&eval, graph);
+    for (int pixel = 0; pixel < 4; pixel++)
+        for (int c = 0; c < 3; c++) eval.values[x][pixel * 3 + c] = 10 * c + pixel;
+    graph_eval_run(&eval);
+    assert_int_equal(hone_desc_elements(hone_graph_desc(graph, y)), count * 4);
+    for (int k = 0; k < count * 4; k++)
+        assert_true(eval.values[y][k] == 10 * channels[k / 4] + k % 4);
+    graph_eval_deinit(&eval);
+    hone_graph_destroy(&graph);
+    hone_model_destroy(&model);
+    test_onnx_free(f);
+}
+
+static void test_gather(void **state) {
+    (void)state;
+    check_gather("1 2", 2, (const int[]){1, 2});
+    check_gather("-2 -1", 2, (const int[]){1, 2});
+    check_gather("-1 0", 2, (const int[]){2, 0}); // one after the other if places wrapped around
+    check_gather("2 0 -2 -1", 4, (const int[]){2, 0, 1, 2});
+    check_gather("-3", 1, (const int[]){0});
 }
 
 // ---- What is shared, merged and dropped
@@ -597,12 +638,19 @@ static void test_largest(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),         cmocka_unit_test(test_half),
-        cmocka_unit_test(test_external),      cmocka_unit_test(test_sharing),
-        cmocka_unit_test(test_merging),       cmocka_unit_test(test_ceil_mode),
-        cmocka_unit_test(test_heads),         cmocka_unit_test(test_new_head_is_seeded),
-        cmocka_unit_test(test_metadata),      cmocka_unit_test(test_odd_files),
-        cmocka_unit_test(test_quantised),     cmocka_unit_test(test_sigmoid_end),
+        cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_half),
+        cmocka_unit_test(test_external),
+        cmocka_unit_test(test_gather),
+        cmocka_unit_test(test_sharing),
+        cmocka_unit_test(test_merging),
+        cmocka_unit_test(test_ceil_mode),
+        cmocka_unit_test(test_heads),
+        cmocka_unit_test(test_new_head_is_seeded),
+        cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_odd_files),
+        cmocka_unit_test(test_quantised),
+        cmocka_unit_test(test_sigmoid_end),
         cmocka_unit_test(test_largest),
         cmocka_unit_test(test_pixels_inside),
     };

@@ -36,7 +36,7 @@ static const struct wrong on_constants[] = {
     {"too many dimensions", LACK, "Reshape", "p2 many", NONE},
     {"axis 3 of rank 1", BAD, "Gather", "p2 i0", INT("axis", 3)},
     {"its places must be integers", LACK, "Gather", "p2 f4", NONE},
-    {"element 9 of a list of 2", BAD, "Gather", "p2 i9", NONE},
+    {"place 9 of 2", BAD, "Gather", "p2 i9", NONE},
     {"its lists differ in length", BAD, "Slice", "p3 i0 p2", NONE},
     {"a wrong axis", BAD, "Slice", "p3 i0 i1 i9", NONE},
     {"a step of 0", BAD, "Slice", "p3 i0 i1 i0 i0", NONE},
