@@ -30,10 +30,11 @@ hone_status hone_onnx_fold_gather(const struct hone_onnx_fold_args *a) {
     if (!data->places) HONE_TRY(hone_onnx_fold_places(a, &copy));
     int64_t front, behind, size = data->dim[axis];
     fold_around(data, axis, &front, &behind);
+    if (a->out->count == 0) front = 0; // nothing moves; places are checked all the same
     for (int64_t k = 0; k < index->count; k++) {
         int64_t at;
         HONE_TRY(hone_onnx_const_place(index, k, size, &at));
-        for (int64_t z = 0; z < front && a->out->count; z++) {
+        for (int64_t z = 0; z < front; z++) {
             int64_t to = (z * index->count + k) * behind;
             for (int64_t e = 0; e < behind; e++)
                 hone_onnx_fold_move(&copy, to + e, (z * size + at) * behind + e);
@@ -122,8 +123,9 @@ hone_status hone_onnx_fold_concat(const struct hone_onnx_fold_args *a) {
     }
     struct hone_onnx_fold_copy copy = {.src = first};
     HONE_TRY(hone_onnx_fold_alloc(a, real, marks, &copy.f, &copy.i, &copy.m));
+    if (a->out->count == 0) return HONE_OK;
     fold_around(first, axis, &front, &behind);
-    for (int64_t z = 0; z < front && a->out->count; z++)
+    for (int64_t z = 0; z < front; z++)
         for (int k = 0; k < a->input_count; k++) {
             int64_t run = a->in[k]->dim[axis] * behind;
             copy.src = a->in[k];

@@ -37,6 +37,7 @@ static const struct wrong on_constants[] = {
     {"axis 3 of rank 1", BAD, "Gather", "p2 i0", INT("axis", 3)},
     {"its places must be integers", LACK, "Gather", "p2 f4", NONE},
     {"place 9 of 2", BAD, "Gather", "p2 i9", NONE},
+    {"place 9 of 2", BAD, "Gather", "hollow i9", INT("axis", 1)},
     {"its lists differ in length", BAD, "Slice", "p3 i0 p2", NONE},
     {"a wrong axis", BAD, "Slice", "p3 i0 i1 i9", NONE},
     {"a step of 0", BAD, "Slice", "p3 i0 i1 i0 i0", NONE},
@@ -134,6 +135,7 @@ static void build(struct test_onnx *f, const struct wrong *node, bool constants)
     test_onnx_weight(f, "f4", "4");
     test_onnx_weight(f, "f23", "2 3");
     test_onnx_weight(f, "f5", "2 1 1 1 1");
+    test_onnx_weight(f, "hollow", "1000000000 2 0");
     test_onnx_floats(f, "one", "1", (const float[]){1});
     test_onnx_floats(f, "huge", "1", (const float[]){1e30f});
     test_onnx_node(f, node->op, node->inputs, constants ? "n" : "y");
