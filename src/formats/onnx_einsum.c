@@ -196,7 +196,7 @@ static hone_status einsum_constant(struct hone_onnx_import *im, const HoneOnnx__
     hone_value matrix, y;
     HONE_TRY(einsum_split(x_term, w_term, y_term, &l));
     HONE_TRY(hone_onnx_settle(im, &x));
-    if (hone_onnx_rank(im, &x) != x_term->rank || x.joined)
+    if (hone_onnx_rank(im, &x) != x_term->rank)
         return hone_fail(HONE_INVALID, "'%s' has not the %d axes of its equation", x.name,
                          x_term->rank);
     einsum_order(&x, x_term, &l.x);

@@ -117,7 +117,7 @@ hone_status hone_onnx_tile(struct hone_onnx_import *im, const HoneOnnx__Node *no
     HONE_TRY(hone_onnx_input_const(im, node, 1, true, "repeats", &times));
     HONE_TRY(hone_onnx_settle(im, x));
     int rank = hone_onnx_rank(im, x);
-    if (!times->i || times->count != rank || x->joined)
+    if (!times->i || times->count != rank)
         return hone_fail(HONE_INVALID, "%lld repeats of rank %d", (long long)times->count, rank);
     hone_value y = x->value;
     for (int i = 0; i < rank; i++) {

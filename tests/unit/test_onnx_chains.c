@@ -28,6 +28,8 @@ struct chain {
 #define LINES "Reshape x [0,3,64] > r; "
 #define DEEP  "Transpose x > t perm=2,3,0,1; "
 #define FLAT  "Flatten x > f; "
+// (3 N,64): rows of a channel of all pictures, then of the next
+#define JOINED "Transpose x > t perm=1,0,2,3; Reshape t [-1,64] > j; "
 
 static const struct chain chains[] = {
     // shapes that would be others at another batch
@@ -44,6 +46,8 @@ static const struct chain chains[] = {
     // the batch elsewhere than in front
     {"in its input 't' it is not", LACK, DEEP "GlobalMaxPool t > y"},
     {"in its input 't' it is not", LACK, DEEP "Conv t {4,8,3,3} > y"},
+    {"in its input 'j' it is not", LACK, JOINED "Tile j [1,2] > y"},
+    {"in its input 'j' it is not", LACK, JOINED "Einsum j {64,5} > y equation=nd,dk->nk"},
     {"the batch is the last axis of its input 't'", LACK,
      "Transpose x > t perm=1,2,3,0; MatMul t {3,5} > y"},
     {"a matrix cannot be multiplied with the batch", LACK, DEEP "MatMul t t > y"},
