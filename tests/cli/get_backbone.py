@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import os
 import pathlib
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -32,10 +33,10 @@ def main():
         threading.Thread(target=server.serve_forever, daemon=True).start()
         home = f"http://127.0.0.1:{server.server_port}"
 
-        def run(*args, at=home):
+        def run(*args, at=home, path=os.environ["PATH"]):
             return subprocess.run([ROOT / "tools/get-backbone", *args], capture_output=True, text=True, env={
                 **os.environ, "XDG_CACHE_HOME": name, "HONE_BACKBONES": at, "HONE_BACKBONE_LIST": str(folder / "list"),
-                "no_proxy": "127.0.0.1"})
+                "no_proxy": "127.0.0.1", "PATH": path})
 
         kept = folder / "hone/backbones" / good
         assert run().stdout.split() == ["net", "bad", "away"]
@@ -56,6 +57,12 @@ def main():
         kept.unlink()
         done = run("net", at="http://127.0.0.1:1")
         assert done.returncode == 1 and "without a network, bring that file as" in done.stderr, done
+        bare = folder / "bin"  # what any machine has, and nothing that fetches
+        bare.mkdir()
+        for tool in ("sh", "awk", "dirname", "mkdir", "rm", "sha256sum"):
+            (bare / tool).symlink_to(shutil.which(tool))
+        done = run("net", path=str(bare))
+        assert done.returncode == 1 and "curl or wget is needed" in done.stderr and str(kept) in done.stderr, done
         assert [path.name for path in kept.parent.iterdir()] == []
         server.shutdown()
 
