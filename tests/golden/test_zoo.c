@@ -90,8 +90,7 @@ static void test_nets(void **state) {
              folder, folder, folder);
     if (system(command) != 0) {
         snprintf(command, sizeof command, "tail -5 %s/said >&2", folder);
-        system(command);
-        fail_msg("make_zoo.py failed");
+        fail_msg("make_zoo.py failed%s", system(command) == 0 ? "" : ", and said nothing");
     }
     snprintf(command, sizeof command, "%s/names", folder);
     FILE *names = fopen(command, "r");
