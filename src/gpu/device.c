@@ -225,5 +225,7 @@ void hone_gpu_name(struct hone_gpu *gpu, VkObjectType type, uint64_t handle, con
         .objectHandle = handle,
         .pObjectName = name,
     };
+    pthread_mutex_lock(&hone_gpu_instance_lock);
     gpu->set_name(gpu->device, &info);
+    pthread_mutex_unlock(&hone_gpu_instance_lock);
 }

@@ -70,7 +70,9 @@ void hone_gpu_uuid_text(const uint8_t uuid[16], char text[40]);
 hone_status hone_gpu_survey(const VkPhysicalDevice *devices, size_t count, struct hone_caps *caps,
                             struct hone_gpu_details *details);
 
-// Held while instances are made, used and destroyed: volk keeps their functions in globals.
+// Held while instances and devices are made and destroyed, and for what else makes the loader walk
+// its lists of them: volk keeps their functions in globals, and loaders write those lists without
+// a lock that the walk takes (KhronosGroup/Vulkan-Loader, issue 2018: use after free).
 extern pthread_mutex_t hone_gpu_instance_lock;
 
 // ---- Heap (heap.c) ----
@@ -213,7 +215,8 @@ struct hone_gpu_recording {
 hone_status hone_gpu_may_record(struct hone_gpu_recording *rec);
 hone_status hone_gpu_keep(struct hone_gpu_recording *rec, hone_status status);
 
-// Names a Vulkan object for validation messages and debuggers.
+// Names a Vulkan object for validation messages and debuggers. Takes hone_gpu_instance_lock: the
+// loader looks for the device among all of the process.
 void hone_gpu_name(struct hone_gpu *gpu, VkObjectType type, uint64_t handle, const char *name);
 // Submits a finished command buffer; the ticket is the value that the timeline gets.
 hone_status hone_gpu_submit_commands(struct hone_gpu *gpu, VkCommandBuffer commands,
