@@ -110,11 +110,11 @@ static hone_status on_ran(void *user, const struct hone_check_row *row, int inde
     struct doctor *d = user;
     char name[HONE_CHECK_NAME];
     hone_check_case_name(row, index, name);
-    size_t last = d->certificate.count;
-    bool again = last && strcmp(d->certificate.rows[last - 1].name, name) == 0;
-    if (again && d->certificate.rows[last - 1].why) return HONE_OK;
-    return hone_certificate_put(&d->certificate, name,
-                                again ? d->certificate.rows[last - 1].runs + 1 : 1, why);
+    const struct hone_certificate *c = &d->certificate;
+    const struct hone_certificate_row *last = c->count ? &c->rows[c->count - 1] : NULL;
+    if (last && strcmp(last->name, name) != 0) last = NULL;
+    if (last && last->why) return HONE_OK;
+    return hone_certificate_put(&d->certificate, name, last ? last->runs + 1 : 1, why);
 }
 
 // One operator at a time, so that a device that is lost is opened again for the next.
